@@ -1,0 +1,1 @@
+"""Dateline: an event-timeline service that keeps every date as precisely as it is known."""

@@ -1,0 +1,423 @@
+"""foundation
+
+Revision: 2026_11_24_foundation; after: ; 2026-11-24.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "2026_11_24_foundation"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gin")
+    _create_tables()
+    _create_foreign_keys()
+    _create_indexes()
+    # 244 random bits from the database's strong source; whoever holds this key can forge a cursor, no more.
+    op.execute(
+        "INSERT INTO signing_key (purpose, key) VALUES ('cursor',"
+        " decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'))"
+    )
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "actor",
+        sa.Column("slug", sa.Text(collation="C"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("same_as", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('person', 'organization', 'state', 'group')", name=op.f("actor_kind_check")
+        ),
+        sa.CheckConstraint(
+            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("actor_slug_check")
+        ),
+        sa.PrimaryKeyConstraint("slug", name=op.f("actor_pkey")),
+    )
+    op.create_table(
+        "place",
+        sa.Column("slug", sa.Text(collation="C"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("latitude", sa.Double(), nullable=True),
+        sa.Column("longitude", sa.Double(), nullable=True),
+        sa.Column("same_as", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name=op.f("place_country_check")),
+        sa.CheckConstraint(
+            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("place_slug_check")
+        ),
+        sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name=op.f("place_coordinates_check")),
+        sa.CheckConstraint("latitude BETWEEN -90 AND 90", name=op.f("place_latitude_check")),
+        sa.CheckConstraint("longitude BETWEEN -180 AND 180", name=op.f("place_longitude_check")),
+        sa.PrimaryKeyConstraint("slug", name=op.f("place_pkey")),
+    )
+    op.create_table(
+        "signing_key",
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("octet_length(key) >= 32", name=op.f("signing_key_length_check")),
+        sa.PrimaryKeyConstraint("purpose", name=op.f("signing_key_pkey")),
+    )
+    op.create_table(
+        "source",
+        sa.Column("slug", sa.Text(collation="C"), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("publisher", sa.Text(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("published", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("source_slug_check")
+        ),
+        sa.PrimaryKeyConstraint("slug", name=op.f("source_pkey")),
+    )
+    op.create_table(
+        "timeline",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("slug", sa.Text(collation="C"), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("visibility", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("timeline_slug_check")
+        ),
+        sa.CheckConstraint("visibility IN ('public', 'private')", name=op.f("timeline_visibility_check")),
+        sa.PrimaryKeyConstraint("timeline_id", name=op.f("timeline_pkey")),
+        sa.UniqueConstraint("slug", name=op.f("timeline_slug_key")),
+    )
+    op.create_table(
+        "actor_alias",
+        sa.Column("actor", sa.Text(collation="C"), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("alias", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("actor", "position", name=op.f("actor_alias_pkey")),
+        sa.UniqueConstraint("actor", "alias", name=op.f("actor_alias_actor_alias_key")),
+    )
+    op.create_table(
+        "event",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("edtf", sa.Text(), nullable=False),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("start_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "possible",
+            postgresql.TSTZRANGE(),
+            sa.Computed(
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+            ),
+            nullable=False,
+        ),
+        sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
+        sa.Column("every_piece", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(collation="C"), nullable=False),
+        sa.Column("status_reason", sa.Text(), nullable=True),
+        sa.Column("kind", sa.Text(collation="C"), nullable=False),
+        sa.Column("place", sa.Text(collation="C"), nullable=True),
+        sa.Column("place_name", sa.Text(), nullable=True),
+        sa.Column("previously", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("search", postgresql.TSVECTOR(), nullable=False),
+        sa.Column("document", postgresql.JSON(astext_type=sa.Text()), nullable=False),
+        sa.CheckConstraint(
+            "pieces IS NULL OR (NOT isempty(pieces) AND lower(pieces) IS NOT DISTINCT FROM NULLIF(start_earliest, '-infinity') AND upper(pieces) IS NOT DISTINCT FROM NULLIF(end_latest, 'infinity'))",
+            name=op.f("event_pieces_span_possible_check"),
+        ),
+        sa.CheckConstraint(
+            "start_earliest < end_earliest OR end_earliest = '-infinity'",
+            name=op.f("event_end_earliest_after_start_check"),
+        ),
+        sa.CheckConstraint(
+            "start_latest < end_latest OR start_latest = 'infinity'",
+            name=op.f("event_start_latest_before_end_check"),
+        ),
+        sa.CheckConstraint(
+            "status IN ('tentative', 'planned', 'occurred', 'postponed', 'cancelled')",
+            name=op.f("event_status_check"),
+        ),
+        sa.CheckConstraint("(place IS NULL) = (place_name IS NULL)", name=op.f("event_place_credited_check")),
+        sa.CheckConstraint("created_at <= recorded_at", name=op.f("event_recorded_after_created_check")),
+        sa.CheckConstraint("end_earliest <= end_latest", name=op.f("event_end_check")),
+        sa.CheckConstraint("pieces IS NOT NULL OR NOT every_piece", name=op.f("event_every_piece_check")),
+        sa.CheckConstraint("start_earliest < end_latest", name=op.f("event_end_after_start_check")),
+        sa.CheckConstraint("start_earliest <= start_latest", name=op.f("event_start_check")),
+        sa.CheckConstraint("version >= 1", name=op.f("event_version_check")),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", name=op.f("event_pkey")),
+    )
+    op.create_table(
+        "claim",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("claim_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("source", sa.Text(collation="C"), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("attributed_to", sa.Text(), nullable=True),
+        sa.Column("quote", sa.Text(), nullable=True),
+        sa.Column("asserts_status", sa.Text(), nullable=True),
+        sa.Column("asserts_edtf", sa.Text(), nullable=True),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "possible",
+            postgresql.TSTZRANGE(),
+            sa.Computed(
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+            ),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "asserts_status IN ('tentative', 'planned', 'occurred', 'postponed', 'cancelled')",
+            name=op.f("claim_asserts_status_check"),
+        ),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", "claim_id", name=op.f("claim_pkey")),
+    )
+    op.create_table(
+        "event_link",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("rel", sa.Text(collation="C"), nullable=False),
+        sa.Column("other_id", sa.UUID(), nullable=False),
+        sa.CheckConstraint(
+            "rel IN ('causes', 'prevents', 'follows', 'part_of', 'responds_to')",
+            name=op.f("event_link_rel_check"),
+        ),
+        sa.CheckConstraint("event_id <> other_id", name=op.f("event_link_not_to_itself_check")),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", "rel", "other_id", name=op.f("event_link_pkey")),
+    )
+    op.create_table(
+        "event_participant",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("actor", sa.Text(collation="C"), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "possible",
+            postgresql.TSTZRANGE(),
+            sa.Computed(
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+            ),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", "position", name=op.f("event_participant_pkey")),
+    )
+    op.create_table(
+        "event_topic",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("topic", sa.Text(collation="C"), nullable=False),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "possible",
+            postgresql.TSTZRANGE(),
+            sa.Computed(
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+            ),
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", "topic", name=op.f("event_topic_pkey")),
+    )
+
+
+def _create_foreign_keys() -> None:
+    # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
+    op.create_foreign_key(
+        "actor_alias_actor_fkey", "actor_alias", "actor", ["actor"], ["slug"], ondelete="CASCADE"
+    )
+    op.create_foreign_key("event_place_fkey", "event", "place", ["place"], ["slug"])
+    op.create_foreign_key("event_timeline_id_fkey", "event", "timeline", ["timeline_id"], ["timeline_id"])
+    op.create_foreign_key("claim_source_fkey", "claim", "source", ["source"], ["slug"])
+    op.create_foreign_key(
+        "claim_timeline_id_event_id_fkey",
+        "claim",
+        "event",
+        ["timeline_id", "event_id"],
+        ["timeline_id", "event_id"],
+        ondelete="CASCADE",
+    )
+    op.create_foreign_key(
+        "event_link_timeline_id_event_id_fkey",
+        "event_link",
+        "event",
+        ["timeline_id", "event_id"],
+        ["timeline_id", "event_id"],
+        ondelete="CASCADE",
+    )
+    op.create_foreign_key(
+        "event_link_timeline_id_other_id_fkey",
+        "event_link",
+        "event",
+        ["timeline_id", "other_id"],
+        ["timeline_id", "event_id"],
+    )
+    op.create_foreign_key("event_participant_actor_fkey", "event_participant", "actor", ["actor"], ["slug"])
+    op.create_foreign_key(
+        "event_participant_timeline_id_event_id_fkey",
+        "event_participant",
+        "event",
+        ["timeline_id", "event_id"],
+        ["timeline_id", "event_id"],
+        ondelete="CASCADE",
+    )
+    op.create_foreign_key(
+        "event_topic_timeline_id_event_id_fkey",
+        "event_topic",
+        "event",
+        ["timeline_id", "event_id"],
+        ["timeline_id", "event_id"],
+        ondelete="CASCADE",
+    )
+
+
+def _create_indexes() -> None:
+    op.create_index("actor_name_idx", "actor", [sa.literal_column("lower(name)")], unique=False)
+    op.create_index("place_name_idx", "place", [sa.literal_column("lower(name)")], unique=False)
+    op.create_index("actor_alias_alias_idx", "actor_alias", [sa.literal_column("lower(alias)")], unique=False)
+    op.create_index(
+        "event_kind_possible_idx",
+        "event",
+        ["timeline_id", "kind", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_kind_start_idx",
+        "event",
+        ["timeline_id", "kind", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_place_possible_idx",
+        "event",
+        ["timeline_id", "place", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=sa.text("place IS NOT NULL"),
+    )
+    op.create_index(
+        "event_place_start_idx",
+        "event",
+        ["timeline_id", "place", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=sa.text("place IS NOT NULL"),
+    )
+    op.create_index(
+        "event_possible_idx", "event", ["timeline_id", "possible"], unique=False, postgresql_using="gist"
+    )
+    op.create_index("event_recorded_idx", "event", ["timeline_id", "recorded_at", "event_id"], unique=False)
+    op.create_index(
+        "event_search_idx", "event", ["timeline_id", "search"], unique=False, postgresql_using="gin"
+    )
+    op.create_index("event_start_idx", "event", ["timeline_id", "start_earliest", "event_id"], unique=False)
+    op.create_index(
+        "event_status_possible_idx",
+        "event",
+        ["timeline_id", "status", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_status_start_idx",
+        "event",
+        ["timeline_id", "status", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=None,
+    )
+    op.create_index(
+        "claim_source_possible_idx",
+        "claim",
+        ["timeline_id", "source", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=None,
+    )
+    op.create_index(
+        "claim_source_start_idx",
+        "claim",
+        ["timeline_id", "source", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=None,
+    )
+    op.create_index("event_link_other_idx", "event_link", ["timeline_id", "other_id"], unique=False)
+    op.create_index(
+        "event_participant_actor_possible_idx",
+        "event_participant",
+        ["timeline_id", "actor", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_participant_actor_start_idx",
+        "event_participant",
+        ["timeline_id", "actor", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_topic_topic_possible_idx",
+        "event_topic",
+        ["timeline_id", "topic", "possible"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=None,
+    )
+    op.create_index(
+        "event_topic_topic_start_idx",
+        "event_topic",
+        ["timeline_id", "topic", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_where=None,
+    )
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in (
+        "event_topic",
+        "event_participant",
+        "event_link",
+        "claim",
+        "event",
+        "actor_alias",
+        "timeline",
+        "source",
+        "signing_key",
+        "place",
+        "actor",
+    ):
+        op.drop_table(table)
+    # The extensions stay: another schema of the same database may use them.

@@ -1,7 +1,4 @@
-"""foundation
-
-Revision: 2026_11_24_foundation; after: ; 2026-11-24.
-"""
+"""Lay the foundation: timelines, events and what belongs to them, the directory."""
 
 from __future__ import annotations
 
@@ -125,6 +122,7 @@ def _create_tables() -> None:
             postgresql.TSTZRANGE(),
             sa.Computed(
                 "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                persisted=True,
             ),
             nullable=False,
         ),
@@ -187,6 +185,7 @@ def _create_tables() -> None:
             postgresql.TSTZRANGE(),
             sa.Computed(
                 "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                persisted=True,
             ),
             nullable=False,
         ),
@@ -224,6 +223,7 @@ def _create_tables() -> None:
             postgresql.TSTZRANGE(),
             sa.Computed(
                 "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                persisted=True,
             ),
             nullable=False,
         ),
@@ -242,6 +242,7 @@ def _create_tables() -> None:
             postgresql.TSTZRANGE(),
             sa.Computed(
                 "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                persisted=True,
             ),
             nullable=False,
         ),

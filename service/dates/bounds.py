@@ -1,0 +1,145 @@
+"""The four instants between which an expression starts and ends."""
+
+from typing import Final, NamedTuple
+
+from service.dates.instants import AXIS_END, AXIS_START, DISTANT_FUTURE, DISTANT_PAST
+from service.dates.spans import Span, hull, spans
+from service.dates.tree import DateSet, Edge, Interval, Member, Point, Range, Tree
+
+
+class Bounds(NamedTuple):
+    """Four instants: it starts somewhere in the first two, both included, and ends in the last two.
+
+    An end is the first instant after; so what takes the shortest time there is ends a microsecond after its
+    start. `DISTANT_PAST` and `DISTANT_FUTURE` stand for the infinities.
+    """
+
+    start_earliest: int
+    start_latest: int
+    end_earliest: int
+    end_latest: int
+
+
+_SPANS_REGARDED: Final = 64
+"""How finely the end of an interval is looked at where only a part of it is possible."""
+
+
+def sometime_in(span: Span) -> Bounds:
+    """Give the bounds of what happens at some time, for any length, within a span, cut to the axis.
+
+    What reaches over an end of the axis reaches to infinity there. What lies wholly outside keeps a
+    microsecond at that end: long before the axis is from -∞ to the end of the axis' first microsecond; long
+    after it is from the axis' last microsecond to +∞. So it sorts first or last, and an open window finds it.
+    """
+    start, end = span
+    past = start < AXIS_START
+    return Bounds(
+        DISTANT_PAST if past else min(start, AXIS_END),
+        DISTANT_FUTURE if end - 1 > AXIS_END else max(end - 1, AXIS_START),
+        DISTANT_PAST if past else DISTANT_FUTURE if start >= AXIS_END else start + 1,
+        DISTANT_FUTURE if end > AXIS_END else max(end, AXIS_START + 1),
+    )
+
+
+def bounds_of(tree: Tree) -> Bounds:
+    """Work out the bounds of a whole expression, every day of which exists."""
+    match tree:
+        case Interval(start, end):
+            return _from_to(start, end)
+        case DateSet(members, every):
+            return _every(members) if every else _one_of(members)
+        case _:
+            return _of_point(tree)
+
+
+def _of_point(point: Point) -> Bounds:
+    return sometime_in(existing(point))
+
+
+def existing(point: Point) -> Span:
+    """Give the hull of a point that is known to exist."""
+    span = hull(point)
+    if span is None:
+        raise ValueError(f"there is no such day: {point}")
+    return span
+
+
+def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
+    """Give the bounds of what starts in one point and ends in another, some start before some end.
+
+    An open edge is a certain infinity. An unknown one may lie anywhere that the other allows.
+    """
+    match start:
+        case Edge():
+            start_earliest = DISTANT_PAST
+            start_latest = DISTANT_PAST if start is Edge.OPEN else DISTANT_FUTURE
+        case _:
+            start_earliest, start_latest, _, _ = _of_point(start)
+    match end:
+        case Edge():
+            end_earliest = DISTANT_FUTURE if end is Edge.OPEN else DISTANT_PAST
+            end_latest = DISTANT_FUTURE
+        case _:
+            _, _, end_earliest, end_latest = _of_point(end)
+    if DISTANT_PAST < start_earliest >= end_earliest:
+        end_earliest = _earliest_end(end, after=start_earliest)
+    if start_latest >= end_latest < DISTANT_FUTURE:
+        start_latest = _latest_start(start, before=end_latest)
+    return Bounds(start_earliest, start_latest, end_earliest, end_latest)
+
+
+def _earliest_end(end: Point | Edge, *, after: int) -> int:
+    if isinstance(end, Edge):
+        return after + 1
+    return min(max(start, after) for start, stop in spans(end, _SPANS_REGARDED) if stop > after) + 1
+
+
+def _latest_start(start: Point | Edge, *, before: int) -> int:
+    if isinstance(start, Edge):
+        return before - 1
+    return max(min(stop, before) for begin, stop in spans(start, _SPANS_REGARDED) if begin < before) - 1
+
+
+def _one_of(members: tuple[Member, ...]) -> Bounds:
+    """Give the bounds of what happens in one of the members, no matter which."""
+    each = [_anywhere_in(member) for member in members]
+    return Bounds(
+        min(bounds.start_earliest for bounds in each),
+        max(bounds.start_latest for bounds in each),
+        min(bounds.end_earliest for bounds in each),
+        max(bounds.end_latest for bounds in each),
+    )
+
+
+def _anywhere_in(member: Member) -> Bounds:
+    match member:
+        case Range(first, last):
+            start = _of_point(first) if first else None
+            end = _of_point(last) if last else None
+            return Bounds(
+                start.start_earliest if start else DISTANT_PAST,
+                end.start_latest if end else DISTANT_FUTURE,
+                start.end_earliest if start else DISTANT_PAST,
+                end.end_latest if end else DISTANT_FUTURE,
+            )
+        case _:
+            return _of_point(member)
+
+
+def _every(members: tuple[Member, ...]) -> Bounds:
+    """Give the bounds of what begins with the first of the members and ends with the last, as they fall."""
+    each = [_throughout(member) for member in members]
+    return Bounds(
+        min(bounds.start_earliest for bounds in each),
+        min(bounds.start_latest for bounds in each),
+        max(bounds.end_earliest for bounds in each),
+        max(bounds.end_latest for bounds in each),
+    )
+
+
+def _throughout(member: Member) -> Bounds:
+    match member:
+        case Range(first, last):
+            return _from_to(first or Edge.OPEN, last or Edge.OPEN)
+        case _:
+            return _of_point(member)

@@ -5,12 +5,12 @@ from typing import Final
 
 from service.dates.bounds import sometime_in
 from service.dates.expression import Expression, expression_of
-from service.dates.instants import DAY, day_start, month_length
+from service.dates.instants import DAY, day_start, month_length, month_start
 from service.dates.reader import Reader
 from service.dates.spans import Span
 from service.dates.tree import Date, Year
 
-_PLAIN_DAY: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+_PLAIN: Final = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01]))?)?")
 
 
 def parse(text: str) -> Expression:
@@ -20,13 +20,19 @@ def parse(text: str) -> Expression:
 
     Raises:
         EdtfError: The text is none, names a day that does not exist, or an end that must lie before its
-        start.
+            start.
     """
-    # Nearly all dates are plain days: these are read at one glance, to the same result.
-    if plain := _PLAIN_DAY.fullmatch(text):
-        year, month, day = plain.groups()
-        number, last = int(day), month_length(int(year), int(month))
-        if number <= last:
-            start = day_start(int(year), int(month), number)
-            return Expression(text, sometime_in(Span(start, start + DAY)), Date(Year(year), month, day))
+    # Nearly all dates are plain: these are read at one glance, to the same result.
+    if plain := _PLAIN.fullmatch(text):
+        digits, month, day = plain.groups("")
+        year = int(digits)
+        if not month:
+            span = Span(day_start(year, 1, 1), day_start(year + 1, 1, 1))
+        elif not day:
+            span = Span(month_start(year, int(month)), month_start(year, int(month) + 1))
+        else:
+            start = day_start(year, int(month), int(day))
+            span = Span(start, start + DAY)
+        if not day or int(day) <= month_length(year, int(month)):
+            return Expression(text, sometime_in(span), Date(Year(digits), month, day))
     return expression_of(Reader(text).expression())

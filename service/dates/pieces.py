@@ -9,7 +9,7 @@ from service.dates.spans import Span, spans
 from service.dates.tree import Date, DateSet, Member, Range, Tree
 
 MOST_PIECES: Final = 64
-_MOST_SPANS: Final = 256
+_MOST_SPANS: Final = 128
 """Into how many spans an expression is taken apart before they are joined: a bound on the work."""
 
 Piece = tuple[int, int]
@@ -19,7 +19,7 @@ def pieces_of(tree: Tree) -> tuple[Piece, ...] | None:
     """Work out the pieces of an expression: half-open, in order, apart from each other, at most 64.
 
     None means that there is no gap. More pieces than 64 are joined, over the shortest gap first, over the
-    earlier of two that are equally long. An expression of more than 256 spans is first read more coarsely, as
+    earlier of two that are equally long. An expression of more than 128 spans is first read more coarsely, as
     `spans` says. What is joined covers more, never less, than is possible.
 
     In a set of all members each piece holds a member for certain. So a member that is itself one of many

@@ -5,7 +5,7 @@ from typing import Final, NoReturn
 
 from service.dates.error import EdtfError
 from service.dates.instants import month_length
-from service.dates.spans import SEASONS, fitting, hull, small_number, year_length
+from service.dates.spans import DAYS, MONTHS, SEASONS, hull, small_number, year_length
 from service.dates.tree import MARKS, Date, DateSet, Edge, Interval, Member, Moment, Point, Range, Tree, Year
 
 _KNOWN: Final = re.compile("[0-9]+")
@@ -149,14 +149,14 @@ class Reader:
     def _month(self) -> str:
         begin = self._position
         month = self._digits(_ANY, 2, "a month of two digits, X for an unspecified one")
-        if month not in SEASONS and not fitting(month, 12):
+        if month not in MONTHS:
             self._reject(begin, "a month 01 to 12 or a season 21 to 41")
         return month
 
     def _day(self) -> str:
         begin = self._position
         day = self._digits(_ANY, 2, "a day of two digits, X for an unspecified one")
-        if not fitting(day, 31):
+        if day not in DAYS:
             self._reject(begin, "a day 01 to 31")
         return day
 

@@ -4,12 +4,12 @@ A span is a pair of instants, half-open, not yet cut to the axis. A date whose d
 unknown only from some place to its end, is one span; `1560-X2` is two, `XXXX-12-25` ten thousand.
 """
 
-import re
-from collections.abc import Iterator
-from itertools import product
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from service.dates.instants import HOUR, MINUTE, SECOND, day_start, month_length, month_start
+from service.dates.instants import DAY, HOUR, MINUTE, SECOND, day_start, is_leap, month_length, month_start
 from service.dates.tree import Date, Moment, Point, Year
 
 
@@ -20,82 +20,100 @@ class Span(NamedTuple):
     end: int
 
 
-SEASONS: Final = {
-    "21": (3, 5),
-    "22": (6, 8),
-    "23": (9, 11),
-    "24": (12, 14),
-    "25": (3, 5),
-    "26": (6, 8),
-    "27": (9, 11),
-    "28": (12, 14),
-    "29": (9, 11),
-    "30": (12, 14),
-    "31": (3, 5),
-    "32": (6, 8),
-    "33": (1, 3),
-    "34": (4, 6),
-    "35": (7, 9),
-    "36": (10, 12),
-    "37": (1, 4),
-    "38": (5, 8),
-    "39": (9, 12),
-    "40": (1, 6),
-    "41": (7, 12),
-}
+_Run = tuple[int, int]
+
+
+def _runs(numbers: Iterable[int]) -> tuple[_Run, ...]:
+    """Join ascending numbers that follow upon each other into pairs of first and last."""
+    runs: list[_Run] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return tuple(runs)
+
+
+def _all_digits(mask: str) -> Iterator[str]:
+    """Give the digits that a text may mean, `X` for any, in ascending order."""
+    return map("".join, product(*("0123456789" if digit == "X" else digit for digit in mask)))
+
+
+_MASKS: Final = tuple(map("".join, product("0123456789X", repeat=2)))
+_NUMBERS: Final = MappingProxyType({mask: tuple(map(int, _all_digits(mask))) for mask in _MASKS})
+"""The numbers that two digits may mean, `X` for any."""
+
+
+def _calendar(highest: int) -> Mapping[str, tuple[_Run, ...]]:
+    runs = {mask: _runs(n for n in numbers if 1 <= n <= highest) for mask, numbers in _NUMBERS.items()}
+    return MappingProxyType({mask: run for mask, run in runs.items() if run})
+
+
+SEASONS: Final = MappingProxyType(
+    {
+        "21": (3, 5),
+        "22": (6, 8),
+        "23": (9, 11),
+        "24": (12, 14),
+        "25": (3, 5),
+        "26": (6, 8),
+        "27": (9, 11),
+        "28": (12, 14),
+        "29": (9, 11),
+        "30": (12, 14),
+        "31": (3, 5),
+        "32": (6, 8),
+        "33": (1, 3),
+        "34": (4, 6),
+        "35": (7, 9),
+        "36": (10, 12),
+        "37": (1, 4),
+        "38": (5, 8),
+        "39": (9, 12),
+        "40": (1, 6),
+        "41": (7, 12),
+    }
+)
 """First and last month of what ISO 8601-2:2019, 4.8, numbers like months; 13 and 14 are of the next year."""
 
-FAR_DIGITS: Final = 18
-"""A year of more digits than these counts as 10**18: nobody can tell such years apart on any axis."""
+MONTHS: Final = MappingProxyType({**_calendar(12), **{number: (run,) for number, run in SEASONS.items()}})
+"""The months or the season that two digits may mean, as pairs of first and last month; no key if none."""
+DAYS: Final = _calendar(31)
+"""The days that two digits may mean in the longest month, likewise."""
 
+_FAR_DIGITS: Final = 18
 _UNSPECIFIED: Final = ("", "XX")
-_LEAP_YEAR: Final = 2000
 
 
 def small_number(digits: str) -> int:
     """Read digits, however many; a number of more than 18 of them counts as 10**18."""
-    return int(digits) if len(digits) <= FAR_DIGITS else 10**FAR_DIGITS
+    return int(digits) if len(digits) <= _FAR_DIGITS else 10**_FAR_DIGITS
 
 
 def year_length(year: Year) -> int:
-    """Give the number of digits of a year, those which its exponent adds included (at most about 10**18)."""
-    return len(year.digits) + small_number(year.exponent or "0")
+    """Give the number of digits of a year, those which its exponent adds included."""
+    return len(year.digits) + small_number(year.exponent) if year.exponent else len(year.digits)
 
 
 def year_range(year: Year) -> tuple[int, int]:
-    """Give the first and the last year that a year may mean, both within ±10**18."""
+    """Give the first and the last year that a year may mean.
+
+    Years of more than 18 digits all count as 10**18: on no axis can they be told apart.
+    """
     length = year_length(year)
-    if length > FAR_DIGITS:
-        low = high = 10**FAR_DIGITS
+    if length > _FAR_DIGITS:
+        low = high = 10**_FAR_DIGITS
     else:
-        digits = year.digits.ljust(length, "0")
-        known = small_number(year.significant) if year.significant else length
-        low = int(digits[:known].replace("X", "0").ljust(length, "0"))
-        high = int(digits[:known].replace("X", "9").ljust(length, "9"))
+        known = year.digits.ljust(length, "0")[: int(year.significant or length)]
+        low = int(known.replace("X", "0").ljust(length, "0"))
+        high = int(known.replace("X", "9").ljust(length, "9"))
     # There is no year -0000.
     return (-high, -max(low, 1)) if year.negative else (low, high)
 
 
-def fitting(mask: str, highest: int) -> list[int]:
-    """List the numbers from 1 to `highest` that two digits, `X` for any, may mean."""
-    pattern = re.compile(mask.replace("X", "."))
-    return [number for number in range(1, highest + 1) if pattern.fullmatch(f"{number:02d}")]
-
-
 def hull(point: Point) -> Span | None:
     """Give the span from the earliest start to the latest end of a point, or None if no such day exists."""
-    if isinstance(point, Moment):
-        return _second(point)
-    if _is_whole_year(point):
-        low, high = year_range(point.year)
-        return Span(day_start(low, 1, 1), day_start(high + 1, 1, 1))
-    first = next((spans[0] for year in _years(point.year) if (spans := _spans_in(point, year))), None)
-    if first is None:
-        return None
-    if not point.is_one_of_many:
-        return first
-    last = next(spans[-1] for year in _years(point.year, backwards=True) if (spans := _spans_in(point, year)))
-    return Span(first.start, last.end)
+    return _second(point) if isinstance(point, Moment) else _hull(point, point.year)
 
 
 def spans(point: Point, limit: int) -> list[Span]:
@@ -107,81 +125,82 @@ def spans(point: Point, limit: int) -> list[Span]:
     if isinstance(point, Moment) or not point.is_one_of_many or point.year.significant:
         whole = hull(point)
         return [whole] if whole else []
-    digits = point.year.digits
-    kept = len(digits.rstrip("X")) if _is_whole_year(point) else len(digits)
-    if kept == len(digits) and 10 ** digits.count("X") * len(_spans_in(point, _LEAP_YEAR)) <= limit:
-        return [span for year in _years(point.year) for span in _spans_in(point, year)]
+    digits, negative = point.year.digits, point.year.negative
+    kept = len(digits)
+    if _is_whole_year(point):
+        kept = len(digits.rstrip("X"))
+    elif 10 ** digits.count("X") <= limit:
+        numbers = (int(known) for known in _all_digits(digits))
+        years = (-number if negative else number for number in numbers if number or not negative)
+        finest = list(islice((span for year in years for span in _spans_in(point, year)), limit + 1))
+        if len(finest) <= limit:
+            return finest
     while 10 ** digits[:kept].count("X") > limit:
         kept -= 1
-    known_more = (
-        point._replace(year=point.year._replace(digits="".join(known) + digits[kept:]))
-        for known in product(*map(_choices, digits[:kept]))
-    )
-    return [span for date in known_more if (span := hull(date))]
+    groups = (Year(known + digits[kept:], negative) for known in _all_digits(digits[:kept]))
+    return [span for group in groups if (span := _hull(point, group))]
 
 
 def _is_whole_year(date: Date) -> bool:
     return date.month in _UNSPECIFIED and date.day in _UNSPECIFIED
 
 
-def _choices(digit: str) -> str:
-    return "0123456789" if digit == "X" else digit
+def _hull(date: Date, year: Year) -> Span | None:
+    """Give the hull of a date as if it had another year."""
+    low, high = year_range(year)
+    first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
+    if first is None or last is None:
+        # Only a 29 February may be missing from one year and not from another.
+        leap_years = _leap_range(year)
+        if leap_years is None:
+            return None
+        low, high = leap_years
+        first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
+    return Span(first.start, last.end) if first and last else None
 
 
-def _years(year: Year, *, backwards: bool = False) -> Iterator[int]:
-    """Give the years that four digits may mean, in the order of time or against it."""
-    step = -1 if year.negative != backwards else 1
-    choices = (_choices(digit)[::step] for digit in year.digits)
-    for digits in product(*choices):
-        number = int("".join(digits))
-        if not year.negative:
-            yield number
-        elif number:
-            yield -number
+def _leap_range(year: Year) -> tuple[int, int] | None:
+    """Give the first and the last leap year that four digits may mean, or None."""
+    heads, tails = _NUMBERS[year.digits[:2]], _NUMBERS[year.digits[2:]]
+    least = 1 if year.negative else 0
+
+    def next_leap(step: int) -> int | None:
+        numbers = (head * 100 + tail for head in heads[::step] for tail in tails[::step])
+        return next((number for number in numbers if number >= least and is_leap(number)), None)
+
+    low, high = next_leap(1), next_leap(-1)
+    if low is None or high is None:
+        return None
+    return (-high, -low) if year.negative else (low, high)
 
 
-def _spans_in(date: Date, year: int) -> list[Span]:
-    """List the spans of a date in one year, in order, none if it has no such day."""
+def _spans_in(date: Date, year: int, step: int = 1) -> Iterator[Span]:
+    """Give the spans of a date in one year, if it has any, in the order of time or, by -1, against it."""
     if _is_whole_year(date):
-        return [Span(day_start(year, 1, 1), day_start(year + 1, 1, 1))]
-    if date.month in SEASONS:
-        first, last = SEASONS[date.month]
-        return [Span(month_start(year, first), month_start(year, last + 1))]
-    months = fitting(date.month, 12)
-    if date.day in _UNSPECIFIED:
-        return [Span(month_start(year, first), month_start(year, last + 1)) for first, last in _runs(months)]
-    days = _runs(fitting(date.day, 31))
-    return [
-        Span(day_start(year, month, first), day_start(year, month, min(last, length) + 1))
-        for month in months
-        for length in [month_length(year, month)]
-        for first, last in days
-        if first <= length
-    ]
+        yield Span(day_start(year, 1, 1), day_start(year + 1, 1, 1))
+        return
+    for first_month, last_month in MONTHS[date.month][::step]:
+        if date.day in _UNSPECIFIED:
+            yield Span(month_start(year, first_month), month_start(year, last_month + 1))
+            continue
+        for month in range(first_month, last_month + 1)[::step]:
+            length = month_length(year, month)
+            for first, last in DAYS[date.day][::step]:
+                if first <= length:
+                    yield Span(day_start(year, month, first), day_start(year, month, min(last, length)) + DAY)
 
 
-def _runs(numbers: list[int]) -> list[tuple[int, int]]:
-    """Join ascending numbers that follow upon each other into pairs of first and last."""
-    runs: list[tuple[int, int]] = []
-    for number in numbers:
-        if runs and runs[-1][1] == number - 1:
-            runs[-1] = (runs[-1][0], number)
-        else:
-            runs.append((number, number))
-    return runs
-
-
-def _second(moment: Moment) -> Span:
+def _second(moment: Moment) -> Span | None:
     """Give the second that a moment names, in UTC."""
     day = hull(moment.date)
     if day is None:
-        raise ValueError(f"no such day: {moment.date}")
+        return None
     hours, minutes, seconds = map(int, moment.clock.split(":"))
-    start = day.start + hours * HOUR + minutes * MINUTE + seconds * SECOND - shift_length(moment.shift)
+    start = day.start + hours * HOUR + minutes * MINUTE + seconds * SECOND - _shift_length(moment.shift)
     return Span(start, start + SECOND)
 
 
-def shift_length(shift: str) -> int:
+def _shift_length(shift: str) -> int:
     """Give how far a shift from UTC, `Z`, `±hh`, `±hh:mm` or empty, is ahead of it, in microseconds."""
     if shift in ("", "Z"):
         return 0

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+from urllib.parse import quote, urlencode
 
-from pydantic import Field, SecretStr
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "DATELINE_"
+URL_SCHEMES = ("postgresql://", "postgres://")
+# What libpq keeps secret; the rest of a database URL may be shown.
+SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 
 class Settings(BaseSettings):
     """The settings of one process: read once at the start, then never changed."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DATELINE_", env_file=None, frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix=PREFIX, env_file=None, frozen=True, extra="ignore", env_ignore_empty=True
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -23,16 +32,112 @@ class Settings(BaseSettings):
         Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL."
     )
     database_url: SecretStr | None = Field(
-        None, description="An external PostgreSQL (15 to 18); without it an embedded one is started."
+        None,
+        description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
+        "embedded one is started.",
     )
-    pool_size: int = Field(8, ge=1, le=512, description="Database connections of each server process.")
+    pool_size: int = Field(
+        8,
+        ge=1,
+        le=512,
+        description="Database connections of each server process.",
+        json_schema_extra={"unit": "connections"},
+    )
     statement_timeout_seconds: float = Field(
-        5.0, gt=0, le=3600, description="Time after which the database gives up a statement."
+        5.0,
+        gt=0,
+        le=3600,
+        description="Time after which the database gives up a statement.",
+        json_schema_extra={"unit": "seconds"},
     )
     write_key: SecretStr | None = Field(
         None,
         min_length=16,
         description="Secret that writing needs, as a bearer token; without it only loopback may write.",
+        json_schema_extra={"unit": "at least 16 characters"},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return None if value is None else SecretStr(normalized_url(value.get_secret_value()))
+
+
+def normalized_url(text: str) -> str:
+    """Write libpq's keywords (`host=… dbname=…`) as a URL; a URL stays as it is.
+
+    Raises ValueError, which never repeats the text, where libpq would not take it.
+    """
+    try:
+        parameters = conninfo_to_dict(text)
+    except psycopg.Error:
+        raise ValueError(
+            "is neither a URL (postgresql://user:password@host:5432/database) nor in libpq's keywords "
+            "(host=… dbname=…); special characters in a URL's password are written as %XX"
+        ) from None
+    if text.startswith(URL_SCHEMES):
+        return text
+    if "://" in text or not parameters:
+        raise ValueError("is no PostgreSQL URL: it starts with neither postgresql:// nor postgres://")
+    database = quote(str(parameters.pop("dbname", "")), safe="")
+    return f"postgresql:///{database}?{urlencode(parameters, quote_via=quote)}"
+
+
+def shown_url(text: str) -> str:
+    """Write a database URL for the eyes: put together anew from what libpq understood, without secrets."""
+    parameters = {name: str(value) for name, value in conninfo_to_dict(text).items()}
+    secret = SECRET_KEYWORDS & parameters.keys()
+    for name in secret:
+        del parameters[name]
+    user = parameters.pop("user", "") + (":***" if secret else "")
+    host = "" if "/" in parameters.get("host", "") else parameters.pop("host", "")  # a socket's folder
+    port = parameters.pop("port", "")
+    database = parameters.pop("dbname", "")
+    address = f"{user}{'@' if user else ''}{host}{':' if port else ''}{port}"
+    return f"postgresql://{address}/{database}{'?' if parameters else ''}{urlencode(parameters)}"
+
+
+class SettingLine(NamedTuple):
+    """One setting, as text for a person; secrets are masked."""
+
+    variable: str
+    unit: str
+    default: str
+    present: str
+    meaning: str
+
+
+def list_settings(settings: Settings) -> Iterator[SettingLine]:
+    """Yield every setting with its present value."""
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        yield SettingLine(
+            variable=variable(name),
+            unit=str(extra.get("unit", "")),
+            default=_shown(name, field.default),
+            present=_shown(name, getattr(settings, name)),
+            meaning=field.description or "",
+        )
+
+
+def variable(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"
+
+
+def complaints(error: ValidationError) -> Iterator[str]:
+    """Say what is wrong with the environment, one sentence a setting, without repeating any value."""
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        yield f"{variable(str(item['loc'][0]))}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "unset"
+    if isinstance(value, SecretStr):
+        return shown_url(value.get_secret_value()) if name == "database_url" else "set, not shown"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)

@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import psycopg
 import pytest
@@ -30,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip a test for want of something on this machine; under CI that is a failure."""
     if os.environ.get("CI"):
         pytest.fail(f"this machine lacks {what}, which CI must have")

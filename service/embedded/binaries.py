@@ -98,8 +98,8 @@ def find_programs(major: int | None = None, *, system: bool = False) -> Programs
     raise EmbeddedError(
         f"The data were written by PostgreSQL {major}, and this machine has another ({present}). Install "
         f"PostgreSQL {major} and start again: it is then used. To move the data to a newer one, write them "
-        "out with pg_dumpall of the old version, choose a new folder with DATELINE_DATA, and load them, or use "
-        "pg_upgrade."
+        "out with pg_dumpall of the old version, choose a new folder with DATELINE_DATA, and load them, or "
+        "use pg_upgrade."
     )
 
 

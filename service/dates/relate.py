@@ -61,10 +61,8 @@ def _intersects(event: Bounds, window: Window) -> Answer:
     # Not even an end at -∞ lies before an open start, though -∞ > -∞ is false.
     no_start, no_end = window.start == DISTANT_PAST, window.end == DISTANT_FUTURE
     return _answer(
-        certain=(no_start or event.end_earliest > window.start)
-        and (no_end or event.start_latest < window.end),
-        possible=(no_start or event.end_latest > window.start)
-        and (no_end or event.start_earliest < window.end),
+        certain=(no_start or event.end_earliest > window.start) and (no_end or event.start_latest < window.end),
+        possible=(no_start or event.end_latest > window.start) and (no_end or event.start_earliest < window.end),
     )
 
 
@@ -73,9 +71,7 @@ def _intersects_pieces(event: Expression, pieces: tuple[tuple[int, int], ...], w
         certain = any(window.start <= start and end <= window.end for start, end in pieces)
     else:
         certain = _intersects(event.bounds, window) is Answer.CERTAIN
-    return _answer(
-        certain=certain, possible=any(end > window.start and start < window.end for start, end in pieces)
-    )
+    return _answer(certain=certain, possible=any(end > window.start and start < window.end for start, end in pieces))
 
 
 def _within(event: Bounds, window: Window) -> Answer:

@@ -17,9 +17,7 @@ ADVISORY_LOCK = 0x44_41_54_45
 
 def migrate(connection: Connection) -> None:
     """Run what is pending on this connection, in its one transaction."""
-    context.configure(
-        connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True
-    )
+    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
         context.run_migrations()
@@ -33,9 +31,7 @@ def migrate_url(url: str) -> None:
 
 
 if context.is_offline_mode():
-    context.configure(
-        dialect_name="postgresql", target_metadata=metadata, literal_binds=True, output_buffer=None
-    )
+    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True, output_buffer=None)
     with context.begin_transaction():
         context.run_migrations()
 else:

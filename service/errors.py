@@ -4,10 +4,12 @@ DatelineError
 ├── NotFound            no such timeline, event, claim, link or directory entry, or not for this caller
 ├── AlreadyExists       a name or identity is taken
 ├── InUse               something still refers to what was to be removed
-├── VersionConflict     what was to be changed has changed meanwhile
+├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
+├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── InvalidCursor       a cursor that was not made for this query
-├── Forbidden           the caller may not write
+├── Unauthenticated     the key is missing or unknown
+├── Forbidden           nobody may write here
 └── Unavailable         the database cannot answer now
     └── TooSlow         the database gave up the statement after its time limit
 """
@@ -34,29 +36,39 @@ class InUse(DatelineError):
 class VersionConflict(DatelineError):
     """Say that the expected version is not the present one.
 
-    `version` is the present version, `document` the present representation, UTF-8 JSON.
+    `version` is the present version and `document` the present representation (UTF-8 JSON); None where
+    there is none.
     """
 
-    def __init__(self, message: str, *, version: int, document: bytes) -> None:
+    def __init__(self, message: str, *, version: int | None, document: bytes | None) -> None:
         super().__init__(message)
         self.version = version
         self.document = document
 
 
-class Invalid(DatelineError):
-    """Say that a member of a request is refused; `pointer` is its JSON Pointer (RFC 6901)."""
+class VersionRequired(DatelineError):
+    """Say that what exists is only changed by who says which version they have seen."""
 
-    def __init__(self, message: str, *, pointer: str) -> None:
+
+class Invalid(DatelineError):
+    """Say that a part of a request is refused: a member, by its JSON Pointer (RFC 6901), or a parameter."""
+
+    def __init__(self, message: str, *, pointer: str | None = None, parameter: str | None = None) -> None:
         super().__init__(message)
         self.pointer = pointer
+        self.parameter = parameter
 
 
 class InvalidCursor(DatelineError):
     """Say that a cursor is damaged, forged, or of another query."""
 
 
+class Unauthenticated(DatelineError):
+    """Say that the caller's key is missing or unknown."""
+
+
 class Forbidden(DatelineError):
-    """Say that the caller may not write."""
+    """Say that nobody may write here, as the service is set up."""
 
 
 class Unavailable(DatelineError):

@@ -34,12 +34,8 @@ def _create_tables() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("same_as", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('person', 'organization', 'state', 'group')", name=op.f("actor_kind_check")
-        ),
-        sa.CheckConstraint(
-            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("actor_slug_check")
-        ),
+        sa.CheckConstraint("kind IN ('person', 'organization', 'state', 'group')", name=op.f("actor_kind_check")),
+        sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("actor_slug_check")),
         sa.PrimaryKeyConstraint("slug", name=op.f("actor_pkey")),
     )
     op.create_table(
@@ -52,9 +48,7 @@ def _create_tables() -> None:
         sa.Column("same_as", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name=op.f("place_country_check")),
-        sa.CheckConstraint(
-            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("place_slug_check")
-        ),
+        sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("place_slug_check")),
         sa.CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name=op.f("place_coordinates_check")),
         sa.CheckConstraint("latitude BETWEEN -90 AND 90", name=op.f("place_latitude_check")),
         sa.CheckConstraint("longitude BETWEEN -180 AND 180", name=op.f("place_longitude_check")),
@@ -77,9 +71,7 @@ def _create_tables() -> None:
         sa.Column("published", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.CheckConstraint(
-            "slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("source_slug_check")
-        ),
+        sa.CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 80", name=op.f("source_slug_check")),
         sa.PrimaryKeyConstraint("slug", name=op.f("source_pkey")),
     )
     op.create_table(
@@ -141,7 +133,9 @@ def _create_tables() -> None:
         sa.Column("search", postgresql.TSVECTOR(), nullable=False),
         sa.Column("document", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint(
-            "pieces IS NULL OR (NOT isempty(pieces) AND lower(pieces) IS NOT DISTINCT FROM NULLIF(start_earliest, '-infinity') AND upper(pieces) IS NOT DISTINCT FROM NULLIF(end_latest, 'infinity'))",
+            "pieces IS NULL OR (NOT isempty(pieces)"
+            " AND lower(pieces) IS NOT DISTINCT FROM NULLIF(start_earliest, '-infinity')"
+            " AND upper(pieces) IS NOT DISTINCT FROM NULLIF(end_latest, 'infinity'))",
             name=op.f("event_pieces_span_possible_check"),
         ),
         sa.CheckConstraint(
@@ -252,9 +246,7 @@ def _create_tables() -> None:
 
 def _create_foreign_keys() -> None:
     # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
-    op.create_foreign_key(
-        "actor_alias_actor_fkey", "actor_alias", "actor", ["actor"], ["slug"], ondelete="CASCADE"
-    )
+    op.create_foreign_key("actor_alias_actor_fkey", "actor_alias", "actor", ["actor"], ["slug"], ondelete="CASCADE")
     op.create_foreign_key("event_place_fkey", "event", "place", ["place"], ["slug"])
     op.create_foreign_key("event_timeline_id_fkey", "event", "timeline", ["timeline_id"], ["timeline_id"])
     op.create_foreign_key("claim_source_fkey", "claim", "source", ["source"], ["slug"])
@@ -334,13 +326,9 @@ def _create_indexes() -> None:
         unique=False,
         postgresql_where=sa.text("place IS NOT NULL"),
     )
-    op.create_index(
-        "event_possible_idx", "event", ["timeline_id", "possible"], unique=False, postgresql_using="gist"
-    )
+    op.create_index("event_possible_idx", "event", ["timeline_id", "possible"], unique=False, postgresql_using="gist")
     op.create_index("event_recorded_idx", "event", ["timeline_id", "recorded_at", "event_id"], unique=False)
-    op.create_index(
-        "event_search_idx", "event", ["timeline_id", "search"], unique=False, postgresql_using="gin"
-    )
+    op.create_index("event_search_idx", "event", ["timeline_id", "search"], unique=False, postgresql_using="gin")
     op.create_index("event_start_idx", "event", ["timeline_id", "start_earliest", "event_id"], unique=False)
     op.create_index(
         "event_status_possible_idx",

@@ -41,9 +41,7 @@ def _possible() -> Column[object]:
     return Column(
         "possible",
         TSTZRANGE,
-        Computed(
-            "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
-        ),
+        Computed("tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True),
         nullable=False,
     )
 
@@ -88,9 +86,7 @@ event = Table(
     CheckConstraint("start_earliest <= start_latest", name="start"),
     CheckConstraint("end_earliest <= end_latest", name="end"),
     CheckConstraint("start_earliest < end_latest", name="end_after_start"),
-    CheckConstraint(
-        "start_earliest < end_earliest OR end_earliest = '-infinity'", name="end_earliest_after_start"
-    ),
+    CheckConstraint("start_earliest < end_earliest OR end_earliest = '-infinity'", name="end_earliest_after_start"),
     CheckConstraint("start_latest < end_latest OR start_latest = 'infinity'", name="start_latest_before_end"),
     CheckConstraint(
         "pieces IS NULL OR (NOT isempty(pieces)"

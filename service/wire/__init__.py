@@ -1,0 +1,1 @@
+"""What clients send and receive: the one definition of each shape."""

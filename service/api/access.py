@@ -1,0 +1,63 @@
+"""Who asks, and what they may do.
+
+With a write key (`DATELINE_WRITE_KEY`), whoever sends it may write and sees private timelines. Without
+one, the service's own machine may, as long as the service listens to nobody else; beyond that nobody may write.
+"""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from service.errors import Forbidden, Unauthenticated
+from service.settings import Settings
+from service.store.database import Database
+from service.store.query import Caller
+
+_bearer = HTTPBearer(auto_error=False, description="The key that writing needs: `DATELINE_WRITE_KEY`.")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def caller(request: Request, credentials: Credentials) -> Caller:
+    """Tell who asks. Raises Unauthenticated for a key that is not known."""
+    settings: Settings = request.app.state.settings
+    if settings.write_key is None:
+        return Caller(sees_private=_is_loopback(settings.host))
+    if credentials is None:
+        return Caller(sees_private=False)
+    expected = settings.write_key.get_secret_value().encode()
+    if not hmac.compare_digest(credentials.credentials.encode("utf-8", "surrogatepass"), expected):
+        raise Unauthenticated("the key is not known here")
+    return Caller(sees_private=True)
+
+
+async def writer(request: Request, who: Annotated[Caller, Depends(caller)]) -> Caller:
+    """Let only those through who may write. Raises Unauthenticated or Forbidden."""
+    if who.sees_private:
+        return who
+    settings: Settings = request.app.state.settings
+    if settings.write_key is None:
+        raise Forbidden("writing needs a key, and this service has been given none")
+    raise Unauthenticated("writing needs a key")
+
+
+def database(request: Request) -> Database:
+    """Give the process's database."""
+    given: Database = request.app.state.database
+    return given
+
+
+Reader = Annotated[Caller, Depends(caller)]
+Writer = Annotated[Caller, Depends(writer)]
+Store = Annotated[Database, Depends(database)]

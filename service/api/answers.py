@@ -1,0 +1,79 @@
+"""Answers made of stored documents: their bytes are sent as they are, none becomes a Python object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+from starlette.datastructures import URL
+
+from service.api.etag import etag
+from service.api.problems import MEDIA_TYPE
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
+# What FastAPI takes as the documentation of an operation's answers.
+Responses = dict[int | str, dict[str, Any]]
+
+
+def document(content: bytes, version: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with one document and its entity tag."""
+    return Response(content, status, {"ETag": etag(version), **(headers or {})}, JSON)
+
+
+def entry(content: BaseModel, version: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with one entry and its entity tag."""
+    return document(content.model_dump_json().encode(), version, status=status, headers=headers)
+
+
+def not_modified(version: int) -> Response:
+    """Answer that the client's copy is the present one."""
+    return Response(None, 304, {"ETag": etag(version)})
+
+
+def page(request: Request, items: list[bytes], next_cursor: str | None, **members: bytes) -> Response:
+    """Answer with a page: its items' bytes joined, the cursor of the next page, and what else is given as JSON."""
+    headers = {}
+    tail = b"null"
+    if next_cursor is not None:
+        tail = b'"%b"' % next_cursor.encode()
+        headers["Link"] = f'<{next_link(request.url, next_cursor)}>; rel="next"'
+    others = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in members.items())
+    return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, headers, JSON)
+
+
+def next_link(url: URL, next_cursor: str) -> str:
+    """Give the address of the next page, relative to the service (RFC 8288, section 3)."""
+    following = url.include_query_params(cursor=next_cursor)
+    return f"{following.path}?{following.query}"
+
+
+def problems(*statuses: int) -> Responses:
+    """Document the errors that an operation may answer with."""
+    return {
+        status: {
+            "description": _DESCRIPTIONS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in (*statuses, 500, 503)
+    }
+
+
+_DESCRIPTIONS = {
+    400: "A parameter, a cursor or the body's form is refused.",
+    401: "The key is missing or unknown.",
+    403: "This service takes no writes.",
+    404: "There is no such thing.",
+    406: "No representation is of a type that is accepted.",
+    409: "It exists already, or is in use.",
+    412: "The present version is another than the one expected.",
+    413: "The body is too large.",
+    415: "The body's media type is not taken here.",
+    422: "The body is refused; each member is named.",
+    428: "`If-Match` is needed.",
+    500: "The fault is ours.",
+    503: "The database cannot answer now, or not in time.",
+}

@@ -1,0 +1,34 @@
+"""Dates over HTTP: an EDTF expression, explained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from service.api import answers
+from service.api.problems import InvalidParameters
+from service.api.strict import StrictRoute
+from service.dates import EdtfError, parse
+from service.wire.date import DateAnswer, explain
+
+router = APIRouter(tags=["Dates"], route_class=StrictRoute)
+
+
+@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400))
+async def explain_date(
+    edtf: Annotated[
+        str,
+        Query(
+            min_length=1,
+            max_length=200,
+            description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2.",
+            examples=["[2013-02-24..2013-02-28]"],
+        ),
+    ],
+) -> DateAnswer:
+    """Explain an EDTF expression: its four bounds, how precise it is, its flags, and what it says in English."""
+    try:
+        return explain(edtf, parse(edtf))
+    except EdtfError as error:
+        raise InvalidParameters({"edtf": str(error)}) from error

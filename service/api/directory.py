@@ -1,0 +1,192 @@
+"""Timelines, actors, places and sources over HTTP: four lists of entries with the same five operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from service.api import answers
+from service.api.access import Reader, Store, Writer
+from service.api.etag import IfMatch, IfNoneMatch, expectation, known_version
+from service.api.parameters import PAGE_EVENTS, Cursor, Limit
+from service.api.strict import StrictRoute
+from service.store import directory
+from service.store.cursor import seal, unseal
+from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
+from service.wire.directory import ActorPatch, Page, PlaceEntryPatch, SourcePatch, TimelinePatch
+from service.wire.values import SLUG_PATTERN, Body
+
+EntrySlug = Annotated[str, Path(max_length=80, pattern=SLUG_PATTERN, description="The entry's slug.")]
+Called = Annotated[
+    str | None,
+    Query(
+        min_length=1,
+        max_length=300,
+        pattern=r"^[^\x00]*$",
+        description="Its name, whatever the case; an actor's alias too.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A list of entries as it stands in the API: its path, how its entries are called, what may be changed."""
+
+    path: str
+    kind: Kind[Any]
+    patch: type[Body]
+    tag: str
+    what: str
+    in_use: str
+
+    @property
+    def one(self) -> str:
+        """Name one entry."""
+        return self.kind.called
+
+
+SHELVES = (
+    Shelf(
+        "timelines",
+        TIMELINES,
+        TimelinePatch,
+        "Timelines",
+        "a story being followed",
+        "while it holds events, it stays",
+    ),
+    Shelf(
+        "actors",
+        ACTORS,
+        ActorPatch,
+        "Directory",
+        "a person, organization, state or group",
+        "while it takes part in events, it stays",
+    ),
+    Shelf(
+        "places",
+        PLACES,
+        PlaceEntryPatch,
+        "Directory",
+        "a place with its coordinates",
+        "while events take place there, it stays",
+    ),
+    Shelf(
+        "sources",
+        SOURCES,
+        SourcePatch,
+        "Directory",
+        "a publication that claims rest on",
+        "while claims rest on it, it stays",
+    ),
+)
+
+
+def router_of(shelf: Shelf) -> APIRouter:
+    """Make the five operations of a list of entries."""
+    router = APIRouter(tags=[shelf.tag], route_class=StrictRoute)
+    kind, one = shelf.kind, shelf.one
+    context = f"directory:{shelf.path}".encode()
+
+    async def list_entries(
+        store: Store, caller: Reader, limit: Limit = PAGE_EVENTS, cursor: Cursor = None, name: Called = None
+    ) -> Response:
+        key = await store.cursor_key()
+        asked = context + b":" + (name or "").encode()
+        after = None if cursor is None else unseal(key, asked, cursor).decode()
+        async with store.read() as connection:
+            entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
+        following = None if entries.end is None else seal(key, asked, entries.end.encode())
+        page = Page[kind.answer](items=entries.items, next=following)  # type: ignore[name-defined]  # the kind's own class
+        return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+
+    async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
+        async with store.read() as connection:
+            found, version = await directory.get_entry(connection, kind, slug, caller)
+        if version == known_version(if_none_match):
+            return answers.not_modified(version)
+        return answers.entry(found, version)
+
+    async def create_entry(body: Body, store: Store, _: Writer) -> Response:
+        async with store.transaction() as connection:
+            made, version = await directory.create_entry(connection, kind, body)
+        location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
+        return answers.entry(made, version, status=201, headers=location)
+
+    async def amend_entry(
+        slug: EntrySlug, body: Body, store: Store, caller: Writer, if_match: IfMatch = None
+    ) -> Response:
+        patch = body.model_dump(mode="json", exclude_unset=True)
+        async with store.transaction() as connection:
+            made, version = await directory.amend_entry(connection, kind, slug, patch, expectation(if_match), caller)
+        return answers.entry(made, version)
+
+    async def delete_entry(slug: EntrySlug, store: Store, caller: Writer, if_match: IfMatch = None) -> Response:
+        async with store.transaction() as connection:
+            await directory.remove_entry(connection, kind, slug, expectation(if_match), caller)
+        return Response(status_code=204)
+
+    # FastAPI reads the body's shape from the annotation, which differs from list to list
+    create_entry.__annotations__["body"] = kind.body
+    amend_entry.__annotations__["body"] = shelf.patch
+
+    def add(method: str, path: str, endpoint: Callable[..., Any], name: str, text: str, **options: object) -> None:
+        summary = text.split(".", maxsplit=1)[0]
+        described: dict[str, Any] = {"name": name, "description": text, "summary": summary, **options}
+        router.add_api_route(path, endpoint, methods=[method], **described)
+
+    writes = (400, 401, 403, 413, 415, 422)
+    collection, item = f"/{shelf.path}", f"/{shelf.path}/{{slug}}"
+    tag_header = {"headers": {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}}
+    add(
+        "GET",
+        collection,
+        list_entries,
+        f"list_{shelf.path}",
+        f"List the {shelf.path}, in the order of their slugs.",
+        response_model=Page[kind.answer],  # type: ignore[name-defined]  # the kind's own class
+        responses=answers.problems(400, 401),
+    )
+    add(
+        "POST",
+        collection,
+        create_entry,
+        f"create_{one}",
+        f"Add {shelf.what}. Its slug is chosen here, and never changes.",
+        status_code=201,
+        response_model=kind.answer,
+        responses=answers.problems(*writes, 409) | {201: {"description": "Created.", **tag_header}},
+    )
+    add(
+        "GET",
+        item,
+        get_entry,
+        f"get_{one}",
+        f"Read {shelf.what}.",
+        response_model=kind.answer,
+        responses=answers.problems(400, 401, 404)
+        | {200: {"description": "It.", **tag_header}, 304: {"description": "You hold it already."}},
+    )
+    add(
+        "PATCH",
+        item,
+        amend_entry,
+        f"amend_{one}",
+        f"Change {shelf.what}. A JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. Events keep the "
+        "names that they were written with.",
+        response_model=kind.answer,
+        responses=answers.problems(*writes, 404, 412, 428) | {200: {"description": "Changed.", **tag_header}},
+    )
+    add(
+        "DELETE",
+        item,
+        delete_entry,
+        f"delete_{one}",
+        f"Remove {shelf.what}; {shelf.in_use}.",
+        status_code=204,
+        response_class=Response,
+        responses=answers.problems(400, 401, 403, 404, 409, 412, 428),
+    )
+    return router

@@ -1,0 +1,56 @@
+"""Entity tags and preconditions (RFC 9110, sections 8.8.3 and 13)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import Header
+
+from service.store.expectation import Expectation
+
+_TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+
+IfMatch = Annotated[
+    str | None,
+    Header(alias="If-Match", description="The `ETag` of the version that you have seen.", max_length=1000),
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000),
+]
+CreateOnly = Annotated[
+    str | None,
+    Header(alias="If-None-Match", description="`*` creates, and never replaces.", pattern=r"^\*$", max_length=1),
+]
+
+
+def etag(version: int) -> str:
+    """Write a version as a strong entity tag."""
+    return f'"{version}"'
+
+
+def _versions(tags: str, *, weakly: bool) -> frozenset[int]:
+    """Read the versions in a list of entity tags; a tag that no answer ever bore names none."""
+    found = set()
+    for match in _TAG.finditer(tags):
+        if _VERSION.fullmatch(match["tag"]) and (weakly or not match["weak"]):
+            found.add(int(match["tag"]))
+    return frozenset(found)
+
+
+def expectation(if_match: str | None, if_none_match: str | None = None) -> Expectation:
+    """Say what a writer expects to find; `If-Match` compares strongly (section 13.1.1)."""
+    if if_match is None:
+        return Expectation(nothing=if_none_match == "*")
+    if if_match.strip() == "*":
+        return Expectation(any_version=True, nothing=if_none_match == "*")
+    return Expectation(versions=_versions(if_match, weakly=False), nothing=if_none_match == "*")
+
+
+def known_version(if_none_match: str | None) -> int | None:
+    """Name the version that a reader holds; of several the newest, which alone can be the present one."""
+    if if_none_match is None:
+        return None
+    return max(_versions(if_none_match, weakly=True), default=None)

@@ -1,0 +1,229 @@
+"""Events over HTTP: the range query, and one event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from service.api import answers
+from service.api.access import Reader, Store, Writer
+from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, known_version
+from service.api.negotiation import choose
+from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
+from service.api.problems import InvalidParameters
+from service.api.strict import StrictRoute
+from service.store import events
+from service.store.counting import count_events
+from service.store.cursor import read_cursor, write_cursor
+from service.store.database import Database
+from service.store.paging import read_page
+from service.store.query import Caller, EventQuery
+from service.store.stream import stream_documents
+from service.store.timelines import check_timeline
+from service.wire.event import Event, EventBody, EventPage, EventPatch
+
+router = APIRouter(tags=["Events"], route_class=StrictRoute)
+
+_MEDIA_TYPES = {"json": answers.JSON, "ndjson": answers.NDJSON}
+_PAGE_RESPONSES: answers.Responses = {
+    200: {
+        "description": "A page of events; as NDJSON, an event a line, all of them.",
+        "content": {answers.NDJSON: {"schema": {"type": "string"}}},
+        "headers": {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}},
+    }
+}
+_ETAG_HEADER = {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}
+_LOCATION_HEADER = {"Location": {"description": "Where it is now.", "schema": {"type": "string"}}}
+
+
+@router.get(
+    "/timelines/{timeline}/events",
+    response_model=EventPage,
+    responses=answers.problems(400, 401, 404, 406) | _PAGE_RESPONSES,
+)
+async def list_events(
+    request: Request,
+    timeline: TimelineSlug,
+    parameters: Annotated[EventParameters, Query()],
+    store: Store,
+    caller: Reader,
+) -> Response:
+    """Find the events of a timeline in a window of time.
+
+    An event's date is known only so far, and so is the answer: `certainty=possible` gives what may stand in the
+    relation to the window, `certainty=certain` what must, whatever the true date is. Filters that take several
+    values mean any of them; filters together mean all of them.
+    """
+    return await _answer(request, parameters, timeline, store, caller)
+
+
+@router.get(
+    "/events",
+    response_model=EventPage,
+    responses=answers.problems(400, 401, 406) | _PAGE_RESPONSES,
+)
+async def list_events_everywhere(
+    request: Request, parameters: Annotated[EventParameters, Query()], store: Store, caller: Reader
+) -> Response:
+    """Find events of all timelines that you may read, by the same parameters."""
+    return await _answer(request, parameters, None, store, caller)
+
+
+async def _answer(
+    request: Request, parameters: EventParameters, timeline: str | None, store: Database, caller: Caller
+) -> Response:
+    query = parameters.query(timeline)
+    media_type = (
+        choose(request, tuple(_MEDIA_TYPES.values())) if parameters.format is None else _MEDIA_TYPES[parameters.format]
+    )
+    if media_type == answers.NDJSON:
+        return await _stream(parameters, query, store, caller)
+    key = await store.cursor_key()
+    after = None if parameters.cursor is None else read_cursor(key, query, parameters.cursor)
+    async with store.read() as connection:
+        rows = await read_page(connection, query, caller, limit=parameters.limit or PAGE_EVENTS, after=after)
+        if timeline is not None and not rows.documents:
+            await check_timeline(connection, timeline, caller)
+        count = await count_events(connection, query, caller, parameters.count)
+    following = None if rows.end is None else write_cursor(key, query, rows.end)
+    return answers.page(request, rows.documents, following, count=b"null" if count is None else b"%d" % count)
+
+
+async def _stream(parameters: EventParameters, query: EventQuery, store: Database, caller: Caller) -> Response:
+    """Send an event a line, from one cursor; the first batch is read before the answer begins."""
+    for name in ("cursor", "count"):
+        if getattr(parameters, name) not in (None, "none"):
+            raise InvalidParameters({name: "has no meaning for NDJSON, which sends all events"})
+    async with AsyncExitStack() as opening:
+        connection = await opening.enter_async_context(store.export())
+        if query.timeline is not None:
+            await check_timeline(connection, query.timeline, caller)
+        batches = stream_documents(connection, query, caller, limit=parameters.limit)
+        first: list[bytes] = await anext(batches, [])
+        held = opening.pop_all()
+
+    async def lines() -> AsyncIterator[bytes]:
+        async with held:
+            if first:
+                yield b"\n".join(first) + b"\n"
+            async for batch in batches:
+                yield b"\n".join(batch) + b"\n"
+
+    return StreamingResponse(lines(), 200, media_type=answers.NDJSON)
+
+
+@router.post(
+    "/timelines/{timeline}/events",
+    status_code=201,
+    response_model=Event,
+    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
+    | {201: {"description": "Created.", "headers": _ETAG_HEADER | _LOCATION_HEADER}},
+)
+async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, _: Writer) -> Response:
+    """Record an event; the service gives it an identity (a UUID of version 7)."""
+    async with store.transaction() as connection:
+        event_id, stored = await events.create_event(connection, timeline, body)
+    headers = {"Location": event_path(timeline, str(event_id))}
+    return answers.document(stored.document, stored.version, status=201, headers=headers)
+
+
+@router.get(
+    "/timelines/{timeline}/events/{event}",
+    response_model=Event,
+    responses=answers.problems(400, 401, 404)
+    | {
+        200: {"description": "The event.", "headers": _ETAG_HEADER},
+        304: {"description": "You hold it already."},
+    },
+)
+async def get_event(
+    timeline: TimelineSlug, event: EventId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Read an event, with the version that it is now as its `ETag`."""
+    known = known_version(if_none_match)
+    async with store.read() as connection:
+        version, content = await events.get_event(connection, timeline, event, caller, known=known)
+    if content is None:
+        return answers.not_modified(version)
+    return answers.document(content, version)
+
+
+@router.put(
+    "/timelines/{timeline}/events/{event}",
+    response_model=Event,
+    responses=answers.problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428)
+    | {
+        200: {"description": "Replaced.", "headers": _ETAG_HEADER},
+        201: {"description": "Created.", "model": Event, "headers": _ETAG_HEADER | _LOCATION_HEADER},
+    },
+)
+async def put_event(
+    timeline: TimelineSlug,
+    event: EventId,
+    body: EventBody,
+    store: Store,
+    _: Writer,
+    if_match: IfMatch = None,
+    if_none_match: CreateOnly = None,
+) -> Response:
+    """Record an event under an identity of your own (a UUID), or replace the one that is there.
+
+    Replacing needs `If-Match`. Its links stay. A new date moves the old one to `previously`.
+    """
+    async with store.transaction() as connection:
+        stored, created = await events.put_event(
+            connection, timeline, event, body, expectation(if_match, if_none_match)
+        )
+    if not created:
+        return answers.document(stored.document, stored.version)
+    headers = {"Location": event_path(timeline, str(event))}
+    return answers.document(stored.document, stored.version, status=201, headers=headers)
+
+
+@router.patch(
+    "/timelines/{timeline}/events/{event}",
+    response_model=Event,
+    responses=answers.problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428)
+    | {200: {"description": "Changed.", "headers": _ETAG_HEADER}},
+)
+async def amend_event(
+    timeline: TimelineSlug,
+    event: EventId,
+    body: EventPatch,
+    store: Store,
+    _: Writer,
+    if_match: IfMatch = None,
+) -> Response:
+    """Change an event by a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays.
+
+    A new date moves the old one to `previously`. A reason belongs to the status or date that it was given for:
+    where one of these changes and no `status_reason` comes along, the old reason goes.
+    """
+    patch = body.model_dump(mode="json", exclude_unset=True)
+    async with store.transaction() as connection:
+        stored = await events.amend_event(connection, timeline, event, patch, expectation(if_match))
+    return answers.document(stored.document, stored.version)
+
+
+@router.delete(
+    "/timelines/{timeline}/events/{event}",
+    status_code=204,
+    response_class=Response,
+    responses=answers.problems(400, 401, 403, 404, 409, 412, 428),
+)
+async def delete_event(
+    timeline: TimelineSlug, event: EventId, store: Store, _: Writer, if_match: IfMatch = None
+) -> Response:
+    """Delete an event, with its claims and links; while other events are linked to it, it stays."""
+    async with store.transaction() as connection:
+        await events.retire_event(connection, timeline, event, expectation(if_match))
+    return Response(status_code=204)
+
+
+def event_path(timeline: str, event: str) -> str:
+    """Give an event's address, relative to the service."""
+    return f"/v1/timelines/{timeline}/events/{event}"

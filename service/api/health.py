@@ -1,0 +1,42 @@
+"""Whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+from fastapi import APIRouter
+
+from service.api import answers
+from service.api.access import Store
+from service.api.strict import StrictRoute
+from service.errors import Unavailable
+from service.store.readiness import check_schema
+from service.wire.values import Answer
+
+router = APIRouter(prefix="/health", tags=["Health"], route_class=StrictRoute)
+
+_PATIENCE_SECONDS = 2.0
+
+
+class Health(Answer):
+    """How the process is."""
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/live", response_model=Health)
+async def live() -> Health:
+    """Tell that the process answers; it says nothing of the database."""
+    return Health()
+
+
+@router.get("/ready", response_model=Health, responses=answers.problems())
+async def ready(store: Store) -> Health:
+    """Tell whether requests can be served: the database is reachable and its schema is this release's."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS), store.read() as connection:
+            await check_schema(connection)
+    except TimeoutError as error:
+        raise Unavailable("the database does not answer") from error
+    return Health()

@@ -1,0 +1,65 @@
+"""Links over HTTP: how events of a timeline are tied to each other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+
+from service.api import answers
+from service.api.access import Store, Writer
+from service.api.etag import IfMatch, etag, expectation
+from service.api.parameters import EventId, TimelineSlug
+from service.api.strict import StrictRoute
+from service.store import events
+from service.wire.event import Event, Link, Rel
+
+router = APIRouter(tags=["Links"], route_class=StrictRoute)
+
+LinkRel = Annotated[Rel, Path(description="What this event does to, or is of, the other.")]
+Other = Annotated[UUID, Path(description="The identity of the other event, of the same timeline.")]
+
+
+@router.put(
+    "/timelines/{timeline}/events/{event}/links/{rel}/{other}",
+    response_model=Event,
+    responses=answers.problems(400, 401, 403, 404, 412, 422)
+    | {200: {"description": "It is there already."}, 201: {"description": "Linked.", "model": Event}},
+)
+async def put_link(
+    timeline: TimelineSlug,
+    event: EventId,
+    rel: LinkRel,
+    other: Other,
+    store: Store,
+    _: Writer,
+    if_match: IfMatch = None,
+) -> Response:
+    """Tie an event to another of its timeline, and read it as it is then. A new link is a new version."""
+    link = Link(rel=rel, event=other)
+    async with store.transaction() as connection:
+        stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match))
+    return answers.document(stored.document, stored.version, status=201 if created else 200)
+
+
+@router.delete(
+    "/timelines/{timeline}/events/{event}/links/{rel}/{other}",
+    status_code=204,
+    response_class=Response,
+    responses=answers.problems(400, 401, 403, 404, 412),
+)
+async def delete_link(
+    timeline: TimelineSlug,
+    event: EventId,
+    rel: LinkRel,
+    other: Other,
+    store: Store,
+    _: Writer,
+    if_match: IfMatch = None,
+) -> Response:
+    """Untie an event from another. It is a new version of the event."""
+    link = Link(rel=rel, event=other)
+    async with store.transaction() as connection:
+        stored = await events.remove_link(connection, timeline, event, link, expectation(if_match))
+    return Response(status_code=204, headers={"ETag": etag(stored.version)})

@@ -1,0 +1,269 @@
+"""Every error as problem details (RFC 9457): the one table from the domain's errors to HTTP, and the handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from service import errors
+from service.api.etag import etag
+from service.wire.problem import Problem, ProblemError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: the last part of its `type`, its status, and what a client should know of it."""
+
+    name: str
+    status: int
+    title: str
+    explanation: str
+
+    @property
+    def path(self) -> str:
+        """Give the problem's `type`, a path of this service that explains it."""
+        return f"/problems/{self.name}"
+
+
+INVALID_PARAMETER = Kind(
+    "invalid-parameter",
+    400,
+    "A parameter is not what this operation takes",
+    "A query parameter or header is unknown here, stands twice, or has a value that is not allowed. `errors` "
+    "names each. An unknown parameter is refused because a misspelt filter would answer with everything.",
+)
+INVALID_CURSOR = Kind(
+    "invalid-cursor",
+    400,
+    "The cursor does not belong to this query",
+    "A cursor is taken as it is from `next` of a page, with the same filters. Start again without one.",
+)
+MALFORMED_BODY = Kind(
+    "malformed-body",
+    400,
+    "The body cannot be read",
+    "The body is no JSON text, or is nested too deeply to be read.",
+)
+UNAUTHENTICATED = Kind(
+    "unauthenticated",
+    401,
+    "A key is needed",
+    "Send the key as `Authorization: Bearer …`. The one sent is unknown, or none was sent.",
+)
+FORBIDDEN = Kind(
+    "forbidden",
+    403,
+    "This may not be written",
+    "The service listens beyond its own machine and has no key for writing; its operator can set one.",
+)
+NOT_FOUND = Kind("not-found", 404, "There is no such thing", "Nothing is there, or nothing that you may see.")
+METHOD_NOT_ALLOWED = Kind(
+    "method-not-allowed", 405, "The method is not for this path", "`Allow` lists the methods that are."
+)
+NOT_ACCEPTABLE = Kind(
+    "not-acceptable", 406, "No representation of that type", "`detail` lists the media types to be had."
+)
+CONFLICT = Kind("already-exists", 409, "It exists already", "The slug or identity is taken.")
+IN_USE = Kind("in-use", 409, "It is in use", "Something still refers to it; change or remove that first.")
+VERSION_CONFLICT = Kind(
+    "version-conflict",
+    412,
+    "The present version is another",
+    "What you change has changed since you read it. `ETag` and `current` show what is there now.",
+)
+TOO_LARGE = Kind("too-large", 413, "The body is too large", "A request's body is limited to 1 MiB.")
+UNSUPPORTED = Kind(
+    "unsupported-media-type",
+    415,
+    "The body's type is not taken here",
+    "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too.",
+)
+INVALID_BODY = Kind(
+    "invalid-body",
+    422,
+    "The body is not what this operation takes",
+    "`errors` names each member by JSON Pointer (RFC 6901). An unknown member is refused, so that a typo is "
+    "not dropped unseen. An error in an EDTF expression says where and what was expected.",
+)
+VERSION_REQUIRED = Kind(
+    "version-required",
+    428,
+    "Say which version you have seen",
+    "What exists is changed only with `If-Match`, so that no one's change is lost. Read it; send its `ETag`.",
+)
+INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
+UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
+TOO_SLOW = Kind(
+    "too-slow",
+    503,
+    "That would take too long",
+    "The database gave up after its time limit. Ask for less at once.",
+)
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}
+
+OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
+    errors.NotFound: NOT_FOUND,
+    errors.AlreadyExists: CONFLICT,
+    errors.InUse: IN_USE,
+    errors.VersionConflict: VERSION_CONFLICT,
+    errors.VersionRequired: VERSION_REQUIRED,
+    errors.Invalid: INVALID_BODY,
+    errors.InvalidCursor: INVALID_CURSOR,
+    errors.Unauthenticated: UNAUTHENTICATED,
+    errors.Forbidden: FORBIDDEN,
+    errors.Unavailable: UNAVAILABLE,
+    errors.TooSlow: TOO_SLOW,
+}
+_OF_STATUS = {
+    400: MALFORMED_BODY,
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    406: NOT_ACCEPTABLE,
+    413: TOO_LARGE,
+    415: UNSUPPORTED,
+}
+_RETRY_AFTER_SECONDS = "5"
+_MOST_ERRORS = 20
+
+
+class NotAcceptable(Exception):
+    """Say that no representation is of a type that the client takes; `offered` are those to be had."""
+
+    def __init__(self, offered: Sequence[str]) -> None:
+        super().__init__(f"to be had are: {', '.join(offered)}")
+
+
+class InvalidParameters(Exception):
+    """Say which query parameters are refused, by name, and why."""
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in refused.items()))
+        self.refused = refused
+
+
+def problem(
+    request: Request,
+    kind: Kind,
+    detail: str,
+    *,
+    found: Iterable[ProblemError] = (),
+    headers: Mapping[str, str] | None = None,
+    current: bytes | None = None,
+) -> Response:
+    """Answer with problem details; `current` is a representation to be shown beside them (UTF-8 JSON)."""
+    errors_found = list(found)
+    body = Problem(
+        type=kind.path,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=request.url.path,
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+        errors=errors_found or None,
+    ).model_dump_json(exclude_none=True)
+    if current is not None:
+        body = f'{body[:-1]},"current":{current.decode()}}}'
+    sent = dict(headers or {})
+    if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        sent["Retry-After"] = _RETRY_AFTER_SECONDS
+    if kind is UNAUTHENTICATED:
+        sent["WWW-Authenticate"] = "Bearer"
+    return Response(body, kind.status, sent, MEDIA_TYPE)
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+
+
+def _detail(error: Mapping[str, Any]) -> str:
+    """Say what is wrong with a value, without repeating the value."""
+    if error["type"] == "extra_forbidden":
+        return "is unknown here, or is not for clients to write"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _on_validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101  # registered for these
+    found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
+    if isinstance(error, ValidationError):
+        found = [(["body", *location], one) for location, one in found]
+    if any(location[0] == "path" for location, _ in found):
+        return problem(request, NOT_FOUND, "no such thing: the path is not of the form that names one")
+    if any(one["type"] == "json_invalid" for _, one in found):
+        return problem(request, MALFORMED_BODY, f"the body is no JSON text: {found[0][1]['ctx']['error']}")
+    in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
+    if not in_body:
+        named = [
+            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=_detail(one))
+            for location, one in found
+        ]
+        return problem(request, INVALID_PARAMETER, _summary(named), found=named)
+    if request.headers.get("content-length", "0") != "0" and any(
+        not location and one["type"] in ("model_attributes_type", "dict_type") and isinstance(one["input"], bytes)
+        for location, one in in_body
+    ):
+        return problem(request, UNSUPPORTED, "send the body as application/json")
+    named = [ProblemError(pointer=pointer(location), detail=_detail(one)) for location, one in in_body]
+    return problem(request, INVALID_BODY, _summary(named), found=named)
+
+
+def _summary(found: Sequence[ProblemError]) -> str:
+    return "; ".join(f"{one.pointer if one.parameter is None else one.parameter}: {one.detail}" for one in found)
+
+
+def _on_domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.DatelineError)  # noqa: S101  # registered for these
+    kind = OF_ERROR[type(error)]
+    if isinstance(error, errors.VersionConflict):
+        tag = None if error.version is None else {"ETag": etag(error.version)}
+        return problem(request, kind, str(error), headers=tag, current=error.document)
+    if isinstance(error, errors.Invalid):
+        found = ProblemError(pointer=error.pointer, parameter=error.parameter, detail=str(error))
+        return problem(request, kind, _summary([found]), found=[found])
+    if isinstance(error, errors.InvalidCursor):
+        found = ProblemError(parameter="cursor", detail=str(error))
+        return problem(request, kind, str(error), found=[found])
+    return problem(request, kind, str(error))
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for these
+    kind = _OF_STATUS.get(error.status_code, INTERNAL)
+    detail = kind.explanation if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    return problem(request, kind, detail, headers=error.headers)
+
+
+def _on_not_acceptable(request: Request, error: Exception) -> Response:
+    return problem(request, NOT_ACCEPTABLE, str(error))
+
+
+def _on_invalid_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidParameters)  # noqa: S101  # registered for these
+    found = [ProblemError(parameter=name, detail=why) for name, why in error.refused.items()]
+    return problem(request, INVALID_PARAMETER, str(error), found=found)
+
+
+def _on_any_error(request: Request, _: Exception) -> Response:
+    return problem(request, INTERNAL, INTERNAL.explanation)
+
+
+def register(app: FastAPI) -> None:
+    """Have every error answered as problem details."""
+    app.add_exception_handler(errors.DatelineError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(ValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(NotAcceptable, _on_not_acceptable)
+    app.add_exception_handler(InvalidParameters, _on_invalid_parameters)
+    app.add_exception_handler(Exception, _on_any_error)

@@ -1,0 +1,46 @@
+"""The refusal of any query parameter that an operation does not know: a typo must never return everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, get_origin
+
+from fastapi import Request, Response, params
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.routing import APIRoute
+
+from service.api.problems import InvalidParameters
+
+
+class StrictRoute(APIRoute):
+    """An operation that refuses query parameters that it does not know, or knows once and is told twice."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Check the query string before anything else; it raises InvalidParameters."""
+        handle = super().get_route_handler()
+        # a path's or header's parameter is of a class of its own; a query's may be a member of a model
+        other = (params.Path, params.Header, params.Cookie)
+        declared = {
+            field.alias: get_origin(field.field_info.annotation) is list
+            for field in get_flat_params(self.dependant)
+            if not isinstance(field.field_info, other)
+        }
+
+        async def checked(request: Request) -> Response:
+            if request.scope["query_string"]:
+                check(request, declared)
+            return await handle(request)
+
+        return checked
+
+
+def check(request: Request, declared: dict[str, bool]) -> None:
+    """Compare a query string with what is declared: names, and whether each may stand more than once."""
+    refused = {}
+    for name in request.query_params:
+        if name not in declared:
+            refused[name[:100]] = f"is unknown here; known are: {', '.join(sorted(declared)) or 'none'}"
+        elif not declared[name] and len(request.query_params.getlist(name)) > 1:
+            refused[name] = "stands more than once"
+    if refused:
+        raise InvalidParameters(refused)

@@ -1,0 +1,69 @@
+"""The application: what it is made of, and how it starts and ends."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from service.api import claims, dates, directory, events, health, links, openapi, problems
+from service.api.request_id import RequestId
+from service.page import docs, problem_pages, timeline_page
+from service.settings import Settings
+from service.store.database import Database
+
+BODY_BYTES = 1024 * 1024
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application for these settings; it connects to `settings.database_url` when it starts.
+
+    Without a URL it can be described, but not started: the embedded database has one once it runs.
+    """
+    url = settings.database_url
+    database = Database(
+        "" if url is None else url.get_secret_value(),
+        pool_size=settings.pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if url is None:
+            raise RuntimeError("the application needs a database URL to start")
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
+
+    app = FastAPI(
+        title="Dateline",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        max_body_size=BODY_BYTES,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.add_middleware(RequestId)
+    problems.register(app)
+    first = APIRouter(prefix="/v1")
+    for router in (
+        events.router,
+        claims.router,
+        links.router,
+        *map(directory.router_of, directory.SHELVES),
+        dates.router,
+    ):
+        first.include_router(router)
+    app.include_router(first)
+    app.include_router(health.router)
+    for page in (timeline_page.router, docs.router, problem_pages.router):
+        app.include_router(page)
+    docs.mount_assets(app)
+    openapi.publish(app)
+    return app

@@ -1,0 +1,49 @@
+"""The API's documentation in a browser: Swagger UI, served by ourselves, with no script inside the page.
+
+The assets come with the package fastapi-offline; nothing is loaded from elsewhere.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from service.page.templates import page
+
+router = APIRouter(include_in_schema=False)
+
+_ASSETS = Path(str(files(fastapi_offline))) / "static"
+_START = """\
+window.addEventListener("load", () => {
+  window.ui = SwaggerUIBundle({
+    url: "openapi.json",
+    dom_id: "#docs",
+    deepLinking: true,
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    validatorUrl: null,
+  });
+});
+"""
+
+
+def mount_assets(app: FastAPI) -> None:
+    """Serve Swagger UI's files."""
+    app.mount("/docs-assets", StaticFiles(directory=_ASSETS), name="docs-assets")
+
+
+@router.get("/docs")
+async def docs_page() -> HTMLResponse:
+    """Show the documentation."""
+    return page("docs.html")
+
+
+@router.get("/docs-start.js")
+async def docs_start() -> Response:
+    """Start Swagger UI: a file of its own, so that the page needs no inline script."""
+    return Response(_START, media_type="text/javascript")

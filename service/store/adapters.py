@@ -1,0 +1,72 @@
+"""How instants and documents pass between Python and PostgreSQL.
+
+Python's `datetime` knows no year before 1, no year after 9999 and no infinity, so that psycopg refuses to
+load such a value. An instant is an integer here (microseconds since 1970, see `service.dates`), and travels
+in PostgreSQL's own binary form: a signed 64-bit count of microseconds since 2000, whose extremes are ±infinity.
+A stored document travels as the bytes that it is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Dumper, Loader
+from psycopg.postgres import types
+from psycopg.pq import Format
+
+from service.dates import DISTANT_FUTURE, DISTANT_PAST
+
+_POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01T00:00:00Z, in microseconds since 1970
+
+
+class At(int):
+    """An instant on its way to the database."""
+
+    __slots__ = ()
+
+
+class AtDumper(Dumper):
+    """Write an instant as PostgreSQL's timestamptz."""
+
+    format = Format.BINARY
+    oid = types["timestamptz"].oid
+
+    def dump(self, obj: At) -> Buffer:
+        """Count from PostgreSQL's epoch, and keep the infinities as they are."""
+        count = obj if obj in (DISTANT_PAST, DISTANT_FUTURE) else obj - _POSTGRES_EPOCH
+        return int(count).to_bytes(8, "big", signed=True)
+
+
+class AtLoader(Loader):
+    """Read PostgreSQL's timestamptz as an instant, an integer."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> int:
+        """Count from 1970, and keep the infinities as they are."""
+        count = int.from_bytes(bytes(data), "big", signed=True)
+        return count if count in (DISTANT_PAST, DISTANT_FUTURE) else count + _POSTGRES_EPOCH
+
+
+class DocumentLoader(Loader):
+    """Read a JSON value as its bytes, UTF-8, unparsed."""
+
+    def load(self, data: Buffer) -> bytes:
+        """Copy the bytes out of the result."""
+        return bytes(data)
+
+
+class BinaryDocumentLoader(DocumentLoader):
+    """The same in a binary result: PostgreSQL sends JSON as text either way."""
+
+    format = Format.BINARY
+
+
+def register(context: AdaptContext) -> None:
+    """Teach a connection these."""
+    adapters: Any = context.adapters
+    adapters.register_dumper(At, AtDumper)
+    adapters.register_loader("timestamptz", AtLoader)
+    adapters.register_loader("json", DocumentLoader)
+    adapters.register_loader("json", BinaryDocumentLoader)

@@ -1,0 +1,110 @@
+"""The pool of connections, and the two ways to use one: a read, and a transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import select
+
+from service.errors import Unavailable
+from service.store.adapters import register
+from service.store.failures import translated
+from service.store.statement import Connection, Row, compiled
+from service.tables import signing_key
+
+# How long a request waits for a free connection before it is told to come again.
+_WAIT_SECONDS = 5.0
+
+
+async def _configure(connection: AsyncConnection[Row]) -> None:
+    register(connection)
+
+
+async def _keep(_: AsyncConnection[Row]) -> None:
+    """Give a connection back as it is: no statement of ours changes its state.
+
+    The pool's own reset would cost a round trip a request; a broken transaction is closed by its block.
+    """
+
+
+_CURSOR_KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == "cursor"))
+
+
+class Database:
+    """The connections of one server process to one PostgreSQL.
+
+    `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float) -> None:
+        milliseconds = max(1, round(statement_timeout_seconds * 1000))
+        # exports last: they may hold half of the connections, so that the other half answers all else
+        self._exports = asyncio.Semaphore(max(1, pool_size // 2))
+        self._cursor_key: bytes | None = None
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs={
+                "autocommit": True,
+                "application_name": "dateline",
+                "options": f"-c statement_timeout={milliseconds} -c TimeZone=UTC -c jit=off",
+            },
+            min_size=min(2, pool_size),
+            max_size=pool_size,
+            timeout=_WAIT_SECONDS,
+            configure=_configure,
+            reset=_keep,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Start connecting; a database that is not there yet is waited for by whoever needs it."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """Lend a connection for statements that each stand alone (no BEGIN: it would cost a third).
+
+        Raises the domain's error for whatever the database reports.
+        """
+        with translated():
+            async with self._pool.connection() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside one transaction, committed when the block ends well.
+
+        Raises the domain's error for whatever the database reports, at the commit too.
+        """
+        with translated():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+
+    @asynccontextmanager
+    async def export(self) -> AsyncIterator[Connection]:
+        """Lend a connection inside a transaction that reads for long.
+
+        Raises Unavailable while too many exports are under way.
+        """
+        if self._exports.locked():
+            raise Unavailable("too many exports are under way")
+        async with self._exports, self.transaction() as connection:
+            yield connection
+
+    async def cursor_key(self) -> bytes:
+        """Give the key that cursors are signed with: one for all processes, kept in the database."""
+        if self._cursor_key is None:
+            async with self.read() as connection:
+                row = await (await _CURSOR_KEY.run(connection, {})).fetchone()
+            if row is None:
+                raise Unavailable("the database holds no key for cursors")
+            self._cursor_key = row[0]
+        return self._cursor_key

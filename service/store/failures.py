@@ -1,0 +1,83 @@
+"""What the database reports, as the domain's errors.
+
+A constraint is known by its name. On a distributed PostgreSQL the name stands in the message only, with
+the shard's number behind it, so the message is searched where the diagnostics are silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from service.errors import AlreadyExists, DatelineError, InUse, Invalid, NotFound, TooSlow, Unavailable
+
+# A reference to the directory that the directory lacks: the constraint, and where the request said it.
+_UNKNOWN = {
+    "event_place_fkey": ("no such place in the directory", "/place/place"),
+    "event_participant_actor_fkey": ("no such actor in the directory", "/participants"),
+    "claim_source_fkey": ("no such source in the directory", "/claims"),
+}
+_IN_USE = {
+    "event_place_fkey": "events take place there",
+    "event_participant_actor_fkey": "it takes part in events",
+    "claim_source_fkey": "claims rest on it",
+    "event_timeline_id_fkey": "it still holds events",
+    "event_link_timeline_id_other_id_fkey": "other events are linked to it",
+}
+_SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')
+
+
+def constraint_name(error: psycopg.Error) -> str:
+    """Name the constraint that an error is about, or give an empty text."""
+    if error.diag.constraint_name:
+        return error.diag.constraint_name
+    found = _SHARD.search(str(error))
+    return found.group(1) if found else ""
+
+
+def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
+    name = constraint_name(error)
+    if isinstance(error, errors.UniqueViolation):
+        return AlreadyExists("it exists already")
+    if isinstance(error, errors.ForeignKeyViolation):
+        if "still referenced" in (error.diag.message_primary or "") or "update or delete" in str(error):
+            return InUse(f"it is in use: {_IN_USE.get(name, 'something refers to it')}")
+        if name in _UNKNOWN:
+            message, pointer = _UNKNOWN[name]
+            return Invalid(message, pointer=pointer)
+        return NotFound("what this refers to is not there")
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the domain's errors for those of psycopg and its pool; what is our own fault stays as it is."""
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        meaning = _integrity(error)
+        if meaning is None:
+            raise
+        raise meaning from error
+    except errors.QueryCanceled as error:
+        raise TooSlow("the database gave up after its time limit; ask for less") from error
+    except (PoolTimeout, TooManyRequests) as error:
+        raise Unavailable("no database connection is free") from error
+    except (errors.SerializationFailure, errors.DeadlockDetected) as error:
+        raise Unavailable("another write was in the way; try again") from error
+    except (
+        errors.AdminShutdown,
+        errors.CrashShutdown,
+        errors.CannotConnectNow,
+        errors.TooManyConnections,
+        errors.ReadOnlySqlTransaction,
+        errors.DiskFull,
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+    ) as error:
+        raise Unavailable("the database cannot be reached") from error

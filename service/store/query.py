@@ -1,0 +1,74 @@
+"""What a client asks of the events, in the domain's own terms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from service.dates import Answer, Relation, Window
+
+Sort = Literal["date", "-date", "-recorded", "relevance"]
+
+# The filters that name values, any of which will do.
+FACETS = ("source", "actor", "place", "topic", "kind", "status")
+
+
+def timeline_id_of(slug: str) -> UUID:
+    """Give a timeline's identity: derived from its slug, which never changes, so that none is looked up.
+
+    UUID version 5 (RFC 9562) of the slug as a relative reference.
+    """
+    return uuid5(NAMESPACE_URL, f"dateline:timelines/{slug}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What the store must know of who asks: whether private timelines are theirs to see."""
+
+    sees_private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """Where a page ended: the last event's sort value, and its identity to break ties.
+
+    `value` is an instant for the sorts by date and by record, and a rank for `relevance`.
+    """
+
+    value: int | float
+    event_id: UUID
+    timeline_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EventQuery:
+    """A range query: everything that decides which events are meant, and in which order.
+
+    `timeline` is a slug, or None for all timelines that the caller sees. `certainty` is CERTAIN or POSSIBLE.
+    """
+
+    timeline: str | None
+    window: Window | None = None
+    relation: Relation = Relation.INTERSECTS
+    certainty: Answer = Answer.POSSIBLE
+    facets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    overdue: bool | None = None
+    text: str | None = None
+    sort: Sort = "date"
+
+    def digest(self) -> bytes:
+        """Name the query in 16 bytes: the same for the same question, however it was written."""
+        question = [
+            self.timeline,
+            self.window,
+            self.relation,
+            self.certainty,
+            sorted((name, sorted(set(values))) for name, values in self.facets.items() if values),
+            self.overdue,
+            self.text,
+            self.sort,
+        ]
+        return hashlib.sha256(json.dumps(question).encode("utf-8", "surrogatepass")).digest()[:16]

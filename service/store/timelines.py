@@ -1,0 +1,27 @@
+"""Whether a timeline is there for a caller, and whether the store holds any."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select
+
+from service.errors import NotFound
+from service.store.query import Caller, timeline_id_of
+from service.store.selection import TIMELINE_ID, is_visible
+from service.store.statement import Connection, Statement, compiled
+from service.tables import timeline
+
+_IS_THERE: Statement = compiled(select(1).where(timeline.c.timeline_id == TIMELINE_ID, is_visible()))
+_ANY: Statement = compiled(select(exists(select(1).select_from(timeline))))
+
+
+async def check_timeline(connection: Connection, slug: str, caller: Caller) -> None:
+    """Raise NotFound if there is no such timeline, or none that the caller may see."""
+    values = {"timeline_id": timeline_id_of(slug), "sees_private": caller.sees_private}
+    if await (await _IS_THERE.run(connection, values)).fetchone() is None:
+        raise NotFound(f"no timeline {slug!r}")
+
+
+async def holds_timelines(connection: Connection) -> bool:
+    """Tell whether there is any timeline."""
+    row = await (await _ANY.run(connection, {})).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,143 @@
+"""The three answers as conditions on an event's columns.
+
+The closed forms are those of `service.dates.relate`, term by term; a property test holds the two together.
+A window's open end (±infinity) imposes nothing: no real instant lies beyond it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    and_,
+    bindparam,
+    case,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, Answer, Relation, Window
+
+Condition = ColumnElement[bool]
+_INSTANT = DateTime(timezone=True)
+WINDOW_START: ColumnElement[Any] = bindparam("window_start", type_=_INSTANT)
+WINDOW_END: ColumnElement[Any] = bindparam("window_end", type_=_INSTANT)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """All of a window that decides a statement's form; the instants themselves are its values."""
+
+    relation: Relation
+    certainty: Answer
+    open_start: bool
+    open_end: bool
+
+    @classmethod
+    def of(cls, window: Window, relation: Relation, certainty: Answer) -> WindowShape:
+        """Take the shape of a window under a relation."""
+        return cls(relation, certainty, window.start == DISTANT_PAST, window.end == DISTANT_FUTURE)
+
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether only what must be so is asked for."""
+        return self.certainty is Answer.CERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where in the order of `start_earliest` the answer may lie, and what must hold there besides.
+
+    What begins at `pivot` or later and before `upper`; and what begins before `pivot` and still runs then,
+    unless `begins_inside`. `holds` is what the relation asks for besides.
+    """
+
+    pivot: ColumnElement[Any] | None
+    upper: ColumnElement[Any] | None
+    begins_inside: bool
+    holds: Condition
+
+
+# Nothing lies before a window without start, or after one without end.
+_NOWHERE = Scope(None, None, begins_inside=True, holds=false())
+
+
+def range_between(start: ColumnElement[Any] | None, end: ColumnElement[Any] | None) -> ColumnElement[Any]:
+    """Make a half-open range; None is an open end."""
+    none: ColumnElement[Any] = literal_column("NULL::timestamptz")
+    return func.tstzrange(none if start is None else start, none if end is None else end)
+
+
+def scope(shape: WindowShape, event: FromClause) -> Scope:
+    """Say where the events are that stand in the shape's relation to the window."""
+    start = None if shape.open_start else WINDOW_START
+    end = None if shape.open_end else WINDOW_END
+    match shape.relation:
+        case Relation.INTERSECTS:
+            return Scope(start, end, begins_inside=False, holds=_intersects(shape, event, start, end))
+        case Relation.WITHIN:
+            return Scope(start, end, shape.is_certain, _within(shape, event, start, end))
+        case Relation.CONTAINS:
+            return Scope(start, end, begins_inside=False, holds=_contains(shape, event, start, end))
+        case Relation.BEFORE:
+            latest = event.c.end_latest if shape.is_certain else event.c.end_earliest
+            return _NOWHERE if start is None else Scope(None, start, begins_inside=True, holds=latest <= start)
+        case _:
+            earliest = event.c.start_earliest if shape.is_certain else event.c.start_latest
+            return _NOWHERE if end is None else Scope(end, None, shape.is_certain, earliest >= end)
+
+
+def _intersects(
+    shape: WindowShape, event: FromClause, start: ColumnElement[Any] | None, end: ColumnElement[Any] | None
+) -> Condition:
+    window = range_between(start, end)
+    if not shape.is_certain:
+        # the hull meets the window, as the scope says; of a gapped event a piece must
+        return or_(event.c.pieces.is_(None), event.c.pieces.op("&&")(window))
+    piece = func.unnest(event.c.pieces).alias("piece")
+    return case(
+        (event.c.every_piece, exists(select(1).where(piece.column.op("<@")(window)))),
+        else_=and_(
+            true() if start is None else event.c.end_earliest > start,
+            true() if end is None else event.c.start_latest < end,
+        ),
+    )
+
+
+def _within(
+    shape: WindowShape, event: FromClause, start: ColumnElement[Any] | None, end: ColumnElement[Any] | None
+) -> Condition:
+    if shape.is_certain:
+        return and_(
+            true() if start is None else event.c.start_earliest >= start,
+            true() if end is None else event.c.end_latest <= end,
+        )
+    first = event.c.start_earliest if start is None else func.greatest(event.c.start_earliest, start)
+    last = event.c.end_latest if end is None else func.least(event.c.end_latest, end)
+    return and_(first <= event.c.start_latest, event.c.end_earliest <= last, first < last)
+
+
+def _contains(
+    shape: WindowShape, event: FromClause, start: ColumnElement[Any] | None, end: ColumnElement[Any] | None
+) -> Condition:
+    # an open end is contained only by what has none itself
+    first: ColumnElement[Any] = literal_column("'-infinity'::timestamptz") if start is None else start
+    last: ColumnElement[Any] = literal_column("'infinity'::timestamptz") if end is None else end
+    if shape.is_certain:
+        # the first and the last term say nothing new: they are what an index can use
+        return and_(
+            event.c.start_earliest <= first,
+            event.c.start_latest <= first,
+            event.c.end_earliest >= last,
+            event.c.end_latest >= last,
+        )
+    return and_(event.c.start_earliest <= first, event.c.end_latest >= last)

@@ -1,0 +1,75 @@
+"""The values that members of a request are made of: text, slugs, EDTF, instants, web addresses.
+
+A lone surrogate is refused by pydantic itself; a NUL, which PostgreSQL cannot store, by these patterns.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.dates import EdtfError, parse, parse_instant
+
+_NO_NUL = r"^[^\x00]*$"
+_NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused, for a typo must never be dropped unseen."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, frozen=True)
+
+
+class Answer(BaseModel):
+    """What an answer is made of; read from the store, never from a client."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _check_edtf(text: str) -> str:
+    try:
+        parse(text)
+    except EdtfError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _check_instant(text: str) -> str:
+    parse_instant(text)
+    return text
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=80, pattern=SLUG_PATTERN),
+    Field(description="Lower-case letters, digits and single hyphens."),
+]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_NOT_BLANK)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NOT_BLANK)]
+Prose = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL)]
+Phrase = Annotated[str, StringConstraints(max_length=1_000, pattern=_NO_NUL)]
+Edtf = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(_check_edtf),
+    Field(description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2."),
+]
+Instant = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=50),
+    AfterValidator(_check_instant),
+    Field(description="An instant, RFC 3339.", json_schema_extra={"format": "date-time"}),
+]
+WebAddress = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2_000, pattern=r"^https?://[^\x00-\x20<>\x22]+$"),
+    Field(description="An http or https address."),
+]
+Language = Annotated[
+    str,
+    StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"),
+    Field(description="A language tag (RFC 5646)."),
+]

@@ -103,9 +103,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_data_of_an_absent_version_are_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "postgresql").mkdir(parents=True)
     (tmp_path / "postgresql" / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(
-        EmbeddedError, match=r"written by PostgreSQL 9, .* Install PostgreSQL 9 .* pg_dumpall"
-    ):
+    with pytest.raises(EmbeddedError, match=r"written by PostgreSQL 9, .* Install PostgreSQL 9 .* pg_dumpall"):
         EmbeddedPostgres(tmp_path).start()
 
 
@@ -153,9 +151,7 @@ def test_a_stop_is_no_loss(tmp_path: Path) -> None:
     assert not lost.wait(0.5)
 
 
-def test_a_long_folder_for_temporary_files_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_folder_for_temporary_files_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     long = tmp_path / ("x" * 100)
     long.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(long))

@@ -72,6 +72,7 @@ def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         postmaster.wait(20)
     log = (tmp_path / "data" / "postgresql.log").read_text()
     assert "database system is shut down" in log, "by a clean shutdown, not a crash"
+    assert kept(tmp_path / "data")
 
 
 def test_a_runtime_folder_left_behind_is_removed_by_the_next_start(tmp_path: Path) -> None:

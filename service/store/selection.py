@@ -101,7 +101,8 @@ def is_visible() -> Condition:
 
 def is_overdue(events: FromClause) -> Condition:
     """Tell whether an event should have happened by now and nobody says that it did or did not."""
-    return and_(events.c.status.in_(("planned", "tentative")), events.c.end_latest < func.now())
+    undecided = or_(events.c.status == "planned", events.c.status == "tentative")
+    return and_(undecided, events.c.end_latest < func.now())
 
 
 def window_scope(shape: Shape, events: FromClause) -> Scope:

@@ -103,10 +103,7 @@ def test_no_link_runs_against_time(event: dict[str, Any]) -> None:
 
 
 def test_relative_days_are_counted_from_the_day_of_publication() -> None:
-    day = {
-        key: date.fromisoformat(EVENTS[key]["when"])
-        for key in ("pentagon-call", "brahimi-moscow", "cairo-meeting")
-    }
+    day = {key: date.fromisoformat(EVENTS[key]["when"]) for key in ("pentagon-call", "brahimi-moscow", "cairo-meeting")}
     assert SEED["sources"][0]["published"] == str(PUBLISHED)
     assert (PUBLISHED - day["pentagon-call"]).days == 1, "yesterday"
     assert (day["brahimi-moscow"] - PUBLISHED).days == 1, "tomorrow"

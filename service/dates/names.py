@@ -70,7 +70,8 @@ def date_words(date: Date) -> tuple[str, ...]:
     if date.month in _UNNAMED and date.day in _UNNAMED:
         return (year,)
     if date.month in SEASONS:
-        return (f"{_SEASON_NAMES[date.month]} {year}",)
+        season = _SEASON_NAMES[date.month]
+        return (f"{season} {year}" if season.endswith(" of") else _of(season, year),)
     month = _month_name(date.month)
     if date.day in _UNNAMED:
         return (month, year) if not date.is_one_of_many else (_of(month, year),)
@@ -93,7 +94,8 @@ def _of(month: str, year: str) -> str:
     """Put a month before a year that may be one of many."""
     if year.startswith("the "):
         return f"{month} in {year}"
-    return f"{month} of {year}" if year.startswith(("an ", "some ")) or month.startswith("an ") else f"{month} {year}"
+    is_vague = month.startswith("an ") or year.startswith(("an ", "some "))
+    return f"{month} of {year}" if is_vague else f"{month} {year}"
 
 
 def _year_name(year: Year) -> str:

@@ -1,5 +1,7 @@
 """Expression to English words."""
 
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from service.dates.expression import Expression
@@ -19,7 +21,13 @@ from service.dates.tree import (
     Range,
 )
 
-_FLAG_NAMES: Final = ("", "uncertain", "approximate", "uncertain and approximate")
+_FLAG_NAMES: Final = MappingProxyType(
+    {
+        UNCERTAIN: "uncertain",
+        APPROXIMATE: "approximate",
+        UNCERTAIN | APPROXIMATE: "uncertain and approximate",
+    }
+)
 
 
 class _Phrase(NamedTuple):
@@ -72,8 +80,8 @@ def _note(date: Date) -> str:
         notes.append(f"{listed(unknown, 'and')} unknown")
     if not date.is_evenly_qualified:
         names = ("year", "season" if date.month in SEASONS else "month", "day")
-        for flags, qualified in enumerate(_FLAG_NAMES):
-            parts = [name for name, own in zip(names, date.qualifiers, strict=False) if flags and own == flags]
+        for flags, qualified in _FLAG_NAMES.items():
+            parts = [name for name, own in zip(names, date.qualifiers, strict=False) if own == flags]
             if parts:
                 notes.append(f"{listed(parts, 'and')} {qualified}")
     return f"({', '.join(notes)})" if notes else ""
@@ -155,10 +163,12 @@ def _unit(point: Point) -> str:
 
 
 def _list(phrases: list[_Phrase], conjunction: str) -> str:
-    """List phrases, each without what the next one will say and with its preposition only where it changes."""
-    texts = []
-    for number, phrase in enumerate(phrases):
-        words = _before(phrase, phrases[number + 1]) if number + 1 < len(phrases) else phrase.words
-        is_same = number > 0 and phrases[number - 1].lead == phrase.lead
-        texts.append(str(phrase._replace(words=words, lead="" if is_same else phrase.lead)))
+    """List phrases: a preposition only where it changes, a month or year that all share only once."""
+    begun = [_before(phrase, following) for phrase, following in pairwise(phrases)]
+    if any(len(words) == len(phrase.words) for words, phrase in zip(begun, phrases, strict=False)):
+        begun = [phrase.words for phrase in phrases[:-1]]
+    texts, lead = [], ""
+    for phrase, words in zip(phrases, [*begun, phrases[-1].words], strict=True):
+        texts.append(str(_Phrase("" if phrase.lead == lead else phrase.lead, words, phrase.note)))
+        lead = phrase.lead
     return listed(texts, conjunction)

@@ -8,22 +8,25 @@ A stored document travels as the bytes that it is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Dumper, Loader
 from psycopg.postgres import types
 from psycopg.pq import Format
+from psycopg.types.array import ListBinaryDumper
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST
 
 _POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01T00:00:00Z, in microseconds since 1970
 
 
-class At(int):
-    """An instant on its way to the database."""
+@dataclass(frozen=True, slots=True)
+class At:
+    """An instant on its way to the database; no integer itself, or psycopg would send a list as integers."""
 
-    __slots__ = ()
+    instant: int
 
 
 class AtDumper(Dumper):
@@ -34,8 +37,9 @@ class AtDumper(Dumper):
 
     def dump(self, obj: At) -> Buffer:
         """Count from PostgreSQL's epoch, and keep the infinities as they are."""
-        count = obj if obj in (DISTANT_PAST, DISTANT_FUTURE) else obj - _POSTGRES_EPOCH
-        return int(count).to_bytes(8, "big", signed=True)
+        instant = obj.instant
+        count = instant if instant in (DISTANT_PAST, DISTANT_FUTURE) else instant - _POSTGRES_EPOCH
+        return count.to_bytes(8, "big", signed=True)
 
 
 class AtLoader(Loader):
@@ -67,6 +71,8 @@ def register(context: AdaptContext) -> None:
     """Teach a connection these."""
     adapters: Any = context.adapters
     adapters.register_dumper(At, AtDumper)
+    # registered last it is chosen first: a list of instants has no other than the binary form
+    adapters.register_dumper(list, ListBinaryDumper)
     adapters.register_loader("timestamptz", AtLoader)
     adapters.register_loader("json", DocumentLoader)
     adapters.register_loader("json", BinaryDocumentLoader)

@@ -44,7 +44,8 @@ class Statement:
 
 def compiled(element: ClauseElement) -> Statement:
     """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run."""
-    # psycopg's own place markers; a dialect is cheap and knows no connection
-    result = element.compile(dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
+    # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
+    result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
     return Statement(str(result), fixed)

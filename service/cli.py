@@ -98,9 +98,7 @@ def seed() -> None:
     with serving.database(_settings()) as url:
         migration.migrate(url)
         written = seed_timeline(url)
-    typer.echo(
-        f"{written} events written." if written else "The timeline was there already; nothing changed."
-    )
+    typer.echo(f"{written} events written." if written else "The timeline was there already; nothing changed.")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from service.store.events import get_event
 from service.store.query import Caller, timeline_id_of
 from service.store.record import record_event
 from service.store.statement import Connection
-from service.store.timelines import holds_timelines
+from service.store.timelines import holds_timelines, take_turn_to_seed
 from service.wire.directory import ActorBody, PlaceEntryBody, SourceBody, TimelineBody
 from service.wire.document import Draft
 from service.wire.event import EventBody, Link, Rel
@@ -82,6 +82,7 @@ async def _seed(url: str, seeds: Seed, *, only_if_empty: bool) -> int:
     await database.open()
     try:
         async with database.transaction() as connection:
+            await take_turn_to_seed(connection)
             if only_if_empty and await holds_timelines(connection):
                 return 0
             return await write_seed(connection, seeds)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service.embedded import EmbeddedPostgres
@@ -115,9 +116,7 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    server = EmbeddedPostgres(
-        settings.data, connections=settings.workers * settings.pool_size + SPARE_CONNECTIONS
-    )
+    server = EmbeddedPostgres(settings.data, connections=settings.workers * settings.pool_size + SPARE_CONNECTIONS)
 
     def tell() -> None:
         if lost is not None:
@@ -181,9 +180,20 @@ def run_server(settings: Settings, url: str, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listener])
+        PatientServer(config).run(sockets=[listener])
     else:
-        Multiprocess(config, sockets=[listener]).run()
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            raise CannotServeError("A server process did not start; what it said is above.")
+
+
+class PatientServer(uvicorn.Server):
+    """A server that ends the same way however often it is told to: a second Ctrl-C tears nothing down."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's
+        """Begin to end."""
+        self.should_exit = True
 
 
 def worker_app() -> FastAPI:
@@ -198,11 +208,11 @@ def worker_app() -> FastAPI:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log to standard error, what the migrations say of themselves only when it is of concern."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+    """Log to standard error; what the libraries say of their own doings, only when it is of concern."""
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if settings.log_level == "info":
+        for name in ("alembic", "uvicorn"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _end_with_parent() -> None:
@@ -210,6 +220,9 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is None:
         return
+
+    # Ctrl-C in a terminal reaches this process, too; the parent tells it to end, once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         parent.join()

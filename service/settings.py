@@ -28,9 +28,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     workers: int = Field(1, ge=1, le=64, description="Server processes; one a core is a good start.")
-    data: Path = Field(
-        Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL."
-    )
+    data: Path = Field(Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL.")
     database_url: SecretStr | None = Field(
         None,
         description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
@@ -77,6 +75,8 @@ def normalized_url(text: str) -> str:
             "is neither a URL (postgresql://user:password@host:5432/database) nor in libpq's keywords "
             "(host=… dbname=…); special characters in a URL's password are written as %XX"
         ) from None
+    if not all(port.isdecimal() for port in str(parameters.get("port", "0")).split(",") if port):
+        raise ValueError("has a port that is no number")
     if text.startswith(URL_SCHEMES):
         return text
     if "://" in text or not parameters:

@@ -79,6 +79,13 @@ def template(postgres: str) -> str:
 
 
 @pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    """Answer the URL of a database of this test alone, without any schema."""
+    with fresh_database(postgres, "template1") as url:
+        yield url
+
+
+@pytest.fixture
 def database_url(postgres: str, template: str) -> Iterator[str]:
     """Answer the URL of a migrated, empty database of this test alone."""
     with fresh_database(postgres, template) as url:

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from typer.testing import CliRunner
+
+from service.cli import app
+from service.settings import Settings, normalized_url, shown_url
+
+COMMANDS = ("serve", "migrate", "seed", "openapi", "settings")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"DATELINE_{name.upper()}", raising=False)
+
+
+def run(*arguments: str) -> str:
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.stdout
+
+
+def test_help_names_every_command_and_where_to_start() -> None:
+    text = run("--help")
+    for command in COMMANDS:
+        assert f"\n  {command} " in text
+    assert "dateline serve" in text
+    assert "DATELINE_PORT=9000" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    assert len(run(command, "--help")) > 150
+
+
+def test_version() -> None:
+    assert run("--version") == f"dateline {version('dateline')}\n"
+
+
+def test_settings_lists_every_setting_with_unit_default_and_present_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATELINE_STATEMENT_TIMEOUT_SECONDS", "2.5")
+    text = run("settings")
+    for name in Settings.model_fields:
+        assert f"DATELINE_{name.upper()}=" in text
+    assert "DATELINE_STATEMENT_TIMEOUT_SECONDS=2.5\n" in text
+    assert "Default: 5.0 (seconds)." in text
+    assert "DATELINE_DATABASE_URL=unset\n" in text
+
+
+def test_settings_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_WRITE_KEY", "a-key-of-some-length")
+    monkeypatch.setenv("DATELINE_DATABASE_URL", "postgresql://me:hunter2@db:5433/dateline?sslmode=require")
+    text = run("settings")
+    assert "hunter2" not in text
+    assert "a-key" not in text
+    assert "DATELINE_DATABASE_URL=postgresql://me:***@db:5433/dateline?sslmode=require\n" in text
+    assert "DATELINE_WRITE_KEY=set, not shown\n" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATELINE_PORT", "66000"), ("DATELINE_WRITE_KEY", "short"), ("DATELINE_LOG_LEVEL", "loud")],
+)
+def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    outcome = CliRunner().invoke(app, ["settings"])
+    assert outcome.exit_code == 2
+    assert outcome.stderr.startswith(f"dateline: {name}: ")
+    assert outcome.stderr.count("\n") == 1
+    assert value not in outcome.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://me:p%40ss@db:5433/dateline?sslmode=require",
+        "postgres://db/dateline",
+        "host=/run/postgresql dbname='a b' user=me password='p@s s'",
+        "postgresql://one:1,two:2/dateline?target_session_attrs=read-write",
+        "dbname=dateline",
+    ],
+)
+def test_a_normalized_url_means_the_same(text: str) -> None:
+    url = normalized_url(text)
+    assert url.startswith(("postgresql://", "postgres://"))
+    assert conninfo_to_dict(url) == conninfo_to_dict(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@db/x",
+        "postgresql://me@db/x?password=hunter2",
+        "postgresql://me@db/x?pass%77ord=hunter2",
+        "postgresql://db/x?user=me&sslpassword=hunter2",
+    ],
+)
+def test_a_shown_url_has_no_password_however_it_was_written(url: str) -> None:
+    assert shown_url(url).startswith("postgresql://me:***@db/x")
+    assert "hunter2" not in shown_url(url)
+
+
+def test_openapi_needs_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATA", str(tmp_path / "data"))
+    document = json.loads(run("openapi"))
+    assert document["openapi"].startswith("3.")
+    assert "/v1/timelines/{timeline}/events" in document["paths"]
+    assert not (tmp_path / "data").exists()
+
+
+def test_migrate_and_seed_may_be_repeated(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", empty_database_url)
+    for _ in range(2):
+        assert run("migrate") == "The schema is up to date.\n"
+    first = run("seed")
+    assert first.endswith(" events written.\n")
+    assert int(first.split()[0]) > 5
+    assert run("seed") == "The timeline was there already; nothing changed.\n"
+    with psycopg.connect(empty_database_url) as connection:
+        assert connection.execute("SELECT count(*) FROM event").fetchone() == (int(first.split()[0]),)
+
+
+def test_migrate_starts_the_embedded_database_where_no_other_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATELINE_DATA", str(tmp_path / "data"))
+    assert run("migrate") == "The schema is up to date.\n"
+    assert (tmp_path / "data" / "postgresql" / "PG_VERSION").exists()

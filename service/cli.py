@@ -12,9 +12,8 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import serving
+from service import seeding, serving
 from service.embedded import EmbeddedError
-from service.seeding import seed as seed_timeline
 from service.settings import Settings, complaints, list_settings
 from service.store import migration
 
@@ -97,7 +96,7 @@ def seed() -> None:
     """
     with serving.database(_settings()) as url:
         migration.migrate(url)
-        written = seed_timeline(url)
+        written = seeding.seed(url)
     typer.echo(f"{written} events written." if written else "The timeline was there already; nothing changed.")
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from service.api import claims, dates, directory, events, health, links, openapi, problems
+from service.api.head import Head
 from service.api.request_id import RequestId
 from service.page import docs, problem_pages, timeline_page
 from service.settings import Settings
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)
     first = APIRouter(prefix="/v1")

@@ -19,7 +19,7 @@ class Head:
 
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.body":
-                message = message | {"body": b""}
+                message = {**message, "body": b""}
             await send(message)
 
-        await self.app(scope | {"method": "GET"}, receive, send_head)
+        await self.app({**scope, "method": "GET"}, receive, send_head)

@@ -1,8 +1,9 @@
 """Instants: whole microseconds since 1970-01-01T00:00:00Z, and the civil calendar about them.
 
 The calendar is the proleptic Gregorian one with astronomical years (0 is 1 BC), for any year whatever:
-Python's own `datetime` begins with year 1. The two infinities are the least and the greatest 64-bit integer.
-Beyond `AXIS_START` and `AXIS_END`, the ends of PostgreSQL's time axis, no expression has a finite bound.
+Python's own `datetime` begins with year 1. Beyond `AXIS_START` and `AXIS_END`, the ends of PostgreSQL's time axis,
+no expression has a finite bound. Counted from 1970 the last years of that axis take more than 64 bits, and so do
+the two integers that stand for the infinities.
 """
 
 import re
@@ -13,8 +14,8 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-DISTANT_PAST: Final = -(2**63)
-DISTANT_FUTURE: Final = 2**63 - 1
+DISTANT_PAST: Final = -(2**64)
+DISTANT_FUTURE: Final = 2**64
 
 _MONTH_DAYS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY: Final = 2

@@ -20,6 +20,8 @@ from psycopg.types.array import ListBinaryDumper
 from service.dates import DISTANT_FUTURE, DISTANT_PAST
 
 _POSTGRES_EPOCH = 946_684_800_000_000  # 2000-01-01T00:00:00Z, in microseconds since 1970
+_POSTGRES_INFINITIES = {DISTANT_PAST: -(2**63), DISTANT_FUTURE: 2**63 - 1}
+_INFINITIES = {count: instant for instant, count in _POSTGRES_INFINITIES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,8 @@ class AtDumper(Dumper):
     oid = types["timestamptz"].oid
 
     def dump(self, obj: At) -> Buffer:
-        """Count from PostgreSQL's epoch, and keep the infinities as they are."""
-        instant = obj.instant
-        count = instant if instant in (DISTANT_PAST, DISTANT_FUTURE) else instant - _POSTGRES_EPOCH
+        """Count from PostgreSQL's epoch; an infinity is one of its extremes."""
+        count = _POSTGRES_INFINITIES.get(obj.instant, obj.instant - _POSTGRES_EPOCH)
         return count.to_bytes(8, "big", signed=True)
 
 
@@ -48,9 +49,9 @@ class AtLoader(Loader):
     format = Format.BINARY
 
     def load(self, data: Buffer) -> int:
-        """Count from 1970, and keep the infinities as they are."""
+        """Count from 1970; an extreme is an infinity."""
         count = int.from_bytes(bytes(data), "big", signed=True)
-        return count if count in (DISTANT_PAST, DISTANT_FUTURE) else count + _POSTGRES_EPOCH
+        return _INFINITIES.get(count, count + _POSTGRES_EPOCH)
 
 
 class DocumentLoader(Loader):

@@ -15,9 +15,10 @@ from uuid import UUID
 from service.errors import InvalidCursor
 from service.store.query import EventQuery, Keyset
 
-_INSTANT_FORM = struct.Struct(">q16s16s")
+_INSTANT_FORM = struct.Struct(">qI16s16s")  # seconds and microseconds: together they take more than 64 bits
 _RANK_FORM = struct.Struct(">d16s16s")
 _MAC_BYTES = 16
+_SECOND = 1_000_000
 
 
 def seal(key: bytes, context: bytes, content: bytes) -> str:
@@ -44,15 +45,21 @@ def unseal(key: bytes, context: bytes, cursor: str) -> bytes:
 
 def write_cursor(key: bytes, query: EventQuery, keyset: Keyset) -> str:
     """Make the cursor of a page's end, for the query that it belongs to."""
-    content = _form(query).pack(keyset.value, keyset.event_id.bytes, keyset.timeline_id.bytes)
+    identity = keyset.event_id.bytes, keyset.timeline_id.bytes
+    if query.sort == "relevance":
+        content = _RANK_FORM.pack(keyset.value, *identity)
+    else:
+        content = _INSTANT_FORM.pack(*divmod(int(keyset.value), _SECOND), *identity)
     return seal(key, query.digest(), content)
 
 
 def read_cursor(key: bytes, query: EventQuery, cursor: str) -> Keyset:
     """Give back where the page ended. Raises InvalidCursor."""
-    value, event_id, timeline_id = _form(query).unpack(unseal(key, query.digest(), cursor))
+    content = unseal(key, query.digest(), cursor)
+    value: int | float
+    if query.sort == "relevance":
+        value, event_id, timeline_id = _RANK_FORM.unpack(content)
+    else:
+        seconds, microseconds, event_id, timeline_id = _INSTANT_FORM.unpack(content)
+        value = seconds * _SECOND + microseconds
     return Keyset(value, UUID(bytes=event_id), UUID(bytes=timeline_id))
-
-
-def _form(query: EventQuery) -> struct.Struct:
-    return _RANK_FORM if query.sort == "relevance" else _INSTANT_FORM

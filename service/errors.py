@@ -2,6 +2,7 @@
 
 DatelineError
 ├── NotFound            no such timeline, event, claim, link or directory entry, or not for this caller
+│   └── Gone            there was one, and it was deleted
 ├── AlreadyExists       a name or identity is taken
 ├── InUse               something still refers to what was to be removed
 ├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
@@ -23,6 +24,10 @@ class DatelineError(Exception):
 
 class NotFound(DatelineError):
     """Say that a thing is not there, or not for this caller."""
+
+
+class Gone(NotFound):
+    """Say that a thing was there, and was deleted."""
 
 
 class AlreadyExists(DatelineError):

@@ -14,10 +14,11 @@ from pydantic import Field
 from service.errors import NotFound
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, create_entry, get_entry
-from service.store.events import get_event
+from service.store.events import get_event, report_of
 from service.store.query import Caller, timeline_id_of
 from service.store.record import record_event
 from service.store.statement import Connection
+from service.store.states import lock_identity
 from service.store.timelines import holds_timelines, take_turn_to_seed
 from service.wire.directory import ActorBody, PlaceEntryBody, SourceBody, TimelineBody
 from service.wire.document import Draft
@@ -26,7 +27,7 @@ from service.wire.values import Body
 
 SEED = Path(__file__).resolve().parents[1] / "seeds" / "syria-2013.yaml"
 
-_EVERYTHING = Caller(sees_private=True)
+_SEEDER = Caller(sees_private=True, name="seed")
 _STATEMENT_TIMEOUT_SECONDS = 60.0
 
 
@@ -111,7 +112,7 @@ async def write_seed(connection: Connection, seeds: Seed) -> int:
 
 async def _add_entry(connection: Connection, kind: Kind[Any], body: Body) -> None:
     try:
-        await get_entry(connection, kind, body.model_dump()["slug"], _EVERYTHING)
+        await get_entry(connection, kind, body.model_dump()["slug"], _SEEDER)
     except NotFound:
         await create_entry(connection, kind, body)
 
@@ -119,7 +120,7 @@ async def _add_entry(connection: Connection, kind: Kind[Any], body: Body) -> Non
 async def _add_event(connection: Connection, timeline: str, event: SeedEvent) -> bool:
     event_id = event_id_of(timeline, event.key)
     try:
-        await get_event(connection, timeline, event_id, _EVERYTHING)
+        await get_event(connection, timeline, event_id, _SEEDER)
     except NotFound:
         claims = [
             claim.model_copy(update={"id": uuid5(event_id, f"claim-{i}")}) for i, claim in enumerate(event.claims)
@@ -127,6 +128,7 @@ async def _add_event(connection: Connection, timeline: str, event: SeedEvent) ->
         written = event.model_dump(exclude={"key", "links", "claims"}, exclude_unset=True)
         body = EventBody(**written, claims=claims)
         links = tuple(Link(rel=link.rel, event=event_id_of(timeline, link.event)) for link in event.links)
-        await record_event(connection, Draft(timeline, event_id, body, links), None)
+        identity = await lock_identity(connection, timeline, event_id)
+        await record_event(connection, Draft(timeline, event_id, body, links), identity, report_of(body, _SEEDER))
         return True
     return False

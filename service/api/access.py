@@ -33,13 +33,13 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
     """Tell who asks. Raises Unauthenticated for a key that is not known."""
     settings: Settings = request.app.state.settings
     if settings.write_key is None:
-        return Caller(sees_private=_is_loopback(settings.host))
+        return Caller(sees_private=True, name="local") if _is_loopback(settings.host) else Caller(sees_private=False)
     if credentials is None:
         return Caller(sees_private=False)
     expected = settings.write_key.get_secret_value().encode()
     if not hmac.compare_digest(credentials.credentials.encode("utf-8", "surrogatepass"), expected):
         raise Unauthenticated("the key is not known here")
-    return Caller(sees_private=True)
+    return Caller(sees_private=True, name="operator")
 
 
 async def writer(request: Request, who: Annotated[Caller, Depends(caller)]) -> Caller:

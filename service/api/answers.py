@@ -68,6 +68,7 @@ _DESCRIPTIONS = {
     403: "This service takes no writes.",
     404: "There is no such thing.",
     406: "No representation is of a type that is accepted.",
+    410: "It was deleted.",
     409: "It exists already, or is in use.",
     412: "The present version is another than the one expected.",
     413: "The body is too large.",

@@ -50,12 +50,12 @@ async def create_claim(
     event: EventId,
     body: ClaimBody,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Add who says so. It is a new version of the event, whose status and date stay: a claim asserts, no more."""
     async with store.transaction() as connection:
-        claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match))
+        claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match), caller)
     headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
     return answers.entry(claim, stored.version, status=201, headers=headers)
 
@@ -85,10 +85,10 @@ async def delete_claim(
     event: EventId,
     claim: ClaimId,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Take back who says so. It is a new version of the event."""
     async with store.transaction() as connection:
-        stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match))
+        stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match), caller)
     return Response(status_code=204, headers={"ETag": etag(stored.version)})

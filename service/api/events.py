@@ -123,10 +123,10 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
     responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", "headers": _ETAG_HEADER | _LOCATION_HEADER}},
 )
-async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, _: Writer) -> Response:
+async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, caller: Writer) -> Response:
     """Record an event; the service gives it an identity (a UUID of version 7)."""
     async with store.transaction() as connection:
-        event_id, stored = await events.create_event(connection, timeline, body)
+        event_id, stored = await events.create_event(connection, timeline, body, caller)
     headers = {"Location": event_path(timeline, str(event_id))}
     return answers.document(stored.document, stored.version, status=201, headers=headers)
 
@@ -166,7 +166,7 @@ async def put_event(
     event: EventId,
     body: EventBody,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
     if_none_match: CreateOnly = None,
 ) -> Response:
@@ -176,7 +176,7 @@ async def put_event(
     """
     async with store.transaction() as connection:
         stored, created = await events.put_event(
-            connection, timeline, event, body, expectation(if_match, if_none_match)
+            connection, timeline, event, body, expectation(if_match, if_none_match), caller
         )
     if not created:
         return answers.document(stored.document, stored.version)
@@ -195,7 +195,7 @@ async def amend_event(
     event: EventId,
     body: EventPatch,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Change an event by a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays.
@@ -205,7 +205,7 @@ async def amend_event(
     """
     patch = body.model_dump(mode="json", exclude_unset=True)
     async with store.transaction() as connection:
-        stored = await events.amend_event(connection, timeline, event, patch, expectation(if_match))
+        stored = await events.amend_event(connection, timeline, event, patch, expectation(if_match), caller)
     return answers.document(stored.document, stored.version)
 
 
@@ -216,11 +216,11 @@ async def amend_event(
     responses=answers.problems(400, 401, 403, 404, 409, 412, 428),
 )
 async def delete_event(
-    timeline: TimelineSlug, event: EventId, store: Store, _: Writer, if_match: IfMatch = None
+    timeline: TimelineSlug, event: EventId, store: Store, caller: Writer, if_match: IfMatch = None
 ) -> Response:
     """Delete an event, with its claims and links; while other events are linked to it, it stays."""
     async with store.transaction() as connection:
-        await events.retire_event(connection, timeline, event, expectation(if_match))
+        await events.retire_event(connection, timeline, event, expectation(if_match), caller)
     return Response(status_code=204)
 
 

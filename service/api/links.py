@@ -33,13 +33,13 @@ async def put_link(
     rel: LinkRel,
     other: Other,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Tie an event to another of its timeline, and read it as it is then. A new link is a new version."""
     link = Link(rel=rel, event=other)
     async with store.transaction() as connection:
-        stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match))
+        stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match), caller)
     return answers.document(stored.document, stored.version, status=201 if created else 200)
 
 
@@ -55,11 +55,11 @@ async def delete_link(
     rel: LinkRel,
     other: Other,
     store: Store,
-    _: Writer,
+    caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
     """Untie an event from another. It is a new version of the event."""
     link = Link(rel=rel, event=other)
     async with store.transaction() as connection:
-        stored = await events.remove_link(connection, timeline, event, link, expectation(if_match))
+        stored = await events.remove_link(connection, timeline, event, link, expectation(if_match), caller)
     return Response(status_code=204, headers={"ETag": etag(stored.version)})

@@ -66,6 +66,7 @@ FORBIDDEN = Kind(
     "The service listens beyond its own machine and has no key for writing; its operator can set one.",
 )
 NOT_FOUND = Kind("not-found", 404, "There is no such thing", "Nothing is there, or nothing that you may see.")
+GONE = Kind("gone", 410, "It was deleted", "It was there, and was deleted; `detail` says when and by whom.")
 METHOD_NOT_ALLOWED = Kind(
     "method-not-allowed", 405, "The method is not for this path", "`Allow` lists the methods that are."
 )
@@ -113,6 +114,7 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in list(globals().values()
 
 OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.NotFound: NOT_FOUND,
+    errors.Gone: GONE,
     errors.AlreadyExists: CONFLICT,
     errors.InUse: IN_USE,
     errors.VersionConflict: VERSION_CONFLICT,

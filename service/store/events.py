@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, delete, null, select
+from sqlalchemy import Integer, bindparam, case, func, null, select
 
-from service.errors import Invalid, NotFound
+from service.dates import format_instant, parse_instant
+from service.errors import Gone, Invalid, NotFound
 from service.store.expectation import Expectation
 from service.store.query import Caller, timeline_id_of
-from service.store.record import Stored, new_id, record_event
+from service.store.record import Report, Stored, new_id, record_event, record_tombstone
 from service.store.selection import TIMELINE_ID, is_visible
 from service.store.statement import Connection, Statement, compiled
-from service.tables import event, timeline
-from service.wire.document import Draft, body_of
-from service.wire.event import Claim, ClaimBody, Event, EventBody, EventClaimBody, Link
+from service.store.states import Identity, lock_identity
+from service.tables import event, event_state, timeline
+from service.wire.document import OF_THE_WRITE, Draft, body_of
+from service.wire.event import Claim, ClaimBody, Event, EventBody, EventClaimBody, EventPatch, Link
 from service.wire.merge import merged
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
@@ -31,8 +33,17 @@ _READ: Statement = compiled(
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
 )
-_LOCK: Statement = compiled(select(event.c.version, event.c.document).where(*_IS_EVENT).with_for_update())
-_DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
+_TOMBSTONE: Statement = compiled(
+    select(event_state.c.reported_at, event_state.c.author)
+    .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
+    .where(
+        event_state.c.timeline_id == TIMELINE_ID,
+        event_state.c.event_id == _EVENT_ID,
+        event_state.c.document.is_(None),
+        func.upper_inf(event_state.c.known),
+        is_visible(),
+    )
+)
 
 
 async def get_event(
@@ -48,135 +59,208 @@ async def get_event(
     )
     row = await cursor.fetchone()
     if row is None:
-        raise NotFound(f"no event {event_id} in timeline {timeline_slug!r}")
+        raise await _absent(connection, timeline_slug, event_id, caller)
     return row[0], row[1]
 
 
-async def create_event(connection: Connection, timeline_slug: str, body: EventBody) -> tuple[UUID, Stored]:
+async def _absent(connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller) -> NotFound:
+    """Say why an event is not there: it never was, or not for this caller, or it was deleted."""
+    cursor = await _TOMBSTONE.run(connection, _key(timeline_slug, event_id) | {"sees_private": caller.sees_private})
+    row = await cursor.fetchone()
+    return _no_event(timeline_slug, event_id) if row is None else gone(event_id, row[0], row[1])
+
+
+async def create_event(
+    connection: Connection, timeline_slug: str, body: EventBody, caller: Caller
+) -> tuple[UUID, Stored]:
     """Create an event under a new identity."""
     event_id = new_id()
-    return event_id, await record_event(connection, Draft(timeline_slug, event_id, body), None)
+    identity = Identity(event_id, (), newest=0, created_at=None)
+    draft = Draft(timeline_slug, event_id, body)
+    return event_id, await record_event(connection, draft, identity, report_of(body, caller))
 
 
 async def put_event(
-    connection: Connection, timeline_slug: str, event_id: UUID, body: EventBody, expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    body: EventBody,
+    expected: Expectation,
+    caller: Caller,
 ) -> tuple[Stored, bool]:
-    """Create an event under the client's identity, or replace it; tell whether it was created.
+    """Create an event under the client's identity, revive or replace it; tell whether it was not there.
 
     Its links stay: they are written by themselves.
     """
-    present = await _lock(connection, timeline_slug, event_id)
-    if present is None:
+    identity = await lock_identity(connection, timeline_slug, event_id)
+    present = identity.present
+    links: tuple[Link, ...] = ()
+    if present is None or present.document is None:
         expected.check_absent()
-        return await record_event(connection, Draft(timeline_slug, event_id, body), None), True
-    previous = _expect(present, expected)
-    draft = Draft(timeline_slug, event_id, body, tuple(previous.links))
-    return await record_event(connection, draft, previous), False
+    else:
+        expected.check_present(present.version, present.document)
+        links = tuple(Event.model_validate_json(present.document).links)
+    draft = Draft(timeline_slug, event_id, body, links)
+    stored = await record_event(connection, draft, identity, report_of(body, caller))
+    return stored, present is None or present.document is None
 
 
 async def amend_event(
-    connection: Connection, timeline_slug: str, event_id: UUID, patch: dict[str, Any], expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    patch: dict[str, Any],
+    expected: Expectation,
+    caller: Caller,
 ) -> Stored:
-    """Change an event by a merge patch (RFC 7396).
+    """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
 
     A reason belongs to the status or date that it was given for: where one of these changes and no
     reason comes along, the old reason goes. Raises pydantic.ValidationError where the result is no event.
     """
-    previous = await _lock_expected(connection, timeline_slug, event_id, expected)
-    before = body_of(previous).model_dump(mode="json")
+    identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
+    # the patch's own members first: a bad instant among them is refused before it is used
+    instant = EventPatch.model_validate(patch).reported_at
+    base = identity.at(None if instant is None else parse_instant(instant))
+    if base is None or base.document is None:
+        raise Invalid("the event was deleted at that time", pointer="/reported_at")
+    former = Event.model_validate_json(base.document)
+    before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
     moves = any(name in patch and patch[name] != before[name] for name in ("status", "when"))
     if moves and "status_reason" not in patch:
         patch = {**patch, "status_reason": None}
     body = EventBody.model_validate(merged(before, patch))
-    return await record_event(connection, Draft(timeline_slug, event_id, body, tuple(previous.links)), previous)
+    draft = Draft(timeline_slug, event_id, body, tuple(former.links))
+    return await record_event(connection, draft, identity, report_of(body, caller))
 
 
-async def retire_event(connection: Connection, timeline_slug: str, event_id: UUID, expected: Expectation) -> None:
-    """Delete an event. Raises InUse while other events are linked to it."""
-    await _lock_expected(connection, timeline_slug, event_id, expected)
-    await _DELETE.run(connection, _key(timeline_slug, event_id))
+async def retire_event(
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    expected: Expectation,
+    caller: Caller,
+    *,
+    reason: str | None = None,
+) -> None:
+    """Delete an event and leave a tombstone. Raises InUse while other events are linked to it."""
+    identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
+    await record_tombstone(connection, timeline_slug, identity, Report(caller.name, reason=reason))
 
 
 async def add_claim(
-    connection: Connection, timeline_slug: str, event_id: UUID, body: ClaimBody, expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    body: ClaimBody,
+    expected: Expectation,
+    caller: Caller,
 ) -> tuple[Claim, Stored]:
-    """Add to who says so; it is a new version of the event."""
-    previous = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    """Add to who says so; it is a new state of the event, from when it was said or the present state began."""
+    identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
     added = EventClaimBody(id=new_id(), **body.model_dump(exclude_unset=True))
+    claims = [*body_of(present).claims, added]
+    said = None if body.reported_at is None else max(parse_instant(body.reported_at), _start(identity))
+    report = Report(caller.name, at=said)
     try:
-        stored = await _rewrite(connection, previous, claims=[*body_of(previous).claims, added])
+        stored = await _rewrite(connection, identity, present, report, claims=claims)
     except Invalid as error:
         # the event calls it one of its claims; this request sent nothing else
-        raise Invalid(str(error), pointer="/source") from error
+        pointer = "/source" if (error.pointer or "").startswith("/claims") else error.pointer
+        raise Invalid(str(error), pointer=pointer) from error
     after = Event.model_validate_json(stored.document)
     return next(one for one in after.claims if one.id == added.id), stored
 
 
 async def remove_claim(
-    connection: Connection, timeline_slug: str, event_id: UUID, claim_id: UUID, expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    claim_id: UUID,
+    expected: Expectation,
+    caller: Caller,
 ) -> Stored:
-    """Take back who says so; it is a new version of the event. Raises NotFound without such a claim."""
-    previous = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
-    claims = body_of(previous).claims
+    """Take back who says so; it is a new state of the event. Raises NotFound without such a claim."""
+    identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    claims = body_of(present).claims
     kept = [one for one in claims if one.id != claim_id]
     if len(kept) == len(claims):
         raise NotFound(f"no claim {claim_id} of event {event_id}")
-    return await _rewrite(connection, previous, claims=kept)
+    return await _rewrite(connection, identity, present, Report(caller.name), claims=kept)
 
 
 async def put_link(
-    connection: Connection, timeline_slug: str, event_id: UUID, link: Link, expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    link: Link,
+    expected: Expectation,
+    caller: Caller,
 ) -> tuple[Stored, bool]:
     """Tie an event to another of its timeline; tell whether the link is new.
 
-    Raises NotFound without the other event, Invalid for a link to itself.
+    A link is no report of the world's: it holds from when the present state began. Raises NotFound without the
+    other event, Invalid for a link to itself.
     """
     if link.event == event_id:
         raise Invalid("an event is not linked to itself", parameter="other")
-    present = await _lock(connection, timeline_slug, event_id)
-    if present is None:
-        raise _no_event(timeline_slug, event_id)
-    previous = _expect(present, expected, required=False)
-    if link in previous.links:
-        return present, False
-    return await _rewrite(connection, previous, links=(*previous.links, link)), True
+    identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    if link in present.links:
+        return _standing(identity), False
+    report = Report(caller.name, at=_start(identity))
+    return await _rewrite(connection, identity, present, report, links=(*present.links, link)), True
 
 
 async def remove_link(
-    connection: Connection, timeline_slug: str, event_id: UUID, link: Link, expected: Expectation
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    link: Link,
+    expected: Expectation,
+    caller: Caller,
 ) -> Stored:
     """Untie an event from another. Raises NotFound without such a link."""
-    previous = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
-    kept = tuple(one for one in previous.links if one != link)
-    if len(kept) == len(previous.links):
+    identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    kept = tuple(one for one in present.links if one != link)
+    if len(kept) == len(present.links):
         raise NotFound(f"no link {link.rel} from event {event_id} to {link.event}")
-    return await _rewrite(connection, previous, links=kept)
+    return await _rewrite(connection, identity, present, Report(caller.name, at=_start(identity)), links=kept)
 
 
 async def _rewrite(
     connection: Connection,
-    previous: Event,
+    identity: Identity,
+    present: Event,
+    report: Report,
     *,
     claims: list[EventClaimBody] | None = None,
     links: tuple[Link, ...] | None = None,
 ) -> Stored:
     """Write an event anew with other claims or links; when the world learned of the event stays as it was."""
-    body = body_of(previous).model_copy(update={"reported_at": previous.reported_at})
+    body = body_of(present).model_copy(update={"reported_at": present.reported_at})
     if claims is not None:
         body = body.model_copy(update={"claims": claims})
-    kept = tuple(previous.links) if links is None else links
-    return await record_event(connection, Draft(previous.timeline, previous.id, body, kept), previous)
+    kept = tuple(present.links) if links is None else links
+    return await record_event(connection, Draft(present.timeline, present.id, body, kept), identity, report)
 
 
-async def _lock(connection: Connection, timeline_slug: str, event_id: UUID) -> Stored | None:
-    cursor = await _LOCK.run(connection, _key(timeline_slug, event_id))
-    row = await cursor.fetchone()
-    return None if row is None else Stored(document=row[1], version=row[0])
+def report_of(body: EventBody, caller: Caller) -> Report:
+    """Say what a client's write says of itself."""
+    at = None if body.reported_at is None else parse_instant(body.reported_at)
+    return Report(caller.name, at, body.reason, body.supersede)
 
 
-def _expect(present: Stored, expected: Expectation, *, required: bool = True) -> Event:
-    expected.check_present(present.version, present.document, required=required)
-    return Event.model_validate_json(present.document)
+def _start(identity: Identity) -> int:
+    """Give when the present state began to be known."""
+    assert identity.present is not None  # noqa: S101  # the caller has seen it
+    return identity.present.start
+
+
+def _standing(identity: Identity) -> Stored:
+    """Give an event as it stands, untouched."""
+    present = identity.present
+    assert present is not None and present.document is not None  # noqa: S101, PT018  # the caller has seen it
+    return Stored(present.document, present.version, present.version)
 
 
 async def _lock_expected(
@@ -186,11 +270,21 @@ async def _lock_expected(
     expected: Expectation,
     *,
     required: bool = True,
-) -> Event:
-    present = await _lock(connection, timeline_slug, event_id)
+) -> tuple[Identity, Event]:
+    """Lock an event that is there, and compare it with what the writer expects. Raises NotFound, Gone, and others."""
+    identity = await lock_identity(connection, timeline_slug, event_id)
+    present = identity.present
     if present is None:
         raise _no_event(timeline_slug, event_id)
-    return _expect(present, expected, required=required)
+    if present.document is None:
+        raise gone(event_id, present.start, present.author)
+    expected.check_present(present.version, present.document, required=required)
+    return identity, Event.model_validate_json(present.document)
+
+
+def gone(event_id: UUID, since: int, author: str) -> Gone:
+    """Say that an event was deleted, when and by whom."""
+    return Gone(f"event {event_id} was deleted at {format_instant(since)} by {author}")
 
 
 def _key(timeline_slug: str, event_id: UUID) -> dict[str, object]:

@@ -26,9 +26,10 @@ def timeline_id_of(slug: str) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the store must know of who asks: whether private timelines are theirs to see."""
+    """What the store must know of who asks: whether private timelines are theirs to see, and a name for the history."""
 
     sees_private: bool
+    name: str = "anonymous"
 
 
 @dataclass(frozen=True, slots=True)

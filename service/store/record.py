@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Integer,
     Table,
     Text,
     bindparam,
@@ -22,11 +21,14 @@ from sqlalchemy import (
 )
 from uuid_utils.compat import uuid7
 
-from service.errors import NotFound
+from service.errors import Invalid, NotFound
+from service.store.adapters import At
+from service.store.changes import Operation, append_change
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values, event_row, part_rows
+from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, parameters
+from service.store.states import Identity, Placement, State, place_report, write_state, write_tombstone
 from service.tables import (
     actor,
     claim,
@@ -38,16 +40,33 @@ from service.tables import (
     source,
     timeline,
 )
-from service.wire.document import Draft, Surroundings, compose
+from service.wire.document import Draft, Succession, Surroundings, compose
 from service.wire.event import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """An event as it stands in the store: its document (UTF-8 JSON) and version."""
+    """An event as it stands after a write: its present document (UTF-8 JSON) and version, and the state recorded.
+
+    `state` is another version than the present one where a report came late.
+    """
 
     document: bytes
     version: int
+    state: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a write says of itself: who wrote, why, from when on the world knew, whether it ends later reports.
+
+    `at` is None for a report of this moment.
+    """
+
+    author: str
+    at: int | None = None
+    reason: str | None = None
+    supersedes: bool = False
 
 
 def new_id() -> UUID:
@@ -55,26 +74,84 @@ def new_id() -> UUID:
     return uuid7()
 
 
-async def record_event(connection: Connection, draft: Draft, previous: Event | None) -> Stored:
-    """Write an event inside the caller's transaction, and give what was stored.
+async def record_event(connection: Connection, draft: Draft, identity: Identity, report: Report) -> Stored:
+    """Write a state of an event, the event as it stands, and the change, inside the caller's transaction.
 
-    `previous` is the locked present state, None for a new event. Raises NotFound without the timeline,
-    Invalid for what the directory lacks, AlreadyExists where a new event's identity is taken.
+    `identity` is locked. Raises NotFound without the timeline, Invalid for what the directory lacks and for a
+    report from the future or from before the event was deleted.
     """
-    document = compose(draft, previous, await _look_around(connection, draft))
+    around = await _look_around(connection, draft)
+    at = _start(identity, report, around.now)
+    placement = place_report(identity.known, at, supersedes=report.supersedes)
+    present = identity.present
+    if present is not None and present.document is None and not placement.is_present:
+        raise Invalid("the event has been deleted since then", pointer="/reported_at")
+    before = identity.version(placement.before)
+    former = None if before is None or before.document is None else Event.model_validate_json(before.document)
+    follows = Succession(former, identity.newest + 1, identity.created_at)
+    document = compose(draft, follows, around)
     text = document.model_dump_json()
     row = event_row(document, text)
-    if previous is None:
-        await _INSERT.run(connection, row)
-    else:
-        changed = await _UPDATE.run(connection, row | {"expected_version": previous.version})
-        if changed.rowcount != 1:
-            raise NotFound("the event has gone meanwhile")
+    await write_state(connection, placement, row | {"facets": facets(document)} | _said(report, at, placement))
+    if placement.is_present:
+        await _write_present(connection, document, row, is_new=present is None or present.document is None)
+        await append_change(connection, _operation(present), row | {"state": document.version})
+        return Stored(text.encode(), document.version, document.version)
+    assert present is not None and present.document is not None  # noqa: S101, PT018  # or the placement were the present
+    await append_change(connection, "amended", row | {"state": document.version, "version": present.version})
+    return Stored(present.document, present.version, document.version)
+
+
+async def record_tombstone(connection: Connection, timeline: str, identity: Identity, report: Report) -> None:
+    """End what is known of an event: the event goes, its states stay, and a tombstone says who and when.
+
+    Raises InUse while other events are linked to it.
+    """
+    present = identity.present
+    assert present is not None  # noqa: S101  # the caller has seen the event
+    cursor = await _NOW.run(connection, {})
+    now = int((await cursor.fetchall())[0][0])
+    at = _start(identity, report, now)
+    placement = place_report(identity.known, at, supersedes=report.supersedes)
+    key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
+    row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
+    await write_tombstone(connection, placement, row)
+    await _DELETE.run(connection, key)
+    await append_change(connection, "deleted", row | {"state": identity.newest + 1})
+
+
+def _start(identity: Identity, report: Report, now: int) -> int:
+    """Say from when a report is known; one of this moment never before what is known already."""
+    if report.at is None:
+        return now if identity.present is None else max(now, identity.present.start)
+    if report.at > now:
+        raise Invalid("is in the future: nothing is known before it is reported", pointer="/reported_at")
+    return report.at
+
+
+def _operation(present: State | None) -> Operation:
+    if present is None:
+        return "created"
+    return "revived" if present.document is None else "amended"
+
+
+def _said(report: Report, at: int, placement: Placement) -> dict[str, object]:
+    return {
+        "known_from": At(at),
+        "known_to": At(placement.end),
+        "reported_at": At(at),
+        "supersedes": report.supersedes,
+        "author": report.author,
+        "reason": report.reason,
+    }
+
+
+async def _write_present(connection: Connection, document: Event, row: dict[str, object], *, is_new: bool) -> None:
+    await (_INSERT if is_new else _UPDATE).run(connection, row)
     for table, rows in part_rows(document, row).items():
-        if previous is not None:
+        if not is_new:
             await _DELETE_PARTS[table].run(connection, row)
         await _INSERT_PARTS[table].run_many(connection, rows)
-    return Stored(text.encode(), document.version)
 
 
 async def _look_around(connection: Connection, draft: Draft) -> Surroundings:
@@ -96,13 +173,6 @@ async def _look_around(connection: Connection, draft: Draft) -> Surroundings:
     return Surroundings(now, actors, places, sources, new_id)
 
 
-def _values(table: Table) -> dict[str, ColumnElement[Any]]:
-    """Make a parameter of each column's own name and type; what the database computes has none."""
-    return {
-        column.name: bindparam(column.name, type_=column.type) for column in table.columns if column.computed is None
-    }
-
-
 def _names(table: Table, asked: str) -> ColumnElement[Any]:
     """Look up the names of those asked for, as one JSON object by slug."""
     called = table.c.title if "title" in table.c else table.c.name
@@ -111,23 +181,25 @@ def _names(table: Table, asked: str) -> ColumnElement[Any]:
 
 
 _SURROUNDINGS: Statement = compiled(
-    select(func.now(), _names(actor, "actors"), _names(place, "places"), _names(source, "sources")).where(
+    select(func.clock_timestamp(), _names(actor, "actors"), _names(place, "places"), _names(source, "sources")).where(
         timeline.c.timeline_id == TIMELINE_ID
     )
 )
-_EVENT_VALUES = _values(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
+_EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
 _INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES))
+_NOW: Statement = compiled(select(func.clock_timestamp()))
+_IS_EVENT = (
+    event.c.timeline_id == TIMELINE_ID,
+    event.c.event_id == bindparam("event_id", type_=event.c.event_id.type),
+)
 _UPDATE: Statement = compiled(
     update(event)
-    .where(
-        event.c.timeline_id == TIMELINE_ID,
-        event.c.event_id == bindparam("event_id", type_=event.c.event_id.type),
-        event.c.version == bindparam("expected_version", type_=Integer),
-    )
+    .where(*_IS_EVENT)
     .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
 )
+_DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
 _PARTS = (event_participant, event_topic, claim, event_link)
-_INSERT_PARTS = {table.name: compiled(insert(table).values(_values(table))) for table in _PARTS}
+_INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}
 _DELETE_PARTS = {
     table.name: compiled(
         delete(table).where(

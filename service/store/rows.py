@@ -89,6 +89,17 @@ def part_rows(document: Event, row: dict[str, object]) -> dict[str, list[dict[st
     }
 
 
+def facets(document: Event) -> list[str]:
+    """Name all that a filter may find a state by, each with the filter's name before it."""
+    found = [f"status:{document.status}", f"kind:{document.kind}"]
+    if document.place is not None:
+        found.append(f"place:{document.place.place}")
+    found += [f"actor:{one.actor}" for one in document.participants]
+    found += [f"topic:{one}" for one in document.topics]
+    found += [f"source:{one.source}" for one in document.claims]
+    return sorted(set(found))
+
+
 def derived_values(given: Given) -> dict[str, ColumnElement[Any]]:
     """Say how the database makes the columns that no value of `event_row` holds, by the column's name.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection, AsyncCursor
+from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
 
@@ -49,3 +50,12 @@ def compiled(element: ClauseElement) -> Statement:
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
     return Statement(str(result), fixed)
+
+
+def parameters(table: Table) -> dict[str, ColumnElement[Any]]:
+    """Make a parameter of each column's own name and type; what the database computes has none."""
+    return {
+        column.name: bindparam(column.name, type_=column.type)
+        for column in table.columns
+        if column.computed is None and column.identity is None
+    }

@@ -29,11 +29,12 @@ STATUSES = ("tentative", "planned", "occurred", "postponed", "cancelled")
 RELS = ("causes", "prevents", "follows", "part_of", "responds_to")
 
 
-def _one_of(column: str, values: tuple[str, ...]) -> str:
+def one_of(column: str, values: tuple[str, ...]) -> str:
+    """Write the condition that a column holds one of these, or nothing."""
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
-def _possible() -> Column[object]:
+def derived_possible() -> Column[object]:
     """Make the range in which the event may lie, never at odds with the bounds: the database derives it.
 
     ±infinity becomes an unbounded end, which a GiST index keeps apart from the finite ones.
@@ -64,7 +65,7 @@ event = Table(
     instant("start_latest"),
     instant("end_earliest"),
     instant("end_latest"),
-    _possible(),
+    derived_possible(),
     Column("pieces", TSTZMULTIRANGE),
     Column("every_piece", Boolean, nullable=False),
     Column("status", Text(collation="C"), nullable=False),
@@ -82,7 +83,7 @@ event = Table(
     PrimaryKeyConstraint("timeline_id", "event_id"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ForeignKeyConstraint(["place"], ["place.slug"]),
-    CheckConstraint(_one_of("status", STATUSES), name="status"),
+    CheckConstraint(one_of("status", STATUSES), name="status"),
     CheckConstraint("start_earliest <= start_latest", name="start"),
     CheckConstraint("end_earliest <= end_latest", name="end"),
     CheckConstraint("start_earliest < end_latest", name="end_after_start"),
@@ -111,7 +112,7 @@ event_participant = Table(
     Column("role", Text),
     instant("start_earliest"),
     instant("end_latest"),
-    _possible(),
+    derived_possible(),
     PrimaryKeyConstraint("timeline_id", "event_id", "position"),
     _belongs_to_event(),
     ForeignKeyConstraint(["actor"], ["actor.slug"]),
@@ -126,7 +127,7 @@ event_topic = Table(
     slug("topic"),
     instant("start_earliest"),
     instant("end_latest"),
-    _possible(),
+    derived_possible(),
     PrimaryKeyConstraint("timeline_id", "event_id", "topic"),
     _belongs_to_event(),
 )
@@ -147,11 +148,11 @@ claim = Table(
     instant("reported_at"),
     instant("start_earliest"),
     instant("end_latest"),
-    _possible(),
+    derived_possible(),
     PrimaryKeyConstraint("timeline_id", "event_id", "claim_id"),
     _belongs_to_event(),
     ForeignKeyConstraint(["source"], ["source.slug"]),
-    CheckConstraint(_one_of("asserts_status", STATUSES), name="asserts_status"),
+    CheckConstraint(one_of("asserts_status", STATUSES), name="asserts_status"),
 )
 
 event_link = Table(
@@ -164,7 +165,7 @@ event_link = Table(
     PrimaryKeyConstraint("timeline_id", "event_id", "rel", "other_id"),
     _belongs_to_event(),
     ForeignKeyConstraint(["timeline_id", "other_id"], ["event.timeline_id", "event.event_id"]),
-    CheckConstraint(_one_of("rel", RELS), name="rel"),
+    CheckConstraint(one_of("rel", RELS), name="rel"),
     CheckConstraint("event_id <> other_id", name="not_to_itself"),
 )
 

@@ -25,6 +25,9 @@ from service.wire.event import (
     Participant,
 )
 
+# Members that say something of the write, not of the event.
+OF_THE_WRITE = frozenset({"reported_at", "reason", "supersede"})
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -34,6 +37,15 @@ class Draft:
     event_id: UUID
     body: EventBody
     links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """What a state follows on: the state known before it, its own version, and when the first was recorded."""
+
+    former: Event | None
+    version: int
+    created_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +63,8 @@ class Surroundings:
         return cast("str", format_instant(self.now if text is None else parse_instant(text)))
 
 
-def compose(draft: Draft, previous: Event | None, around: Surroundings) -> Event:
-    """Make the document of an event's next state; `previous` is the present one, None for a new event.
+def compose(draft: Draft, follows: Succession, around: Surroundings) -> Event:
+    """Make the document of a state of an event.
 
     Raises Invalid for an actor, place or source that the directory lacks, and for a claim's identity given twice.
     """
@@ -71,33 +83,33 @@ def compose(draft: Draft, previous: Event | None, around: Surroundings) -> Event
         bounds=bounds_answer(expression.bounds),
         status=body.status,
         status_reason=body.status_reason,
-        previously=_schedule_log(body, previous),
+        previously=_schedule_log(body, follows.former),
         kind=body.kind,
         participants=_participants(body, around),
         place=_place(body, around),
         topics=list(dict.fromkeys(body.topics)),
         claims=_claims(body, around),
         links=sorted(draft.links, key=lambda link: (link.rel, link.event)),
-        version=1 if previous is None else previous.version + 1,
+        version=follows.version,
         reported_at=around.instant(body.reported_at),
         recorded_at=now,
-        created_at=now if previous is None else previous.created_at,
+        created_at=now if follows.created_at is None else cast("str", format_instant(follows.created_at)),
     )
 
 
 def body_of(event: Event) -> EventBody:
-    """Give back what a client would write to get this event again; without `reported_at`, which is each write's own."""
-    return EventBody.model_validate(event.model_dump(include=set(EventBody.model_fields) - {"reported_at"}))
+    """Give back what a client would write to get this event again, but for what each write says of itself."""
+    return EventBody.model_validate(event.model_dump(include=set(EventBody.model_fields) - OF_THE_WRITE))
 
 
-def _schedule_log(body: EventBody, previous: Event | None) -> list[Former]:
+def _schedule_log(body: EventBody, former: Event | None) -> list[Former]:
     """Keep the date that was given up, when it had been reported, and why it changed; newest first."""
-    if previous is None:
+    if former is None:
         return []
-    if parse(previous.when) == parse(body.when):
-        return previous.previously
-    moved = Former(when=previous.when, reported_at=previous.reported_at, reason=body.status_reason)
-    return [moved, *previous.previously]
+    if parse(former.when) == parse(body.when):
+        return former.previously
+    reason = body.reason or body.status_reason
+    return [Former(when=former.when, reported_at=former.reported_at, reason=reason), *former.previously]
 
 
 def _participants(body: EventBody, around: Surroundings) -> list[Participant]:

@@ -67,7 +67,15 @@ class EventBody(Body):
     place: PlaceBody | None = None
     topics: Annotated[list[Slug], Field(max_length=100)] = Field(default_factory=list)
     claims: Annotated[list[EventClaimBody], Field(max_length=200)] = Field(default_factory=list)
-    reported_at: Instant | None = Field(None, description="When the world learned it; now when absent.")
+    reported_at: Instant | None = Field(
+        None,
+        description="When the world learned it; now when absent. What was learned before the present state is put at "
+        "its place in the history, and the present stays.",
+    )
+    reason: Phrase | None = Field(None, description="Why it is written anew, for the history.")
+    supersede: bool = Field(
+        default=False, description="Whether a report from the past replaces all that was reported since."
+    )
 
 
 class PlacePatch(Body):
@@ -91,6 +99,8 @@ class EventPatch(Body):
     topics: Annotated[list[Slug], Field(max_length=100)] | None = None
     claims: Annotated[list[EventClaimBody], Field(max_length=200)] | None = None
     reported_at: Instant | None = None
+    reason: Phrase | None = None
+    supersede: bool = False
 
 
 class Span(Answer):

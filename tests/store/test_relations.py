@@ -153,7 +153,7 @@ def corpus(module_database_url: str) -> Corpus:
         for text in expressions():
             topics = choose.choice(((), ("one",), ("two",), ("one", "two")))
             body = EventBody(title=text, when=text, status="occurred", topics=list(topics))
-            event_id, _ = await create_event(connection, TIMELINE, body)
+            event_id, _ = await create_event(connection, TIMELINE, body, CALLER)
             written[event_id] = (parse(text), topics)
 
     run(module_database_url, write)

@@ -1,0 +1,171 @@
+"""Keep every state of an event, and every write in the order of commits.
+
+An event that is there already gets its present state, known from its report, and a place in the feed.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "2026_11_24_states"
+down_revision = "2026_11_24_foundation"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    _create_tables()
+    _create_foreign_keys()
+    op.execute(
+        "INSERT INTO feed (one, epoch, token, home) VALUES (true, 1, gen_random_uuid(),"
+        " (SELECT system_identifier FROM pg_control_system())"
+        " || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    )
+    _record_present_states()
+    _create_indexes()
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "feed",
+        sa.Column("one", sa.Boolean(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("token", sa.UUID(), nullable=False),
+        sa.Column("home", sa.Text(), nullable=False),
+        sa.CheckConstraint("one", name=op.f("feed_one_row_check")),
+        sa.PrimaryKeyConstraint("one", name=op.f("feed_pkey")),
+    )
+    op.create_table(
+        "change",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("transaction_id", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("operation", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("state", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "operation IN ('created', 'amended', 'deleted', 'revived', 'purged')", name=op.f("change_operation_check")
+        ),
+        sa.PrimaryKeyConstraint("timeline_id", "epoch", "transaction_id", "sequence", name=op.f("change_pkey")),
+    )
+    op.create_table(
+        "event_state",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("known", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("supersedes", sa.Boolean(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("document", postgresql.JSON(astext_type=sa.Text()), nullable=True),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("start_latest", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_earliest", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "possible",
+            postgresql.TSTZRANGE(),
+            sa.Computed(
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
+            ),
+            nullable=False,
+        ),
+        sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
+        sa.Column("every_piece", sa.Boolean(), nullable=False),
+        sa.Column("status", sa.Text(collation="C"), nullable=True),
+        sa.Column("facets", sa.ARRAY(sa.Text(collation="C")), nullable=False),
+        sa.Column("search", postgresql.TSVECTOR(), nullable=True),
+        postgresql.ExcludeConstraint(
+            (sa.literal_column("timeline_id"), "="),
+            (sa.literal_column("event_id"), "="),
+            (sa.literal_column("known"), "&&"),
+            using="gist",
+            name="event_state_known_excl",
+        ),
+        sa.CheckConstraint(
+            "status IN ('tentative', 'planned', 'occurred', 'postponed', 'cancelled')",
+            name=op.f("event_state_status_check"),
+        ),
+        sa.CheckConstraint(
+            "isempty(known) OR lower(known) = reported_at", name=op.f("event_state_known_from_reported_check")
+        ),
+        sa.CheckConstraint(
+            "num_nulls(document, start_earliest, start_latest, end_earliest, end_latest, status, search) IN (0, 7)",
+            name=op.f("event_state_tombstone_check"),
+        ),
+        sa.CheckConstraint("version >= 1", name=op.f("event_state_version_check")),
+        sa.PrimaryKeyConstraint("timeline_id", "event_id", "version", name=op.f("event_state_pkey")),
+    )
+
+
+def _create_foreign_keys() -> None:
+    # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
+    op.create_foreign_key("change_timeline_id_fkey", "change", "timeline", ["timeline_id"], ["timeline_id"])
+    op.create_foreign_key("event_state_timeline_id_fkey", "event_state", "timeline", ["timeline_id"], ["timeline_id"])
+
+
+def _record_present_states() -> None:
+    op.execute("""
+        INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,
+            document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status, facets,
+            search)
+        SELECT timeline_id, event_id, version, tstzrange(reported_at, NULL), reported_at, recorded_at, false,
+            'unknown', document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status,
+            ARRAY(
+                SELECT 'status:' || e.status
+                UNION SELECT 'kind:' || e.kind
+                UNION SELECT 'place:' || e.place WHERE e.place IS NOT NULL
+                UNION SELECT 'actor:' || p.actor FROM event_participant p
+                    WHERE p.timeline_id = e.timeline_id AND p.event_id = e.event_id
+                UNION SELECT 'topic:' || t.topic FROM event_topic t
+                    WHERE t.timeline_id = e.timeline_id AND t.event_id = e.event_id
+                UNION SELECT 'source:' || c.source FROM claim c
+                    WHERE c.timeline_id = e.timeline_id AND c.event_id = e.event_id
+                ORDER BY 1
+            ), search
+        FROM event e
+    """)
+    op.execute("""
+        INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)
+        SELECT timeline_id, 1, pg_current_xact_id()::text::bigint, 'created', event_id, version, version, recorded_at
+        FROM event ORDER BY recorded_at, event_id
+    """)
+
+
+def _create_indexes() -> None:
+    op.create_index(
+        "event_state_facets_idx", "event_state", ["timeline_id", "facets"], unique=False, postgresql_using="gin"
+    )
+    op.create_index(
+        "event_state_possible_idx",
+        "event_state",
+        ["timeline_id", "possible", "known"],
+        unique=False,
+        postgresql_using="gist",
+        postgresql_where=sa.text("document IS NOT NULL"),
+    )
+    op.create_index(
+        "event_state_search_idx", "event_state", ["timeline_id", "search"], unique=False, postgresql_using="gin"
+    )
+    op.create_index(
+        "event_state_start_idx",
+        "event_state",
+        ["timeline_id", "start_earliest", "event_id"],
+        unique=False,
+        postgresql_include=["version", "known"],
+        postgresql_where=sa.text("document IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    for table in ("event_state", "change", "feed"):
+        op.drop_table(table)

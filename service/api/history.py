@@ -1,0 +1,77 @@
+"""The history of an event over HTTP: every state, when it was known, who wrote it and what it changed."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from fastapi import APIRouter, Request, Response
+
+from service.api import answers
+from service.api.access import Reader, Store
+from service.api.known import RecordedAsOf
+from service.api.parameters import PAGE_EVENTS, Cursor, EventId, Limit, TimelineSlug
+from service.api.strict import StrictRoute
+from service.dates import DISTANT_FUTURE, format_instant
+from service.store.cursor import seal, unseal
+from service.store.history import Past, read_history
+from service.wire.event import Event
+from service.wire.history import HistoryPage, conflicts, difference
+
+router = APIRouter(tags=["History"], route_class=StrictRoute)
+
+_PLACE = struct.Struct(">qi")
+
+
+@router.get(
+    "/timelines/{timeline}/events/{event}/history",
+    response_model=HistoryPage,
+    responses=answers.problems(400, 401, 404),
+)
+async def list_history(
+    request: Request,
+    timeline: TimelineSlug,
+    event: EventId,
+    store: Store,
+    caller: Reader,
+    limit: Limit = PAGE_EVENTS,
+    cursor: Cursor = None,
+    recorded_as_of: RecordedAsOf = None,
+) -> Response:
+    """Read every state of an event, the latest known first: when it was known, who wrote it, and what it changed.
+
+    Two clocks: `known` says when the world knew, `recorded_at` when this store learned it. With `recorded_as_of`
+    the history is as this store held it at that instant, whatever was reported since about the time before.
+    """
+    key = await store.cursor_key()
+    context = f"history:{timeline}:{event}:{recorded_as_of}".encode()
+    after = None if cursor is None else _PLACE.unpack(unseal(key, context, cursor))
+    async with store.read() as connection:
+        states, end = await read_history(
+            connection, timeline, event, caller, limit=limit, after=after, recorded_as_of=recorded_as_of
+        )
+    following = None if end is None else seal(key, context, _PLACE.pack(*end))
+    return answers.page(request, [_item(one) for one in states], following)
+
+
+def _item(past: Past) -> bytes:
+    """Write a state; its document's bytes as they are stored."""
+    document = past.document or b"null"
+    after = {} if past.document is None else json.loads(past.document)
+    before = {} if past.before is None else json.loads(past.before)
+    found = [] if past.document is None else conflicts(Event.model_validate(after))
+    head = {
+        "version": past.version,
+        "known": None
+        if past.span.start == past.span.end
+        else {
+            "from": format_instant(past.span.start),
+            "to": None if past.span.end == DISTANT_FUTURE else format_instant(past.span.end),
+        },
+        "recorded_at": format_instant(past.recorded_at),
+        "author": past.author,
+        "reason": past.reason,
+        "diff": list(difference(before, after)),
+        "conflicts": [one.model_dump(mode="json") for one in found],
+    }
+    return b'%b,"document":%b}' % (json.dumps(head, ensure_ascii=False).encode()[:-1], document)

@@ -6,12 +6,14 @@ Every write locks the present state, compares it with what the writer expects, a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, delete, null, select
+from sqlalchemy import ARRAY, Integer, bindparam, case, delete, func, null, select
 
-from service.errors import Invalid, NotFound
+from service.dates import parse
+from service.errors import AlreadyExists, Invalid, NotFound
 from service.store.expectation import Expectation
 from service.store.query import Caller, timeline_id_of
 from service.store.record import Stored, new_id, record_event
@@ -19,32 +21,33 @@ from service.store.selection import TIMELINE_ID, is_visible
 from service.store.statement import Connection, Statement, compiled
 from service.tables import event, timeline
 from service.wire.document import Draft, body_of
-from service.wire.event import Claim, ClaimBody, Event, EventBody, EventClaimBody, Link
+from service.wire.event import MOST_CLAIMS, Claim, ClaimBody, Event, EventBody, EventClaimBody, Link, PlaceBody
 from service.wire.merge import merged
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
-_KNOWN = bindparam("known_version", type_=Integer)
+_KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
 _READ: Statement = compiled(
-    select(event.c.version, case((event.c.version == _KNOWN, null()), else_=event.c.document))
+    select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
 )
-_LOCK: Statement = compiled(select(event.c.version, event.c.document).where(*_IS_EVENT).with_for_update())
+# a link to this event may be written meanwhile, or two events could not be linked to each other at once
+_LOCK: Statement = compiled(select(event.c.version, event.c.document).where(*_IS_EVENT).with_for_update(key_share=True))
 _DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
 
 
 async def get_event(
-    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, *, known: int | None = None
+    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, *, known: Collection[int] = ()
 ) -> tuple[int, bytes | None]:
-    """Read an event's version and document; no document if the caller knows this very version.
+    """Read an event's version and document; no document if it is of those that the caller knows.
 
     Raises NotFound where there is none that the caller may see.
     """
     cursor = await _READ.run(
         connection,
-        _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_version": known},
+        _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)},
     )
     row = await cursor.fetchone()
     if row is None:
@@ -68,7 +71,12 @@ async def put_event(
     present = await _lock(connection, timeline_slug, event_id)
     if present is None:
         expected.check_absent()
-        return await record_event(connection, Draft(timeline_slug, event_id, body), None), True
+        try:
+            return await record_event(connection, Draft(timeline_slug, event_id, body), None), True
+        except AlreadyExists:  # another writer was quicker
+            present = await _lock(connection, timeline_slug, event_id)
+            if present is None:
+                raise
     previous = _expect(present, expected)
     draft = Draft(timeline_slug, event_id, body, tuple(previous.links))
     return await record_event(connection, draft, previous), False
@@ -79,15 +87,19 @@ async def amend_event(
 ) -> Stored:
     """Change an event by a merge patch (RFC 7396).
 
-    A reason belongs to the status or date that it was given for: where one of these changes and no
-    reason comes along, the old reason goes. Raises pydantic.ValidationError where the result is no event.
+    A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
+    of these changes and nothing new comes along, the old reason or name goes. Raises pydantic.ValidationError
+    where the result is no event.
     """
     previous = await _lock_expected(connection, timeline_slug, event_id, expected)
     before = body_of(previous).model_dump(mode="json")
-    moves = any(name in patch and patch[name] != before[name] for name in ("status", "when"))
-    if moves and "status_reason" not in patch:
-        patch = {**patch, "status_reason": None}
     body = EventBody.model_validate(merged(before, patch))
+    moves = body.status != previous.status or parse(body.when) != parse(previous.when)
+    if moves and "status_reason" not in patch:
+        body = body.model_copy(update={"status_reason": None})
+    goes_elsewhere = body.place and previous.place and body.place.place != previous.place.place
+    if goes_elsewhere and "name" not in patch["place"]:
+        body = body.model_copy(update={"place": PlaceBody(place=patch["place"]["place"])})
     return await record_event(connection, Draft(timeline_slug, event_id, body, tuple(previous.links)), previous)
 
 
@@ -102,6 +114,8 @@ async def add_claim(
 ) -> tuple[Claim, Stored]:
     """Add to who says so; it is a new version of the event."""
     previous = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    if len(previous.claims) >= MOST_CLAIMS:
+        raise Invalid(f"an event holds at most {MOST_CLAIMS} claims", pointer="")
     added = EventClaimBody(id=new_id(), **body.model_dump(exclude_unset=True))
     try:
         stored = await _rewrite(connection, previous, claims=[*body_of(previous).claims, added])

@@ -16,13 +16,13 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
-from service.errors import NotFound
+from service.errors import AlreadyExists, NotFound
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, part_rows
 from service.store.selection import TIMELINE_ID
@@ -65,7 +65,9 @@ async def record_event(connection: Connection, draft: Draft, previous: Event | N
     text = document.model_dump_json()
     row = event_row(document, text)
     if previous is None:
-        await _INSERT.run(connection, row)
+        made = await _INSERT.run(connection, row)
+        if made.rowcount != 1:
+            raise AlreadyExists("the identity is taken")
     else:
         changed = await _UPDATE.run(connection, row | {"expected_version": previous.version})
         if changed.rowcount != 1:
@@ -110,13 +112,15 @@ def _names(table: Table, asked: str) -> ColumnElement[Any]:
     return select(func.json_object_agg(table.c.slug, called)).where(table.c.slug == func.any(slugs)).scalar_subquery()
 
 
+# the time of this statement, not of the transaction, which may have waited for another write of the same event
 _SURROUNDINGS: Statement = compiled(
-    select(func.now(), _names(actor, "actors"), _names(place, "places"), _names(source, "sources")).where(
+    select(func.clock_timestamp(), _names(actor, "actors"), _names(place, "places"), _names(source, "sources")).where(
         timeline.c.timeline_id == TIMELINE_ID
     )
 )
 _EVENT_VALUES = _values(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
-_INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES))
+# a taken identity is told by the number of rows, so that the transaction can go on
+_INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES).on_conflict_do_nothing())
 _UPDATE: Statement = compiled(
     update(event)
     .where(

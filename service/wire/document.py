@@ -59,6 +59,8 @@ def compose(draft: Draft, previous: Event | None, around: Surroundings) -> Event
     body = draft.body
     expression = parse(body.when)
     now = around.instant(None)
+    # a clock that was set back must not record a state before the one that it follows
+    recorded_at = now if previous is None else max(now, previous.recorded_at, key=parse_instant)
     return Event(
         id=draft.event_id,
         timeline=draft.timeline,
@@ -80,7 +82,7 @@ def compose(draft: Draft, previous: Event | None, around: Surroundings) -> Event
         links=sorted(draft.links, key=lambda link: (link.rel, link.event)),
         version=1 if previous is None else previous.version + 1,
         reported_at=around.instant(body.reported_at),
-        recorded_at=now,
+        recorded_at=recorded_at,
         created_at=now if previous is None else previous.created_at,
     )
 

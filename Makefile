@@ -12,7 +12,6 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
 	then echo $$python; break; fi; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-PINS := requirements/run.txt requirements/embedded.txt requirements/dev.txt
 
 .PHONY: help run test check bench image-test pins clean
 
@@ -41,11 +40,12 @@ image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, a
 
 # The run pins are those of the development pins, so that what is tested is what runs.
 pins: $(VENV)/dev.stamp  ## Choose the newest versions anew, and write down their hashes
-	compile() { $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --custom-compile-command 'make pins' pyproject.toml "$$@"; }
-	compile --extra embedded --group dev --output-file requirements/dev.txt
-	compile --extra embedded --group build --constraints requirements/dev.txt --output-file requirements/embedded.txt
-	compile --constraints requirements/dev.txt --output-file requirements/run.txt
+	compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make pins' --output-file "$$@"; }
+	compile requirements/dev.txt --upgrade pyproject.toml --extra embedded --group dev
+	compile requirements/embedded.txt --constraints requirements/dev.txt pyproject.toml --extra embedded
+	compile requirements/run.txt --constraints requirements/dev.txt pyproject.toml
+	compile requirements/build.txt --constraints requirements/dev.txt --group build
 
 clean:  ## Remove what these commands made, but not the data
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -58,10 +58,10 @@ $(BIN)/python:
 	fi
 	$(PYTHON) -m venv $(VENV)
 
-# The project itself is installed without build isolation: setuptools is among the pins.
-$(VENV)/run.stamp: requirements/embedded.txt pyproject.toml | $(BIN)/python
+# The project itself is installed without build isolation: what builds it is among the pins.
+$(VENV)/run.stamp: requirements/embedded.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@echo "Preparing the environment in $(VENV)"
-	$(PIP) install --require-hashes -r requirements/embedded.txt
+	$(PIP) install --require-hashes -r requirements/embedded.txt -r requirements/build.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
             f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
             "Nothing that was acknowledged is lost: the next start recovers it."
         )
+    logger.info("stopped")
 
 
 @contextmanager
@@ -74,9 +75,8 @@ def stopping_on_signals() -> Iterator[None]:
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
-    except Stopped:
-        logger.info("stopped")
+        with suppress(Stopped):
+            yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

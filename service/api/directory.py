@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
-from service.api.etag import IfMatch, IfNoneMatch, expectation, known_version
+from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
 from service.store import directory
@@ -105,7 +105,7 @@ def router_of(shelf: Shelf) -> APIRouter:
     async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
         async with store.read() as connection:
             found, version = await directory.get_entry(connection, kind, slug, caller)
-        if version == known_version(if_none_match):
+        if is_known(if_none_match, version):
             return answers.not_modified(version)
         return answers.entry(found, version)
 

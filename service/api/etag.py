@@ -10,7 +10,7 @@ from fastapi import Header
 from service.store.expectation import Expectation
 
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-_VERSION = re.compile(r"[1-9][0-9]{0,9}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")  # any longer one no column holds
 
 IfMatch = Annotated[
     str | None,
@@ -49,8 +49,11 @@ def expectation(if_match: str | None, if_none_match: str | None = None) -> Expec
     return Expectation(versions=_versions(if_match, weakly=False), nothing=if_none_match == "*")
 
 
-def known_version(if_none_match: str | None) -> int | None:
-    """Name the version that a reader holds; of several the newest, which alone can be the present one."""
-    if if_none_match is None:
-        return None
-    return max(_versions(if_none_match, weakly=True), default=None)
+def known_versions(if_none_match: str | None) -> frozenset[int]:
+    """Name the versions that a reader holds; `If-None-Match` compares weakly (section 13.1.2)."""
+    return _versions(if_none_match or "", weakly=True)
+
+
+def is_known(if_none_match: str | None, version: int) -> bool:
+    """Tell whether a reader holds this version, or says so of whichever there is."""
+    return (if_none_match or "").strip() == "*" or version in known_versions(if_none_match)

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
-from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, known_version
+from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, is_known, known_versions
 from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
 from service.api.problems import InvalidParameters
@@ -144,10 +144,10 @@ async def get_event(
     timeline: TimelineSlug, event: EventId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Read an event, with the version that it is now as its `ETag`."""
-    known = known_version(if_none_match)
+    known = known_versions(if_none_match)
     async with store.read() as connection:
         version, content = await events.get_event(connection, timeline, event, caller, known=known)
-    if content is None:
+    if content is None or is_known(if_none_match, version):
         return answers.not_modified(version)
     return answers.document(content, version)
 
@@ -201,7 +201,8 @@ async def amend_event(
     """Change an event by a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays.
 
     A new date moves the old one to `previously`. A reason belongs to the status or date that it was given for:
-    where one of these changes and no `status_reason` comes along, the old reason goes.
+    where one of these changes and no `status_reason` comes along, the old reason goes. So does a place's name as
+    credited when the place changes.
     """
     patch = body.model_dump(mode="json", exclude_unset=True)
     async with store.transaction() as connection:

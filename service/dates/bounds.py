@@ -89,6 +89,8 @@ def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
 
 
 def _earliest_end(end: Point | Edge, *, after: int) -> int:
+    if after == AXIS_END:
+        return DISTANT_FUTURE
     if isinstance(end, Edge):
         return after + 1
     return min(max(start, after) for start, stop in spans(end, _SPANS_REGARDED) if stop > after) + 1

@@ -6,12 +6,13 @@ Every write locks the present state, compares it with what the writer expects, a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, bindparam, case, func, null, select
+from sqlalchemy import ARRAY, Integer, bindparam, case, func, null, select
 
-from service.dates import format_instant, parse_instant
+from service.dates import format_instant, parse, parse_instant
 from service.errors import Gone, Invalid, NotFound
 from service.store.expectation import Expectation
 from service.store.query import Caller, timeline_id_of
@@ -21,15 +22,25 @@ from service.store.statement import Connection, Statement, compiled
 from service.store.states import Identity, lock_identity
 from service.tables import event, event_state, timeline
 from service.wire.document import OF_THE_WRITE, Draft, body_of
-from service.wire.event import Claim, ClaimBody, Event, EventBody, EventClaimBody, EventPatch, Link
+from service.wire.event import (
+    MOST_CLAIMS,
+    Claim,
+    ClaimBody,
+    Event,
+    EventBody,
+    EventClaimBody,
+    EventPatch,
+    Link,
+    PlaceBody,
+)
 from service.wire.merge import merged
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
-_KNOWN = bindparam("known_version", type_=Integer)
+_KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
 _READ: Statement = compiled(
-    select(event.c.version, case((event.c.version == _KNOWN, null()), else_=event.c.document))
+    select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
 )
@@ -47,15 +58,15 @@ _TOMBSTONE: Statement = compiled(
 
 
 async def get_event(
-    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, *, known: int | None = None
+    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, *, known: Collection[int] = ()
 ) -> tuple[int, bytes | None]:
-    """Read an event's version and document; no document if the caller knows this very version.
+    """Read an event's version and document; no document if it is of those that the caller knows.
 
     Raises NotFound where there is none that the caller may see.
     """
     cursor = await _READ.run(
         connection,
-        _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_version": known},
+        _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)},
     )
     row = await cursor.fetchone()
     if row is None:
@@ -75,7 +86,7 @@ async def create_event(
 ) -> tuple[UUID, Stored]:
     """Create an event under a new identity."""
     event_id = new_id()
-    identity = Identity(event_id, (), newest=0, created_at=None)
+    identity = Identity(event_id, (), newest=0)
     draft = Draft(timeline_slug, event_id, body)
     return event_id, await record_event(connection, draft, identity, report_of(body, caller))
 
@@ -115,8 +126,9 @@ async def amend_event(
 ) -> Stored:
     """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
 
-    A reason belongs to the status or date that it was given for: where one of these changes and no
-    reason comes along, the old reason goes. Raises pydantic.ValidationError where the result is no event.
+    A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
+    of these changes and nothing new comes along, the old reason or name goes. Raises pydantic.ValidationError
+    where the result is no event.
     """
     identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
     # the patch's own members first: a bad instant among them is refused before it is used
@@ -126,10 +138,13 @@ async def amend_event(
         raise Invalid("the event was deleted at that time", pointer="/reported_at")
     former = Event.model_validate_json(base.document)
     before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
-    moves = any(name in patch and patch[name] != before[name] for name in ("status", "when"))
-    if moves and "status_reason" not in patch:
-        patch = {**patch, "status_reason": None}
     body = EventBody.model_validate(merged(before, patch))
+    moves = body.status != former.status or parse(body.when) != parse(former.when)
+    if moves and "status_reason" not in patch:
+        body = body.model_copy(update={"status_reason": None})
+    goes_elsewhere = body.place and former.place and body.place.place != former.place.place
+    if goes_elsewhere and "name" not in patch["place"]:
+        body = body.model_copy(update={"place": PlaceBody(place=patch["place"]["place"])})
     draft = Draft(timeline_slug, event_id, body, tuple(former.links))
     return await record_event(connection, draft, identity, report_of(body, caller))
 
@@ -158,6 +173,8 @@ async def add_claim(
 ) -> tuple[Claim, Stored]:
     """Add to who says so; it is a new state of the event, from when it was said or the present state began."""
     identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
+    if len(present.claims) >= MOST_CLAIMS:
+        raise Invalid(f"an event holds at most {MOST_CLAIMS} claims", pointer="")
     added = EventClaimBody(id=new_id(), **body.model_dump(exclude_unset=True))
     claims = [*body_of(present).claims, added]
     said = None if body.reported_at is None else max(parse_instant(body.reported_at), _start(identity))

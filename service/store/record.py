@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert
 from uuid_utils.compat import uuid7
 
 from service.errors import Invalid, NotFound
@@ -81,6 +81,7 @@ async def record_event(connection: Connection, draft: Draft, identity: Identity,
     report from the future or from before the event was deleted.
     """
     around = await _look_around(connection, draft)
+    around = replace(around, now=identity.clock(around.now))
     at = _start(identity, report, around.now)
     placement = place_report(identity.known, at, supersedes=report.supersedes)
     present = identity.present
@@ -110,7 +111,7 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     present = identity.present
     assert present is not None  # noqa: S101  # the caller has seen the event
     cursor = await _NOW.run(connection, {})
-    now = int((await cursor.fetchall())[0][0])
+    now = identity.clock(int((await cursor.fetchall())[0][0]))
     at = _start(identity, report, now)
     placement = place_report(identity.known, at, supersedes=report.supersedes)
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
@@ -180,6 +181,7 @@ def _names(table: Table, asked: str) -> ColumnElement[Any]:
     return select(func.json_object_agg(table.c.slug, called)).where(table.c.slug == func.any(slugs)).scalar_subquery()
 
 
+# the time of this statement, not of the transaction, which may have waited for another write of the same event
 _SURROUNDINGS: Statement = compiled(
     select(func.clock_timestamp(), _names(actor, "actors"), _names(place, "places"), _names(source, "sources")).where(
         timeline.c.timeline_id == TIMELINE_ID

@@ -115,13 +115,19 @@ class State:
 class Identity:
     """All that counts of an event, locked for a write: states in the order of their starts, the newest version.
 
-    `created_at` is when the first state was recorded, None for an event that never was.
+    `created_at` is when the first state was recorded, `recorded_at` when the newest was; None for an event that never
+    was.
     """
 
     event_id: UUID
     states: tuple[State, ...]
     newest: int
-    created_at: int | None
+    created_at: int | None = None
+    recorded_at: int | None = None
+
+    def clock(self, now: int) -> int:
+        """Give the time of a write: one on a clock that was set back is not recorded before those that it follows."""
+        return now if self.recorded_at is None else max(now, self.recorded_at)
 
     @property
     def known(self) -> list[Known]:
@@ -200,7 +206,8 @@ async def lock_identity(connection: Connection, timeline_slug: str, event_id: UU
     rows = await cursor.fetchall()
     states = tuple(State(*row[:5]) for row in rows if not row[5])
     newest = max((row[0] for row in rows), default=0)
-    return Identity(event_id, states, newest, created_at=min((row[2] for row in rows), default=None))
+    recorded = [row[2] for row in rows]
+    return Identity(event_id, states, newest, min(recorded, default=None), max(recorded, default=None))
 
 
 async def write_state(connection: Connection, placement: Placement, row: Mapping[str, object]) -> None:

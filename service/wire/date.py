@@ -8,20 +8,20 @@ from pydantic import Field
 
 from service.dates import Bounds, Expression, describe, format_instant
 from service.wire.event import BoundsAnswer, Span
-from service.wire.values import Answer
+from service.wire.values import Answer, StoredEdtf
 
 
 class DateAnswer(Answer):
     """What an EDTF expression says, and how precisely."""
 
-    edtf: str = Field(description="As it was given.", examples=["[2013-02-24..2013-02-28]"])
-    canonical: str
-    level: Literal[0, 1, 2]
-    precision: str = Field(examples=["day"])
-    approximate: bool
-    uncertain: bool
+    edtf: StoredEdtf = Field(description="As it was given.", examples=["[2013-02-24..2013-02-28]"])
+    canonical: StoredEdtf = Field(description="Written in the one way in which equal expressions are equal texts.")
+    level: Literal[0, 1, 2] = Field(description="The EDTF level that it needs.")
+    precision: str = Field(description="The unit in which it is known.", examples=["day"])
+    approximate: bool = Field(description="Whether it is marked `~` or `%` anywhere; it moves no bound.")
+    uncertain: bool = Field(description="Whether it is marked `?` or `%` anywhere; it moves no bound.")
     bounds: BoundsAnswer
-    words: str = Field(examples=["on one of 24–28 February 2013"])
+    words: str = Field(description="In English.", examples=["on one of 24–28 February 2013"])
 
 
 def bounds_answer(bounds: Bounds) -> BoundsAnswer:

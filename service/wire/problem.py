@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
 
-from service.wire.values import Answer
+from pydantic import ConfigDict, Field
+
+from service.wire.values import Answer, never_null
 
 
 class ProblemError(Answer):
     """One thing that is wrong with a request."""
 
+    model_config = ConfigDict(json_schema_extra=never_null("pointer", "parameter"))
+
     pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body.")
     parameter: str | None = Field(None, description="The parameter's or header's name.")
-    detail: str
+    detail: str = Field(description="What is wrong with it.")
 
 
 class Problem(Answer):
     """What went wrong; `type` is explained by the service itself."""
 
-    type: str = Field(examples=["/problems/invalid-body"])
-    title: str = Field(examples=["The body is not what this operation takes"])
-    status: int = Field(examples=[422])
-    detail: str
-    instance: str = Field(examples=["/v1/timelines/syria-2013/events"])
-    request_id: str
-    errors: list[ProblemError] | None = None
+    model_config = ConfigDict(json_schema_extra=never_null("errors", "current"))
+
+    type: str = Field(
+        description="The kind of problem: a path of this service that explains it.", examples=["/problems/invalid-body"]
+    )
+    title: str = Field(description="The kind of problem, in words.", examples=["It is in use"])
+    status: int = Field(description="The HTTP status.", examples=[422])
+    detail: str = Field(description="What went wrong this time.")
+    instance: str = Field(description="The path that was asked for.", examples=["/v1/timelines/syria-2013/events"])
+    request_id: str = Field(description="Names this request in our log; sent as `X-Request-Id` too.")
+    errors: list[ProblemError] | None = Field(None, description="Each thing that is wrong with the request.")
+    current: dict[str, Any] | None = Field(None, description="What is there now, where that was not what you expected.")

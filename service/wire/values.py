@@ -1,11 +1,12 @@
-"""The values that members of a request are made of: text, slugs, EDTF, instants, web addresses.
+"""The values that members of requests and answers are made of: text, slugs, EDTF, instants, web addresses.
 
 A lone surrogate is refused by pydantic itself; a NUL, which PostgreSQL cannot store, by these patterns.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -15,6 +16,14 @@ _NO_NUL = r"^[^\x00]*$"
 _NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+# The formats that the published document calls by these names are no JSON Schema's own: `date-time` is RFC 3339,
+# which has no year before 0 or after 9999.
+_INSTANT_PATTERN = (
+    r"^([0-9]{4}|[-+][0-9]{4,6})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+    r"([Zz]|[-+][0-9]{2}:[0-9]{2})$"
+)
+_UTC_PATTERN = r"^([0-9]{4}|-[0-9]{4,6}|\+[0-9]{5,6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 
 
 class Body(BaseModel):
@@ -27,6 +36,18 @@ class Answer(BaseModel):
     """What an answer is made of; read from the store, never from a client."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
+    """Publish members that may be absent, but are never `null`; a `json_schema_extra` of a model."""
+
+    def narrow(schema: dict[str, Any]) -> None:
+        for name in members:
+            member = schema["properties"][name]
+            (kept,) = (one for one in member.pop("anyOf") if one != {"type": "null"})
+            schema["properties"][name] = kept | member
+
+    return narrow
 
 
 def _check_edtf(text: str) -> str:
@@ -55,13 +76,33 @@ Edtf = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),
     AfterValidator(_check_edtf),
-    Field(description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2."),
+    Field(
+        description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2.",
+        json_schema_extra={"format": "edtf"},
+    ),
 ]
+StoredEdtf = Annotated[str, Field(description="An EDTF expression.", json_schema_extra={"format": "edtf"})]
 Instant = Annotated[
     str,
     StringConstraints(min_length=1, max_length=50),
     AfterValidator(_check_instant),
-    Field(description="An instant, RFC 3339.", json_schema_extra={"format": "date-time"}),
+    Field(
+        description="An instant as in RFC 3339, with any offset. A year before 0 or after 9999 is signed, as in "
+        "ISO 8601: `-0043-03-15T12:00:00Z`.",
+        json_schema_extra={"pattern": _INSTANT_PATTERN},
+    ),
+]
+StoredInstant = Annotated[
+    str,
+    Field(
+        description="An instant in UTC as in RFC 3339, but for years before 0 and after 9999, which are signed as in "
+        "ISO 8601: `-0043-03-15T12:00:00Z`.",
+        json_schema_extra={"pattern": _UTC_PATTERN},
+    ),
+]
+Recorded = Annotated[
+    str,
+    Field(description="When this store learned it, by its own clock.", json_schema_extra={"format": "date-time"}),
 ]
 WebAddress = Annotated[
     str,

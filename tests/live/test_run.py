@@ -43,6 +43,7 @@ def test_a_signal_stops_everything_cleanly(number: int, workers: int, tmp_path: 
         os.kill(service.process.pid, number)
         assert service.process.wait(20) == 0
     wait_until_gone(everything, seconds=1)
+    assert (tmp_path / "stderr.txt").read_text().endswith(" INFO dateline.serving: stopped\n")
     assert "database system is shut down" in (tmp_path / "data" / "postgresql.log").read_text()
     assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 
@@ -58,6 +59,7 @@ def test_ctrl_c_in_a_terminal_stops_everything_cleanly(workers: int, tmp_path: P
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(20) == 0
     wait_until_gone(everything, seconds=1)
+    assert (tmp_path / "stderr.txt").read_text().endswith(" INFO dateline.serving: stopped\n")
     assert "database system is shut down" in (tmp_path / "data" / "postgresql.log").read_text()
     assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 

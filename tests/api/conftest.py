@@ -1,0 +1,32 @@
+"""One running application for all tests of the API; each makes a timeline of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.client import Client, connected
+from tests.conftest import fresh_database
+
+
+@pytest.fixture(scope="session")
+def api_database_url(postgres: str, template: str) -> Iterator[str]:
+    """Answer the URL of the database that the shared application uses."""
+    with fresh_database(postgres, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def api(api_database_url: str) -> Iterator[Client]:
+    """Answer a client of the shared application, which may write."""
+    with connected(api_database_url) as client:
+        yield client
+
+
+@pytest.fixture
+def direct(api_database_url: str) -> Iterator[psycopg.Connection]:
+    """Answer a connection of one's own to the database of the shared application."""
+    with psycopg.connect(api_database_url, autocommit=True) as connection:
+        yield connection

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import claims, dates, directory, events, health, history, links, openapi, problems
+from service.api import claims, comparison, dates, directory, events, health, history, links, openapi, plans, problems
 from service.api.head import Head
 from service.api.request_id import RequestId
 from service.page import docs, problem_pages, timeline_page
@@ -59,6 +59,8 @@ def create_app(settings: Settings) -> FastAPI:
         claims.router,
         links.router,
         history.router,
+        comparison.router,
+        plans.router,
         *map(directory.router_of, directory.SHELVES),
         dates.router,
     ):

@@ -141,6 +141,7 @@ def _record_present_states() -> None:
 
 
 def _create_indexes() -> None:
+    op.create_index("event_state_reported_idx", "event_state", ["timeline_id", "reported_at", "event_id"], unique=False)
     op.create_index(
         "event_state_facets_idx", "event_state", ["timeline_id", "facets"], unique=False, postgresql_using="gin"
     )

@@ -94,6 +94,7 @@ Index(
     postgresql_using="gist",
     postgresql_where=text("document IS NOT NULL"),
 )
+Index("event_state_reported_idx", event_state.c.timeline_id, event_state.c.reported_at, event_state.c.event_id)
 Index(
     "event_state_facets_idx",
     event_state.c.timeline_id,

@@ -1,0 +1,79 @@
+"""What changed between two instants, over HTTP: JSON, or text to be read in the morning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator
+
+from service.api import answers
+from service.api.access import Reader, Store
+from service.api.known import read_clock
+from service.api.negotiation import choose
+from service.api.parameters import TimelineSlug
+from service.api.problems import InvalidParameters
+from service.api.strict import StrictRoute
+from service.dates import format_instant
+from service.store.comparison import compare_states
+from service.store.timelines import check_timeline
+from service.wire.comparison import Comparison, compare, summary
+from service.wire.event import Event
+
+router = APIRouter(tags=["History"], route_class=StrictRoute)
+
+TEXT = "text/plain"
+_MOST_CHANGES = 1_000
+_CLOCK = {"type": "string", "maxLength": 200}
+
+
+@router.get(
+    "/timelines/{timeline}/diff",
+    response_model=Comparison,
+    responses=answers.problems(400, 401, 404, 406)
+    | {200: {"description": "What changed.", "content": {TEXT: {"schema": {"type": "string"}}}}},
+)
+async def compare_timeline(
+    request: Request,
+    timeline: TimelineSlug,
+    store: Store,
+    caller: Reader,
+    start: Annotated[
+        int,
+        BeforeValidator(read_clock),
+        Query(alias="from", description="As it was known then.", examples=["2013-02-15"], json_schema_extra=_CLOCK),
+    ],
+    end: Annotated[
+        int,
+        BeforeValidator(read_clock),
+        Query(alias="to", description="As it was known then.", examples=["2013-02-21"], json_schema_extra=_CLOCK),
+    ],
+    format: Annotated[  # noqa: A002  # the parameter's name in the contract
+        Literal["json", "text"] | None, Query(description="The representation, where a link cannot say `Accept`.")
+    ] = None,
+) -> Response:
+    """Compare a timeline as it was known at two instants: what was added, moved, called off, confirmed, withdrawn.
+
+    The two instants are of the reported clock, like `known_at`: what the world knew, whenever this store learned it.
+    """
+    if start >= end:
+        raise InvalidParameters({"to": "must be later than from"})
+    media_type = (
+        choose(request, (answers.JSON, TEXT)) if format is None else {"json": answers.JSON, "text": TEXT}[format]
+    )
+    async with store.read() as connection:
+        await check_timeline(connection, timeline, caller)
+        pairs, more = await compare_states(connection, timeline, start, end, limit=_MOST_CHANGES)
+    comparison = compare(
+        format_instant(start) or "",
+        format_instant(end) or "",
+        [(_event(before), _event(now), reason) for before, now, reason in pairs],
+        more=more,
+    )
+    if media_type == TEXT:
+        return Response(summary(comparison), 200, media_type=f"{TEXT}; charset=utf-8")
+    return Response(comparison.model_dump_json(by_alias=True), 200, media_type=answers.JSON)
+
+
+def _event(document: bytes | None) -> Event | None:
+    return None if document is None else Event.model_validate_json(document)

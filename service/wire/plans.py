@@ -1,0 +1,88 @@
+"""Plans and what became of them: how often and how far a planned event was moved, and how past plans ended."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
+from service.wire.event import Event, Status
+from service.wire.values import Answer
+
+PlanState = Literal["open", "overdue", "ended"]
+
+_DAY = 86_400_000_000
+
+
+class Slippage(Answer):
+    """By how many days a date was moved: its earliest and its latest start; `null` where one has none."""
+
+    earliest_days: float | None
+    latest_days: float | None
+
+
+class Plan(Answer):
+    """A plan: its first date, its present one, and how it came from the one to the other."""
+
+    event: UUID
+    title: str
+    status: Status
+    status_reason: str | None
+    first: str = Field(description="The date that it was first given (EDTF).")
+    when: str = Field(description="The date that it has now (EDTF).")
+    moves: int
+    slippage: Slippage
+    overdue: bool
+
+
+class Outcomes(Answer):
+    """How many events that were once planned or tentative stand how now."""
+
+    planned: int
+    tentative: int
+    overdue: int
+    occurred: int
+    postponed: int
+    cancelled: int
+
+
+class PlanPage(Answer):
+    """A page of plans, in the order of their dates, and how all plans of the timeline ended."""
+
+    items: list[Plan]
+    next: str | None
+    outcomes: Outcomes
+
+
+def plan_of(event: Event, now: int) -> Plan:
+    """Say what became of a planned event; `now` is an instant in microseconds since 1970."""
+    first = event.previously[-1].when if event.previously else event.when
+    present = parse(event.when).bounds
+    is_open = event.status in ("planned", "tentative")
+    return Plan(
+        event=event.id,
+        title=event.title,
+        status=event.status,
+        status_reason=event.status_reason,
+        first=first,
+        when=event.when,
+        moves=len(event.previously),
+        slippage=_slippage(first, event.when),
+        overdue=is_open and present.end_latest < now,
+    )
+
+
+def _slippage(first: str, now: str) -> Slippage:
+    before, after = parse(first).bounds, parse(now).bounds
+    return Slippage(
+        earliest_days=_days(before.start_earliest, after.start_earliest),
+        latest_days=_days(before.start_latest, after.start_latest),
+    )
+
+
+def _days(before: int, after: int) -> float | None:
+    if {before, after} & {DISTANT_PAST, DISTANT_FUTURE}:
+        return None
+    return (after - before) / _DAY

@@ -42,8 +42,7 @@ class DataFolder:
             handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise EmbeddedError(
-                f"The data folder {self.path} cannot be used: {error.strerror}. "
-                "Choose another with DATELINE_DATA."
+                f"The data folder {self.path} cannot be used: {error.strerror}. Choose another with DATELINE_DATA."
             ) from error
         holder, _, runtime = os.read(handle, 4096).decode(errors="replace").partition("\n")
         try:

@@ -72,6 +72,9 @@ class EmbeddedPostgres:
         self._folder.lock()
         try:
             self._start_locked()
+        except OSError as error:
+            self.stop()
+            raise EmbeddedError(f"PostgreSQL cannot be started on {self._folder.path}: {error}") from error
         except BaseException:
             self.stop()
             raise
@@ -91,9 +94,7 @@ class EmbeddedPostgres:
         def wait() -> None:
             status = process.wait()
             if not self._stopping:
-                logger.error(
-                    "PostgreSQL ended with status %d; its last words:\n%s", status, self._last_words()
-                )
+                logger.error("PostgreSQL ended with status %d; its last words:\n%s", status, self._last_words())
                 when_lost()
 
         threading.Thread(target=wait, name="embedded-postgres", daemon=True).start()
@@ -192,16 +193,13 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             self._log_start = self._folder.log.stat().st_size if self._folder.log.exists() else 0
-            self._process = self._spawn(
-                programs.folder / "postgres", self._folder.cluster, arguments, account
-            )
+            self._process = self._spawn(programs.folder / "postgres", self._folder.cluster, arguments, account)
             if self._wait_until_ready(self._process):
                 return
             words = self._last_words()
             if time.monotonic() > deadline or not any(phrase in words for phrase in STILL_ENDING):
                 raise EmbeddedError(
-                    f"PostgreSQL did not start on {self._folder.cluster} "
-                    f"(status {self._process.returncode}):\n{words}"
+                    f"PostgreSQL did not start on {self._folder.cluster} (status {self._process.returncode}):\n{words}"
                 )
             time.sleep(0.2)
 
@@ -274,9 +272,7 @@ def _locale_arguments(major: int) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Keep what the system needs, and no PG… variable that would bend the server's settings."""
-    return {
-        name: value for name, value in os.environ.items() if name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
-    }
+    return {name: value for name, value in os.environ.items() if name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH")}
 
 
 def _sync_folder(path: Path) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from starlette.datastructures import URL
 
 from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
@@ -40,15 +40,15 @@ def page(request: Request, items: list[bytes], next_cursor: str | None, **member
     tail = b"null"
     if next_cursor is not None:
         tail = b'"%b"' % next_cursor.encode()
-        headers["Link"] = f'<{next_link(request.url, next_cursor)}>; rel="next"'
+        headers["Link"] = f'<{next_link(request, next_cursor)}>; rel="next"'
     others = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in members.items())
     return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, headers, JSON)
 
 
-def next_link(url: URL, next_cursor: str) -> str:
+def next_link(request: Request, next_cursor: str) -> str:
     """Give the address of the next page, relative to the service (RFC 8288, section 3)."""
-    following = url.include_query_params(cursor=next_cursor)
-    return f"{following.path}?{following.query}"
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
 
 
 def problems(*statuses: int) -> Responses:

@@ -50,13 +50,16 @@ from service.store.selection import (
 )
 from service.store.statement import Connection, Statement, compiled
 from service.store.window import WINDOW_END, Condition
-from service.tables import event, timeline
+from service.tables import claim, event, event_participant, timeline
 
 _LIMIT: ColumnElement[Any] = bindparam("limit", type_=Integer)
 _AFTER_INSTANT: ColumnElement[Any] = bindparam("after_value", type_=DateTime(timezone=True))
 _AFTER_RANK: ColumnElement[Any] = bindparam("after_value", type_=Double)
 _AFTER_EVENT: ColumnElement[Any] = bindparam("after_event", type_=event.c.event_id.type)
 _AFTER_TIMELINE: ColumnElement[Any] = bindparam("after_timeline", type_=event.c.timeline_id.type)
+
+# Tables in which one event may bear a filter's value more than once.
+_MANY_OF_AN_EVENT = (claim, event_participant)
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
@@ -229,6 +232,8 @@ def _half(page: PageShape, *, running: bool) -> Select[Any]:
         .order_by(*ordered(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
         .limit(_LIMIT)
     )
+    if base in _MANY_OF_AN_EVENT:
+        chosen = chosen.distinct()  # before the limit: an event counts once, however many of its rows are found
     if not sources:
         return chosen
     found = lateral(chosen.correlate(*sources), "found")

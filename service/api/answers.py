@@ -51,19 +51,25 @@ def next_link(request: Request, next_cursor: str) -> str:
     return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
 
 
-def problems(*statuses: int) -> Responses:
+def headers(*names: str) -> dict[str, Any]:
+    """Document the headers of an answer, by the names of the document's components."""
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
+
+
+def problems(*statuses: int, asks_database: bool = True) -> Responses:
     """Document the errors that an operation may answer with."""
+    common = (500, 503) if asks_database else (500,)
     return {
         status: {
             "description": _DESCRIPTIONS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in (*statuses, 500, 503)
+        for status in (*statuses, *common)
     }
 
 
 _DESCRIPTIONS = {
-    400: "A parameter, a cursor or the body's form is refused.",
+    400: "A parameter, a header, a cursor or the body's form is refused.",
     401: "The key is missing or unknown.",
     403: "This service takes no writes.",
     404: "There is no such thing.",

@@ -19,7 +19,7 @@ from service.wire.event import Claim, ClaimBody, ClaimList, Event
 
 router = APIRouter(tags=["Claims"], route_class=StrictRoute)
 
-ClaimId = Annotated[UUID, Path(description="A claim's identity.")]
+ClaimId = Annotated[UUID, Path(description="A claim's identity.", examples=["585231d0-9e3c-5db6-9783-6ee0691d109b"])]
 
 
 async def _claims(store: Store, timeline: str, event: UUID, caller: Reader) -> tuple[int, list[Claim]]:
@@ -31,10 +31,14 @@ async def _claims(store: Store, timeline: str, event: UUID, caller: Reader) -> t
 @router.get(
     "/timelines/{timeline}/events/{event}/claims",
     response_model=ClaimList,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404)
+    | {200: {"description": "All claims of the event.", **answers.headers("ETag")}},
 )
 async def list_claims(timeline: TimelineSlug, event: EventId, store: Store, caller: Reader) -> Response:
-    """Read who says so: every claim of an event, in the order in which they were made."""
+    """Read who says so.
+
+    All claims of an event, in the order in which they were made; the `ETag` is the event's.
+    """
     version, claims = await _claims(store, timeline, event, caller)
     return answers.entry(ClaimList(items=claims), version)
 
@@ -43,7 +47,8 @@ async def list_claims(timeline: TimelineSlug, event: EventId, store: Store, call
     "/timelines/{timeline}/events/{event}/claims",
     status_code=201,
     response_model=Claim,
-    responses=answers.problems(400, 401, 403, 404, 412, 413, 415, 422),
+    responses=answers.problems(400, 401, 403, 404, 412, 413, 415, 422)
+    | {201: {"description": "Added.", **answers.headers("ETag", "Location")}},
 )
 async def create_claim(
     timeline: TimelineSlug,
@@ -53,7 +58,11 @@ async def create_claim(
     _: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Add who says so. It is a new version of the event, whose status and date stay: a claim asserts, no more."""
+    """Add who says so.
+
+    It is a new version of the event, whose `ETag` is sent. The event's status and date stay: a claim asserts, no
+    more. `If-Match` is not needed, since nobody's claim is lost; it is heeded where it is sent.
+    """
     async with store.transaction() as connection:
         claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match))
     headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
@@ -63,10 +72,13 @@ async def create_claim(
 @router.get(
     "/timelines/{timeline}/events/{event}/claims/{claim}",
     response_model=Claim,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404) | {200: {"description": "The claim.", **answers.headers("ETag")}},
 )
 async def get_claim(timeline: TimelineSlug, event: EventId, claim: ClaimId, store: Store, caller: Reader) -> Response:
-    """Read one claim."""
+    """Read one claim.
+
+    The `ETag` is its event's.
+    """
     version, claims = await _claims(store, timeline, event, caller)
     for one in claims:
         if one.id == claim:
@@ -78,7 +90,8 @@ async def get_claim(timeline: TimelineSlug, event: EventId, claim: ClaimId, stor
     "/timelines/{timeline}/events/{event}/claims/{claim}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 412),
+    responses=answers.problems(400, 401, 403, 404, 412)
+    | {204: {"description": "Taken back.", **answers.headers("ETag")}},
 )
 async def delete_claim(
     timeline: TimelineSlug,
@@ -88,7 +101,10 @@ async def delete_claim(
     _: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Take back who says so. It is a new version of the event."""
+    """Take back who says so.
+
+    It is a new version of the event, whose `ETag` is sent.
+    """
     async with store.transaction() as connection:
         stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match))
     return Response(status_code=204, headers={"ETag": etag(stored.version)})

@@ -101,19 +101,22 @@ def year_range(year: Year) -> tuple[int, int]:
     Years of more than 18 digits all count as 10**18: on no axis can they be told apart. Of -0000, which is no
     year, the first is after the last.
     """
-    length = year_length(year)
+    digits, negative, exponent, significant = year
+    length = year_length(year) if exponent else len(digits)
     if length > _FAR_DIGITS:
         low = high = 10**_FAR_DIGITS
-    else:
-        known = year.digits.ljust(length, "0")[: int(year.significant or length)]
+    elif significant or "X" in digits:
+        known = digits.ljust(length, "0")[: int(significant or length)]
         low = int(known.replace("X", "0").ljust(length, "0"))
         high = int(known.replace("X", "9").ljust(length, "9"))
-    if not year.negative:
+    else:
+        low = high = int(digits.ljust(length, "0"))
+    if not negative:
         return low, high
     if low == 0:
         # The last unspecified digit must be 1 at least.
-        *_, tail = year.digits.rpartition("X")
-        low = 10 ** len(tail) if "X" in year.digits else 1
+        *_, tail = digits.rpartition("X")
+        low = 10 ** len(tail) if "X" in digits else 1
     return -high, -low
 
 
@@ -187,6 +190,15 @@ def _hull(date: Date, year: Year) -> Span | None:
     low, high = year_range(year)
     if low > high:
         return None
+    if _is_whole_year(date):
+        return Span(day_start(low, 1, 1), day_start(high + 1, 1, 1))
+    if date.day in _UNSPECIFIED:
+        months = MONTHS[date.month]
+        return Span(month_start(low, months[0][0]), month_start(high, months[-1][1] + 1))
+    if low == high and "X" not in date.month and "X" not in date.day:
+        month, day = int(date.month), int(date.day)
+        start = day_start(low, month, day)
+        return Span(start, start + DAY) if day <= month_length(low, month) else None
     first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
     if first is None or last is None:
         # Only a 29 February may be missing from one year and not from another.

@@ -19,6 +19,7 @@ from service.dates import (
     parse_window,
 )
 from service.dates.pieces import MOST_PIECES
+from service.dates.reader import Reader
 from service.dates.traits import dates_of
 from service.dates.tree import MARKS, Date, Tree
 from tests.dates.completions import exists, is_countable
@@ -26,6 +27,25 @@ from tests.dates.examples import ALL_EXAMPLES
 from tests.dates.trees import dates, trees
 
 thorough = settings(max_examples=2000, deadline=None, derandomize=True)
+
+
+ALPHABET = "0123456789XYTZES-+:/.,[]{}?~% "
+near_edtf = st.text(ALPHABET, max_size=200)
+pieces_of_edtf = st.lists(
+    st.sampled_from(["2004", "-02", "-29", "-XX", "XXXX", "..", "/", "[", "]", "{", "}", ",", "?", "~", "%", "Y", "E"])
+    | st.sampled_from(["S2", "T", "24:00:00", "Z", "-", "+04", "99999", "0", "X", "-21", "-3X", " ", "\x00", "\ud800"]),
+    max_size=40,
+).map("".join)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """An example with a few characters changed, added or left out."""
+    text = list(draw(st.sampled_from(ALL_EXAMPLES)))
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(text)))
+        text[place : place + draw(st.integers(0, 2))] = draw(st.text(ALPHABET, max_size=2))
+    return "".join(text)
 
 
 @thorough
@@ -41,6 +61,15 @@ def test_exactly_what_can_be_is_accepted_and_written_as_it_was(tree: Tree) -> No
     expression = parse(text)
     assert expression.tree == tree
     assert expression.edtf == text
+
+
+@thorough
+@given(dates(far=True).map(str) | mutated())
+def test_usual_dates_are_read_at_a_glance_as_they_are_part_by_part(text: str) -> None:
+    glance, reader = Reader(text), Reader(text)
+    if date := glance._usual_date():
+        assert date == reader._date()
+        assert glance._position == reader._position
 
 
 @thorough
@@ -100,25 +129,6 @@ def _check(expression: Expression) -> None:
     assert not any(mark in words for mark in "?~%[]{}/X")
     has_mask = any("X" in str(date) for date in dates_of(expression.tree))
     assert not has_mask or expression.level > 0
-
-
-ALPHABET = "0123456789XYTZES-+:/.,[]{}?~% "
-near_edtf = st.text(ALPHABET, max_size=200)
-pieces_of_edtf = st.lists(
-    st.sampled_from(["2004", "-02", "-29", "-XX", "XXXX", "..", "/", "[", "]", "{", "}", ",", "?", "~", "%", "Y", "E"])
-    | st.sampled_from(["S2", "T", "24:00:00", "Z", "-", "+04", "99999", "0", "X", "-21", "-3X", " ", "\x00", "\ud800"]),
-    max_size=40,
-).map("".join)
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> str:
-    """An example with a few characters changed, added or left out."""
-    text = list(draw(st.sampled_from(ALL_EXAMPLES)))
-    for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, len(text)))
-        text[place : place + draw(st.integers(0, 2))] = draw(st.text(ALPHABET, max_size=2))
-    return "".join(text)
 
 
 @settings(max_examples=6000, deadline=None, derandomize=True)

@@ -16,7 +16,17 @@ from service.api.strict import StrictRoute
 from service.store import directory
 from service.store.cursor import seal, unseal
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
-from service.wire.directory import ActorPatch, Page, PlaceEntryPatch, SourcePatch, TimelinePatch
+from service.wire.directory import (
+    ActorPage,
+    ActorPatch,
+    Page,
+    PlaceEntryPage,
+    PlaceEntryPatch,
+    SourcePage,
+    SourcePatch,
+    TimelinePage,
+    TimelinePatch,
+)
 from service.wire.values import SLUG_PATTERN, Body
 
 EntrySlug = Annotated[str, Path(max_length=80, pattern=SLUG_PATTERN, description="Its slug.")]
@@ -39,6 +49,7 @@ class Shelf:
     path: str
     kind: Kind[Any]
     patch: type[Body]
+    page: type[Page[Any]]
     tag: str
     what: str
     in_use: str
@@ -54,6 +65,7 @@ SHELVES = (
         "timelines",
         TIMELINES,
         TimelinePatch,
+        TimelinePage,
         "Timelines",
         "a story being followed",
         "While it holds events, it stays",
@@ -62,6 +74,7 @@ SHELVES = (
         "actors",
         ACTORS,
         ActorPatch,
+        ActorPage,
         "Directory",
         "a person, organization, state or group",
         "While it takes part in events, it stays",
@@ -70,6 +83,7 @@ SHELVES = (
         "places",
         PLACES,
         PlaceEntryPatch,
+        PlaceEntryPage,
         "Directory",
         "a place with its coordinates",
         "While events take place there, it stays",
@@ -78,6 +92,7 @@ SHELVES = (
         "sources",
         SOURCES,
         SourcePatch,
+        SourcePage,
         "Directory",
         "a publication that claims rest on",
         "While claims rest on it, it stays",
@@ -100,7 +115,7 @@ def router_of(shelf: Shelf) -> APIRouter:
         async with store.read() as connection:
             entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
         following = None if entries.end is None else seal(key, asked, entries.end.encode())
-        page = Page[kind.answer](items=entries.items, next=following)  # type: ignore[name-defined]  # the kind's own class
+        page = shelf.page(items=entries.items, next=following)
         return Response(page.model_dump_json(), 200, media_type=answers.JSON)
 
     async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
@@ -146,7 +161,7 @@ def router_of(shelf: Shelf) -> APIRouter:
         list_entries,
         f"list_{shelf.path}",
         f"List the {shelf.path}.\n\nThey come in the order of their slugs, those alone that you may read.",
-        response_model=Page[kind.answer],  # type: ignore[name-defined]  # the kind's own class
+        response_model=shelf.page,
         responses=answers.problems(400, 401) | {200: {"description": f"A page of {shelf.path}."}},
     )
     add(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
@@ -34,15 +37,37 @@ def not_modified(version: int) -> Response:
     return Response(None, 304, {"ETag": etag(version)})
 
 
-def page(request: Request, items: list[bytes], next_cursor: str | None, **members: bytes) -> Response:
+def page(
+    request: Request,
+    items: list[bytes],
+    next_cursor: str | None,
+    *,
+    headers: Mapping[str, str],
+    **members: bytes,
+) -> Response:
     """Answer with a page: its items' bytes joined, the cursor of the next page, and what else is given as JSON."""
-    headers = {}
+    sent = dict(headers)
     tail = b"null"
     if next_cursor is not None:
         tail = b'"%b"' % next_cursor.encode()
-        headers["Link"] = f'<{next_link(request, next_cursor)}>; rel="next"'
+        sent["Link"] = f'<{next_link(request, next_cursor)}>; rel="next"'
     others = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in members.items())
-    return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, headers, JSON)
+    return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, sent, JSON)
+
+
+class HeldStream(StreamingResponse):
+    """A streamed answer that gives back what it holds however it ends, even if nobody reads its first line."""
+
+    def __init__(
+        self, content: AsyncIterator[bytes], held: AsyncExitStack, *, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(content, 200, headers, media_type)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        async with self._held:
+            await super().__call__(scope, receive, send)
 
 
 def next_link(request: Request, next_cursor: str) -> str:

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import StreamingResponse
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
@@ -29,6 +28,7 @@ from service.wire.event import Event, EventBody, EventPage, EventPatch
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
 
 _MEDIA_TYPES = {"json": answers.JSON, "ndjson": answers.NDJSON}
+_VARY = {"Vary": "Accept"}
 _PAGE_RESPONSES: answers.Responses = {
     200: {
         "description": "A page of events; as NDJSON, an event a line, all of them.",
@@ -91,7 +91,8 @@ async def _answer(
             await check_timeline(connection, timeline, caller)
         count = await count_events(connection, query, caller, parameters.count)
     following = None if rows.end is None else write_cursor(key, query, rows.end)
-    return answers.page(request, rows.documents, following, count=b"null" if count is None else b"%d" % count)
+    counted = b"null" if count is None else b"%d" % count
+    return answers.page(request, rows.documents, following, headers=_VARY, count=counted)
 
 
 async def _stream(parameters: EventParameters, query: EventQuery, store: Database, caller: Caller) -> Response:
@@ -108,13 +109,12 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         held = opening.pop_all()
 
     async def lines() -> AsyncIterator[bytes]:
-        async with held:
-            if first:
-                yield b"\n".join(first) + b"\n"
-            async for batch in batches:
-                yield b"\n".join(batch) + b"\n"
+        if first:
+            yield b"\n".join(first) + b"\n"
+        async for batch in batches:
+            yield b"\n".join(batch) + b"\n"
 
-    return StreamingResponse(lines(), 200, media_type=answers.NDJSON)
+    return answers.HeldStream(lines(), held, media_type=answers.NDJSON, headers=_VARY)
 
 
 @router.post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -29,6 +30,10 @@ Cursor = Annotated[
     Query(min_length=1, max_length=500, description="`next` of the page before, as it is.", examples=[_A_CURSOR]),
 ]
 Values = Annotated[list[Slug], Field(max_length=50)]
+
+
+# PostgreSQL's reader of queries has a stack for about thirty that wait for their word.
+_DENIALS = re.compile(r"(?:-[^\w\"]*){21}")
 
 
 def _check_window(text: str) -> str:
@@ -105,6 +110,8 @@ class EventParameters(BaseModel):
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
+        if self.q is not None and _DENIALS.search(self.q):
+            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
         window: Window | None = None if self.datetime is None else parse_window(self.datetime)
         return EventQuery(
             timeline=timeline,

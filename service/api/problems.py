@@ -261,7 +261,7 @@ def _allowed(request: Request) -> str:
 
 
 def _on_not_acceptable(request: Request, error: Exception) -> Response:
-    return problem(request, NOT_ACCEPTABLE, str(error))
+    return problem(request, NOT_ACCEPTABLE, str(error), headers={"Vary": "Accept"})
 
 
 def _on_invalid_parameters(request: Request, error: Exception) -> Response:

@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from service.api import claims, comparison, dates, directory, events, health, history, links, openapi, plans, problems
+from service.api.body_limit import BodyLimit
 from service.api.head import Head
 from service.api.request_id import RequestId
 from service.page import docs, problem_pages, timeline_page
 from service.settings import Settings
 from service.store.database import Database
-
-BODY_BYTES = 1024 * 1024
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -45,11 +44,11 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        max_body_size=BODY_BYTES,
         redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.database = database
+    app.add_middleware(BodyLimit)
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)

@@ -15,8 +15,26 @@ branch_labels = None
 depends_on = None
 
 
+# The class of an event's length: at most a day, a month, a year, a decade, a century; longer, or without a
+# beginning; without end.
+_REACH = (
+    "CASE"
+    " WHEN end_latest = 'infinity' THEN 6"
+    " WHEN start_earliest = '-infinity' THEN 5"
+    " WHEN start_earliest < to_timestamp('100000000000'::double precision)"
+    " AND end_latest > to_timestamp('200000000000'::double precision) THEN 5"
+    " WHEN end_latest - start_earliest <= '1 day'::interval THEN 0"
+    " WHEN end_latest - start_earliest <= '32 days'::interval THEN 1"
+    " WHEN end_latest - start_earliest <= '366 days'::interval THEN 2"
+    " WHEN end_latest - start_earliest <= '4018 days'::interval THEN 3"
+    " WHEN end_latest - start_earliest <= '36890 days'::interval THEN 4"
+    " ELSE 5 END"
+)
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     _create_tables()
     _create_foreign_keys()
     op.execute(
@@ -70,14 +88,7 @@ def _create_tables() -> None:
         sa.Column("start_latest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_earliest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "possible",
-            postgresql.TSTZRANGE(),
-            sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
-            ),
-            nullable=False,
-        ),
+        sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
         sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
         sa.Column("every_piece", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(collation="C"), nullable=True),
@@ -141,25 +152,17 @@ def _record_present_states() -> None:
 
 
 def _create_indexes() -> None:
-    op.create_index("event_state_reported_idx", "event_state", ["timeline_id", "reported_at", "event_id"], unique=False)
     op.create_index(
         "event_state_facets_idx", "event_state", ["timeline_id", "facets"], unique=False, postgresql_using="gin"
     )
-    op.create_index(
-        "event_state_possible_idx",
-        "event_state",
-        ["timeline_id", "possible", "known"],
-        unique=False,
-        postgresql_using="gist",
-        postgresql_where=sa.text("document IS NOT NULL"),
-    )
+    op.create_index("event_state_reported_idx", "event_state", ["timeline_id", "reported_at", "event_id"], unique=False)
     op.create_index(
         "event_state_search_idx", "event_state", ["timeline_id", "search"], unique=False, postgresql_using="gin"
     )
     op.create_index(
         "event_state_start_idx",
         "event_state",
-        ["timeline_id", "start_earliest", "event_id"],
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
         postgresql_include=["version", "known"],
         postgresql_where=sa.text("document IS NOT NULL"),

@@ -18,7 +18,12 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.query import Caller
 
-_bearer = HTTPBearer(auto_error=False, description="The key that writing needs: `DATELINE_WRITE_KEY`.")
+_bearer = HTTPBearer(
+    scheme_name="Key",
+    auto_error=False,
+    description="The key that writing needs, and that private timelines are read with: `DATELINE_WRITE_KEY`. Where "
+    "none is set, whoever is on the service's own machine may write without, as long as it listens to nobody else.",
+)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 

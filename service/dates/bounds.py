@@ -1,9 +1,9 @@
 """The four instants between which an expression starts and ends."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from service.dates.instants import AXIS_END, AXIS_START, DISTANT_FUTURE, DISTANT_PAST
-from service.dates.spans import Span, hull, spans
+from service.dates.spans import Span, existing, first_after, last_before
 from service.dates.tree import DateSet, Edge, Interval, Member, Point, Range, Tree
 
 
@@ -18,10 +18,6 @@ class Bounds(NamedTuple):
     start_latest: int
     end_earliest: int
     end_latest: int
-
-
-_SPANS_REGARDED: Final = 64
-"""How finely the end of an interval is looked at where only a part of it is possible."""
 
 
 def sometime_in(span: Span) -> Bounds:
@@ -56,14 +52,6 @@ def _of_point(point: Point) -> Bounds:
     return sometime_in(existing(point))
 
 
-def existing(point: Point) -> Span:
-    """Give the hull of a point that is known to exist."""
-    span = hull(point)
-    if span is None:
-        raise ValueError(f"there is no such day: {point}")
-    return span
-
-
 def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
     """Give the bounds of what starts in one point and ends in another, some start before some end.
 
@@ -93,13 +81,13 @@ def _earliest_end(end: Point | Edge, *, after: int) -> int:
         return DISTANT_FUTURE
     if isinstance(end, Edge):
         return after + 1
-    return min(max(start, after) for start, stop in spans(end, _SPANS_REGARDED) if stop > after) + 1
+    return max(first_after(end, after).start, after) + 1
 
 
 def _latest_start(start: Point | Edge, *, before: int) -> int:
     if isinstance(start, Edge):
         return before - 1
-    return max(min(stop, before) for begin, stop in spans(start, _SPANS_REGARDED) if begin < before) - 1
+    return min(last_before(start, before).end, before) - 1
 
 
 def _one_of(members: tuple[Member, ...]) -> Bounds:

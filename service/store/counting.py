@@ -11,7 +11,6 @@ from sqlalchemy import Integer, Select, bindparam, func, literal, select
 from service.store.query import Caller, EventQuery
 from service.store.selection import Shape, conditions, in_timelines, in_window, values_of
 from service.store.statement import Connection, Statement, compiled
-from service.tables import event
 
 Count = Literal["none", "estimated", "exact"]
 
@@ -46,7 +45,8 @@ def planned_rows(plan: bytes) -> int:
 
 
 def _matching(shape: Shape) -> Select[Any]:
-    return select(literal(1)).where(in_timelines(shape, event), *in_window(shape, event), *conditions(shape, event))
+    events = shape.events
+    return select(literal(1)).where(in_timelines(shape, events), *in_window(shape, events), *conditions(shape, events))
 
 
 @lru_cache(maxsize=1024)

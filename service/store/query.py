@@ -49,6 +49,7 @@ class EventQuery:
     """A range query: everything that decides which events are meant, and in which order.
 
     `timeline` is a slug, or None for all timelines that the caller sees. `certainty` is CERTAIN or POSSIBLE.
+    `known_at` asks for what was known at that instant; None for what is known now.
     """
 
     timeline: str | None
@@ -59,6 +60,7 @@ class EventQuery:
     overdue: bool | None = None
     text: str | None = None
     sort: Sort = "date"
+    known_at: int | None = None
 
     def digest(self) -> bytes:
         """Name the query in 16 bytes: the same for the same question, however it was written."""
@@ -71,5 +73,6 @@ class EventQuery:
             self.overdue,
             self.text,
             self.sort,
+            self.known_at,
         ]
         return hashlib.sha256(json.dumps(question).encode("utf-8", "surrogatepass")).digest()[:16]

@@ -12,8 +12,9 @@ from service.store.adapters import At
 from service.store.query import timeline_id_of
 from service.wire.event import Event
 
-# A text vector holds at most 1 MiB; what stands beyond so many characters of one part is not searched.
-_SEARCHED_CHARACTERS = 100_000
+# A text vector holds at most 1 MiB, and words such as "𠀀-𠀁" take up to 8.75 bytes of it a character; with a title
+# and a summary of the greatest length, names and claims have room for so many each. What is beyond is not searched.
+_SEARCHED_CHARACTERS = 45_000
 
 # Names a value that the database gets: a parameter of a statement, or a column of a table that was copied in.
 Given = Callable[[str, Any], ColumnElement[Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -38,11 +38,6 @@ class Page(Answer, Generic[ItemT]):
 
     items: list[ItemT] = Field(description="The entries of this page.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name a page by its items, as clients read it in the published document."""
-        return f"{params[0].__name__}Page"
 
 
 class TimelineBody(Body):
@@ -187,3 +182,19 @@ class Source(Answer):
     url: WebAddress | None
     published: StoredEdtf | None = Field(description="When it was published: an EDTF expression.")
     language: Language | None
+
+
+class TimelinePage(Page[Timeline]):
+    """A page of timelines, in the order of their slugs."""
+
+
+class ActorPage(Page[Actor]):
+    """A page of actors, in the order of their slugs."""
+
+
+class PlaceEntryPage(Page[PlaceEntry]):
+    """A page of places, in the order of their slugs."""
+
+
+class SourcePage(Page[Source]):
+    """A page of sources, in the order of their slugs."""

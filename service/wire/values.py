@@ -45,6 +45,7 @@ def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
         for name in members:
             member = schema["properties"][name]
             (kept,) = (one for one in member.pop("anyOf") if one != {"type": "null"})
+            member.pop("default", None)
             schema["properties"][name] = kept | member
 
     return narrow

@@ -85,7 +85,7 @@ def test_put_knows_no_other_if_none_match(api: Client) -> None:
 def test_who_holds_the_present_version_is_told_so(api: Client, held: str) -> None:
     event = make_event(api, make_timeline(api))
     api.patch(path_of(event), {"title": "Second"}, "*")
-    answer = api.get(path_of(event), headers={"If-None-Match": held})
+    answer = api.send("GET", path_of(event), headers={"If-None-Match": held})
     assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", '"2"')
 
 
@@ -95,7 +95,7 @@ def test_who_holds_the_present_version_is_told_so(api: Client, held: str) -> Non
 def test_who_holds_another_gets_the_event(api: Client, held: str) -> None:
     event = make_event(api, make_timeline(api))
     present = api.patch(path_of(event), {"title": "Second"}, "*")
-    answer = api.get(path_of(event), headers={"If-None-Match": held})
+    answer = api.send("GET", path_of(event), headers={"If-None-Match": held})
     assert (answer.status_code, answer.content) == (200, present.content)
 
 
@@ -206,6 +206,6 @@ def test_entries_of_the_directory_are_guarded_the_same_way(api: Client) -> None:
     assert stale.json()["current"] == api.read(path)
     answers = at_once(20, lambda i: api.patch(path, {"name": f"Name {i}"}, '"1"'))
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 19
-    assert api.get(path, headers={"If-None-Match": '"2"'}).status_code == 304
-    assert api.get(path, headers={"If-None-Match": "*"}).status_code == 304
-    assert api.get(path, headers={"If-None-Match": '"1"'}).status_code == 200
+    assert api.send("GET", path, headers={"If-None-Match": '"2"'}).status_code == 304
+    assert api.send("GET", path, headers={"If-None-Match": "*"}).status_code == 304
+    assert api.send("GET", path, headers={"If-None-Match": '"1"'}).status_code == 200

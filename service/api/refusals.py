@@ -17,6 +17,7 @@ _DETAILS = {
     problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
     problems.UNAUTHENTICATED: "the key is not known here",
     problems.FORBIDDEN: "writing needs a key, and this service has been given none",
+    problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by operator",
     problems.NOT_ACCEPTABLE: "to be had are: application/json, application/x-ndjson",
     problems.CONFLICT: "it exists already",
     problems.VERSION_CONFLICT: "the present version is 1, not the one expected",

@@ -210,7 +210,7 @@ def test_counts_are_exact_when_asked_and_near_when_estimated(api: Client, direct
         ("sort", ["", "title", "recorded", "-relevance", "relevance"]),
         ("count", ["", "all", "true"]),
         ("format", ["", "xml", "csv"]),
-        ("known_at", ["2013"]),
+        ("known_at", ["yesterday"]),
         ("dry_run", ["true"]),
     ],
 )

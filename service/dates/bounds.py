@@ -39,13 +39,11 @@ def sometime_in(span: Span) -> Bounds:
 
 def bounds_of(tree: Tree) -> Bounds:
     """Work out the bounds of a whole expression, every day of which exists."""
-    match tree:
-        case Interval(start, end):
-            return _from_to(start, end)
-        case DateSet(members, every):
-            return _every(members) if every else _one_of(members)
-        case _:
-            return _of_point(tree)
+    if isinstance(tree, Interval):
+        return _from_to(tree.start, tree.end)
+    if isinstance(tree, DateSet):
+        return _every(tree.members) if tree.every else _one_of(tree.members)
+    return _of_point(tree)
 
 
 def _of_point(point: Point) -> Bounds:

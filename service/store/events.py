@@ -22,7 +22,7 @@ from service.store.statement import Connection, Statement, compiled
 from service.tables import event, timeline
 from service.wire.document import Draft, body_of
 from service.wire.event import MOST_CLAIMS, Claim, ClaimBody, Event, EventBody, EventClaimBody, Link, PlaceBody
-from service.wire.merge import merged
+from service.wire.merge import amended
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
@@ -88,12 +88,12 @@ async def amend_event(
     """Change an event by a merge patch (RFC 7396).
 
     A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
-    of these changes and nothing new comes along, the old reason or name goes. Raises pydantic.ValidationError
-    where the result is no event.
+    of these changes and nothing new comes along, the old reason or name goes. Raises InvalidMerge where
+    the result is no event.
     """
     previous = await _lock_expected(connection, timeline_slug, event_id, expected)
     before = body_of(previous).model_dump(mode="json")
-    body = EventBody.model_validate(merged(before, patch))
+    body = amended(EventBody, before, patch)
     moves = body.status != previous.status or parse(body.when) != parse(previous.when)
     if moves and "status_reason" not in patch:
         body = body.model_copy(update={"status_reason": None})

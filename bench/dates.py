@@ -17,7 +17,7 @@ from service.dates import EdtfError, parse
 from tests.dates.examples import ALL_EXAMPLES
 
 ROUNDS: Final = 7
-REPEATS: Final = 5
+REPEATS: Final = 50
 
 PLAIN_DATES: Final = ("2013-02-25", "2013-02", "2013")
 
@@ -112,7 +112,7 @@ def measure() -> DateFigures:
             theirs[text] = min(theirs[text], _microseconds(_read_by_edtf, text, 1))
             ours[text] = min(ours[text], _microseconds(_read, text, REPEATS))
         for text in PLAIN_DATES:
-            plain[text] = min(plain[text], _microseconds(_read, text, 20 * REPEATS))
+            plain[text] = min(plain[text], _microseconds(_read, text, 4 * REPEATS))
         for text in NASTY_TEXTS:
             nasty[text] = min(nasty[text], _microseconds(_take_apart, text, 1))
     # An example that is listed twice counts twice.

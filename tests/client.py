@@ -33,7 +33,7 @@ class Client:
         path: str,
         *,
         params: Mapping[str, Asked] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
         json: object = None,
         content: bytes | AsyncIterable[bytes] | None = None,
     ) -> httpx.Response:

@@ -42,6 +42,7 @@ def upgrade() -> None:
         " (SELECT system_identifier FROM pg_control_system())"
         " || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()))"
     )
+    _mark_disputed()
     _record_present_states()
     _create_indexes()
 
@@ -94,6 +95,7 @@ def _create_tables() -> None:
         sa.Column("status", sa.Text(collation="C"), nullable=True),
         sa.Column("facets", sa.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.Column("search", postgresql.TSVECTOR(), nullable=True),
+        sa.Column("disputed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         postgresql.ExcludeConstraint(
             (sa.literal_column("timeline_id"), "="),
             (sa.literal_column("event_id"), "="),
@@ -117,6 +119,18 @@ def _create_tables() -> None:
     )
 
 
+def _mark_disputed() -> None:
+    # What a claim says against the status is told here; what one says against the date, from the next write on: it
+    # takes reading both.
+    op.add_column("event", sa.Column("disputed", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.execute("""
+        UPDATE event e SET disputed = true WHERE EXISTS (
+            SELECT FROM claim c WHERE c.timeline_id = e.timeline_id AND c.event_id = e.event_id
+                AND c.asserts_status <> e.status
+        )
+    """)
+
+
 def _create_foreign_keys() -> None:
     # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
     op.create_foreign_key("change_timeline_id_fkey", "change", "timeline", ["timeline_id"], ["timeline_id"])
@@ -127,7 +141,7 @@ def _record_present_states() -> None:
     op.execute("""
         INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,
             document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status, facets,
-            search)
+            search, disputed)
         SELECT timeline_id, event_id, version, tstzrange(reported_at, NULL), reported_at, recorded_at, false,
             'unknown', document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status,
             ARRAY(
@@ -141,7 +155,7 @@ def _record_present_states() -> None:
                 UNION SELECT 'source:' || c.source FROM claim c
                     WHERE c.timeline_id = e.timeline_id AND c.event_id = e.event_id
                 ORDER BY 1
-            ), search
+            ), search, disputed
         FROM event e
     """)
     op.execute("""
@@ -167,9 +181,17 @@ def _create_indexes() -> None:
         postgresql_include=["version", "known"],
         postgresql_where=sa.text("document IS NOT NULL"),
     )
+    op.create_index(
+        "event_disputed_idx",
+        "event",
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
+        unique=False,
+        postgresql_where=sa.text("disputed"),
+    )
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for table in ("event_state", "change", "feed"):
         op.drop_table(table)
+    op.drop_column("event", "disputed")

@@ -42,11 +42,11 @@ def page(
     items: list[bytes],
     next_cursor: str | None,
     *,
-    headers: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
     **members: bytes,
 ) -> Response:
     """Answer with a page: its items' bytes joined, the cursor of the next page, and what else is given as JSON."""
-    sent = dict(headers)
+    sent = dict(headers or {})
     tail = b"null"
     if next_cursor is not None:
         tail = b'"%b"' % next_cursor.encode()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
@@ -107,7 +107,12 @@ def router_of(shelf: Shelf) -> APIRouter:
     context = f"directory:{shelf.path}".encode()
 
     async def list_entries(
-        store: Store, caller: Reader, limit: Limit = PAGE_EVENTS, cursor: Cursor = None, name: Called = None
+        request: Request,
+        store: Store,
+        caller: Reader,
+        limit: Limit = PAGE_EVENTS,
+        cursor: Cursor = None,
+        name: Called = None,
     ) -> Response:
         key = await store.cursor_key()
         asked = context + b":" + (name or "").encode()
@@ -115,8 +120,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         async with store.read() as connection:
             entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
         following = None if entries.end is None else seal(key, asked, entries.end.encode())
-        page = shelf.page(items=entries.items, next=following)
-        return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+        items = [entry.model_dump_json().encode() for entry in entries.items]
+        return answers.page(request, items, following, headers={})
 
     async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
         async with store.read() as connection:
@@ -162,7 +167,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         f"list_{shelf.path}",
         f"List the {shelf.path}.\n\nThey come in the order of their slugs, those alone that you may read.",
         response_model=shelf.page,
-        responses=answers.problems(400, 401) | {200: {"description": f"A page of {shelf.path}."}},
+        responses=answers.problems(400, 401)
+        | {200: {"description": f"A page of {shelf.path}.", **answers.headers("Link")}},
     )
     add(
         "POST",

@@ -292,7 +292,7 @@ EXCHANGES: tuple[Exchange, ...] = (
         headers=_FIRST, body={"published": "2013-02-20"},
     ),
     Exchange("delete_source", 204, "Removed", headers=_FIRST),
-    Exchange("explain_date", 200, "At the end of February 2013", _DATE),
+    Exchange("explain_date", 200, "At the end of February 2013", _DATE, {"edtf": "[2013-02-24..2013-02-28]"}),
     Exchange("get_liveness", 200, "It lives", {"status": "ok"}),
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
 )  # fmt: skip

@@ -55,6 +55,7 @@ _HEADERS: Json = {
         "schema": _TEXT,
         "example": '</v1/timelines/syria-2013/events?limit=2&cursor=AAAA>; rel="next"',
     },
+    "Vary": {"description": "Which of a request's headers decide.", "schema": {"type": "string", "const": "Accept"}},
     "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string", "const": "Bearer"}},
     "Retry-After": {
         "description": "After how many seconds to try again.",
@@ -67,8 +68,8 @@ _HEADERS: Json = {
     },
 }
 # The headers that an answer of this status always bears; those of successes stand with their operations.
-_HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "503": ("Retry-After",)}
-# 412 bears one where there is a present version, and says in a link's and a deletion's answer which it is then
+_HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "406": ("Vary",), "503": ("Retry-After",)}
+# A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
 
 
@@ -190,7 +191,9 @@ def _complete_answers(path: str, operation: Json) -> None:
 def _show(exchange: Exchange, answer: Json) -> None:
     for media_type, media in answer.get("content", {}).items():
         if media_type == answers.NDJSON and exchange.answer:
-            lines = (json.dumps(item, ensure_ascii=False) + "\n" for item in exchange.answer["items"])
+            lines = (
+                json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n" for item in exchange.answer["items"]
+            )
             value: object = "".join(lines)
         else:
             media["schema"] = _untitled(media["schema"])

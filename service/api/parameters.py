@@ -72,6 +72,12 @@ class EventParameters(BaseModel):
         description="`true`: planned or tentative, though the latest end has passed; `false`: the others.",
         examples=[False],
     )
+    disputed: bool | None = Field(
+        None,
+        description="`true`: one of its claims asserts another status, or a date that excludes its own; `false`: the "
+        "others.",
+        examples=[False],
+    )
     q: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = Field(
         None,
         description="Words in title, summary, names and quotes, as one types them into a search engine: "
@@ -129,6 +135,7 @@ class EventParameters(BaseModel):
                 "source": tuple(self.source),
             },
             overdue=self.overdue,
+            disputed=self.disputed,
             text=self.q,
             sort=self.sort,
             known_at=self.known_at,

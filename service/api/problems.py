@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from service import errors
 from service.api.etag import etag
+from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError
 
 logger = logging.getLogger("dateline.problems")
@@ -203,10 +203,11 @@ def _detail(error: Mapping[str, Any]) -> str:
 
 
 def _on_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101  # registered for these
-    found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
-    if isinstance(error, ValidationError):
-        found = [(["body", *location], one) for location, one in found]
+    assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
+    if isinstance(error, InvalidMerge):
+        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:_MOST_ERRORS]
+    else:
+        found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
     if any(location[0] == "path" for location, _ in found):
         return problem(request, NOT_FOUND, "no such thing: the path is not of the form that names one")
     if any(one["type"] == "json_invalid" for _, one in found):
@@ -259,7 +260,8 @@ def _allowed(request: Request) -> str:
         for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
         if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
     ]
-    return ", ".join(["HEAD", *found] if "GET" in found else found)
+    # what is mounted are files, which know no more
+    return ", ".join(["HEAD", *found] if "GET" in found else found) or "GET, HEAD"
 
 
 def _on_not_acceptable(request: Request, error: Exception) -> Response:
@@ -287,7 +289,7 @@ def register(app: FastAPI) -> None:
     """Have every error answered as problem details."""
     app.add_exception_handler(errors.DatelineError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(ValidationError, _on_validation)
+    app.add_exception_handler(InvalidMerge, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotAcceptable, _on_not_acceptable)
     app.add_exception_handler(InvalidParameters, _on_invalid_parameters)

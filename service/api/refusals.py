@@ -35,7 +35,7 @@ _IN_USE = {
     "delete_place": "it is in use: events take place there",
     "delete_source": "it is in use: claims rest on it",
 }
-_PRESENT = {exchange.operation: exchange.answer for exchange in EXCHANGES if exchange.operation.startswith("get_")}
+_PRESENT = {one.operation: one.answer for one in EXCHANGES if one.operation.startswith("get_") and one.answer}
 
 
 def refusals(operation: Json, path: str, status: int) -> dict[str, Json]:
@@ -104,7 +104,7 @@ def _missing(operation: Json, path: str) -> tuple[str, str]:
     """Give a path that leads nowhere, and what is said of it."""
     *_, first = (one for one in operation["parameters"] if one["in"] == "path" and one["name"] in ("timeline", "slug"))
     elsewhere = path.replace(f"/{first['example']}", f"/{_NOWHERE}", 1)
-    if any(one["name"] == "event" for one in operation["parameters"]):
+    if any(one["name"] == "event" for one in operation["parameters"]) and operation["operationId"] != "put_event":
         return elsewhere, f"no event {EVENT['id']} in timeline '{_NOWHERE}'"
     what = path.split("/")[2].removesuffix("s")
     return elsewhere, f"no {what} '{_NOWHERE}'"

@@ -39,13 +39,11 @@ def sometime_in(span: Span) -> Bounds:
 
 def bounds_of(tree: Tree) -> Bounds:
     """Work out the bounds of a whole expression, every day of which exists."""
-    match tree:
-        case Interval(start, end):
-            return _from_to(start, end)
-        case DateSet(members, every):
-            return _every(members) if every else _one_of(members)
-        case _:
-            return _of_point(tree)
+    if isinstance(tree, Interval):
+        return _from_to(tree.start, tree.end)
+    if isinstance(tree, DateSet):
+        return _every(tree.members) if tree.every else _one_of(tree.members)
+    return _of_point(tree)
 
 
 def _of_point(point: Point) -> Bounds:
@@ -57,18 +55,16 @@ def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
 
     An open edge is a certain infinity. An unknown one may lie anywhere that the other allows.
     """
-    match start:
-        case Edge():
-            start_earliest = DISTANT_PAST
-            start_latest = DISTANT_PAST if start is Edge.OPEN else DISTANT_FUTURE
-        case _:
-            start_earliest, start_latest, _, _ = _of_point(start)
-    match end:
-        case Edge():
-            end_earliest = DISTANT_FUTURE if end is Edge.OPEN else DISTANT_PAST
-            end_latest = DISTANT_FUTURE
-        case _:
-            _, _, end_earliest, end_latest = _of_point(end)
+    if isinstance(start, Edge):
+        start_earliest = DISTANT_PAST
+        start_latest = DISTANT_PAST if start is Edge.OPEN else DISTANT_FUTURE
+    else:
+        start_earliest, start_latest, _, _ = _of_point(start)
+    if isinstance(end, Edge):
+        end_earliest = DISTANT_FUTURE if end is Edge.OPEN else DISTANT_PAST
+        end_latest = DISTANT_FUTURE
+    else:
+        _, _, end_earliest, end_latest = _of_point(end)
     if DISTANT_PAST < start_earliest >= end_earliest:
         end_earliest = _earliest_end(end, after=start_earliest)
     if start_latest >= end_latest < DISTANT_FUTURE:
@@ -92,44 +88,30 @@ def _latest_start(start: Point | Edge, *, before: int) -> int:
 
 def _one_of(members: tuple[Member, ...]) -> Bounds:
     """Give the bounds of what happens in one of the members, no matter which."""
-    each = [_anywhere_in(member) for member in members]
-    return Bounds(
-        min(bounds.start_earliest for bounds in each),
-        max(bounds.start_latest for bounds in each),
-        min(bounds.end_earliest for bounds in each),
-        max(bounds.end_latest for bounds in each),
-    )
+    start_earliest, start_latest, end_earliest, end_latest = zip(*map(_anywhere_in, members), strict=True)
+    return Bounds(min(start_earliest), max(start_latest), min(end_earliest), max(end_latest))
 
 
 def _anywhere_in(member: Member) -> Bounds:
-    match member:
-        case Range(first, last):
-            start = _of_point(first) if first else None
-            end = _of_point(last) if last else None
-            return Bounds(
-                start.start_earliest if start else DISTANT_PAST,
-                end.start_latest if end else DISTANT_FUTURE,
-                start.end_earliest if start else DISTANT_PAST,
-                end.end_latest if end else DISTANT_FUTURE,
-            )
-        case _:
-            return _of_point(member)
+    if not isinstance(member, Range):
+        return _of_point(member)
+    start = _of_point(member.first) if member.first else None
+    end = _of_point(member.last) if member.last else None
+    return Bounds(
+        start.start_earliest if start else DISTANT_PAST,
+        end.start_latest if end else DISTANT_FUTURE,
+        start.end_earliest if start else DISTANT_PAST,
+        end.end_latest if end else DISTANT_FUTURE,
+    )
 
 
 def _every(members: tuple[Member, ...]) -> Bounds:
     """Give the bounds of what begins with the first of the members and ends with the last, as they fall."""
-    each = [_throughout(member) for member in members]
-    return Bounds(
-        min(bounds.start_earliest for bounds in each),
-        min(bounds.start_latest for bounds in each),
-        max(bounds.end_earliest for bounds in each),
-        max(bounds.end_latest for bounds in each),
-    )
+    start_earliest, start_latest, end_earliest, end_latest = zip(*map(_throughout, members), strict=True)
+    return Bounds(min(start_earliest), min(start_latest), max(end_earliest), max(end_latest))
 
 
 def _throughout(member: Member) -> Bounds:
-    match member:
-        case Range(first, last):
-            return _from_to(first or Edge.OPEN, last or Edge.OPEN)
-        case _:
-            return _of_point(member)
+    if isinstance(member, Range):
+        return _from_to(member.first or Edge.OPEN, member.last or Edge.OPEN)
+    return _of_point(member)

@@ -16,7 +16,8 @@ _PLAIN: Final = re.compile(r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|
 def parse(text: str) -> Expression:
     """Read an EDTF expression of any level.
 
-    Beyond Annex A, a time of day may stand in intervals and sets as well: `2013-02-25T10:00:00Z/2013-02-25`.
+    Beyond Annex A, a time of day may stand in intervals and sets as well, for a meeting has one:
+    `2013-02-25T10:00:00Z/2013-02-25T11:30:00Z`.
 
     Raises:
         EdtfError: The text is none, names a day that does not exist, or an end that must lie before its

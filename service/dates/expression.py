@@ -1,6 +1,7 @@
 """The expression: an EDTF date as the rest of the service sees it."""
 
 from dataclasses import dataclass, field
+from functools import total_ordering
 
 from service.dates.bounds import Bounds
 from service.dates.pieces import Piece, pieces_of
@@ -8,6 +9,7 @@ from service.dates.traits import Precision, flags_of, level_of, precision_of
 from service.dates.tree import APPROXIMATE, UNCERTAIN, DateSet, Tree
 
 
+@total_ordering
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An EDTF expression: immutable, hashable, equal to another of the same canonical text, sorted by time.

@@ -32,10 +32,8 @@ class Reader:
 
     def expression(self) -> Tree:
         """Read a whole text."""
-        if self._take("["):
-            tree: Tree = self._set(every=False, closing="]")
-        elif self._take("{"):
-            tree = self._set(every=True, closing="}")
+        if self._text.startswith(("[", "{")):
+            tree: Tree = self._set()
         else:
             tree = self._point_or_interval()
         if self._position < len(self._text):
@@ -60,7 +58,9 @@ class Reader:
     def _edge(self) -> Edge:
         return Edge.OPEN if self._take("..") else Edge.UNKNOWN
 
-    def _set(self, *, every: bool, closing: str) -> DateSet:
+    def _set(self) -> DateSet:
+        every = self._take("{")
+        closing = "}" if every or not self._take("[") else "]"
         members = [self._member(may_open=True, closing=closing)]
         while self._take(","):
             members.append(self._member(may_open=False, closing=closing))
@@ -92,8 +92,9 @@ class Reader:
     def _point(self) -> Point:
         """Read a date, or a day with a time."""
         date = self._usual_date() or self._date()
-        can_have_time = date.day and not date.qualifiers and not date.is_one_of_many
-        return self._moment(date) if can_have_time and self._take("T") else date
+        if not date.day or date.qualifiers or date.is_one_of_many or not self._take("T"):
+            return date
+        return self._moment(date)
 
     def _usual_date(self) -> Date | None:
         """Read a date of a four-digit year at one glance, or nothing where it is not plainly right.

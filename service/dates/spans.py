@@ -82,6 +82,8 @@ DAYS: Final = _calendar(31)
 """The days that two digits may mean in the longest month, likewise."""
 
 _FAR_DIGITS: Final = 18
+_FEBRUARY: Final = ((2, 2),)
+_LEAP_DAY: Final = 29
 _UNSPECIFIED: Final = ("", "XX")
 
 
@@ -139,9 +141,8 @@ def spans(point: Point, limit: int) -> list[Span]:
     if _is_whole_year(point):
         kept = len(digits.rstrip("X"))
     elif 10 ** digits.count("X") <= limit:
-        numbers = (int(known) for known in _all_digits(digits))
-        signed = (-number if negative else number for number in numbers if number or not negative)
-        finest = list(islice((span for number in signed for span in _spans_in(point, number)), limit + 1))
+        spans_by_year = (span for number in _years(point.year, 1) for span in _spans_in(point, number))
+        finest = list(islice(spans_by_year, limit + 1))
         if len(finest) <= limit:
             return finest
     while 10 ** digits[:kept].count("X") > limit:
@@ -199,30 +200,27 @@ def _hull(date: Date, year: Year) -> Span | None:
         month, day = int(date.month), int(date.day)
         start = day_start(low, month, day)
         return Span(start, start + DAY) if day <= month_length(low, month) else None
+    if MONTHS[date.month] == _FEBRUARY and DAYS[date.day][0][0] == _LEAP_DAY:
+        return _leap_days(year)
+    # But for 29 February a date exists in all years or in none.
     first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
-    if first is None or last is None:
-        # Only a 29 February may be missing from one year and not from another.
-        leap_years = _leap_range(year)
-        if leap_years is None:
-            return None
-        low, high = leap_years
-        first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
     return Span(first.start, last.end) if first and last else None
 
 
-def _leap_range(year: Year) -> tuple[int, int] | None:
-    """Give the first and the last leap year that four digits may mean, or None."""
-    heads, tails = _NUMBERS[year.digits[:2]], _NUMBERS[year.digits[2:]]
-    least = 1 if year.negative else 0
-
-    def next_leap(step: int) -> int | None:
-        numbers = (head * 100 + tail for head in heads[::step] for tail in tails[::step])
-        return next((number for number in numbers if number >= least and is_leap(number)), None)
-
-    low, high = next_leap(1), next_leap(-1)
+def _leap_days(year: Year) -> Span | None:
+    """Give the span from the first to the last 29 February of the years that four digits may mean."""
+    low, high = next(filter(is_leap, _years(year, 1)), None), next(filter(is_leap, _years(year, -1)), None)
     if low is None or high is None:
         return None
-    return (-high, -low) if year.negative else (low, high)
+    return Span(day_start(low, 2, _LEAP_DAY), day_start(high, 2, _LEAP_DAY) + DAY)
+
+
+def _years(year: Year, step: int) -> Iterator[int]:
+    """Give the years that four digits may mean, in the order of time or, by -1, against it."""
+    sign = -1 if year.negative else 1
+    heads, tails = _NUMBERS[year.digits[:2]][:: step * sign], _NUMBERS[year.digits[2:]][:: step * sign]
+    numbers = (head * 100 + tail for head in heads for tail in tails)
+    return (sign * number for number in numbers if number or sign > 0)
 
 
 def _spans_in(date: Date, year: int, step: int = 1) -> Iterator[Span]:

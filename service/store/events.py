@@ -31,11 +31,10 @@ from service.wire.event import (
     Event,
     EventBody,
     EventClaimBody,
-    EventPatch,
     Link,
     PlaceBody,
 )
-from service.wire.merge import merged
+from service.wire.merge import amended
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
@@ -148,18 +147,17 @@ async def amend_event(
     """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
 
     A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
-    of these changes and nothing new comes along, the old reason or name goes. Raises pydantic.ValidationError
-    where the result is no event.
+    of these changes and nothing new comes along, the old reason or name goes. Raises InvalidMerge where
+    the result is no event.
     """
     identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
-    # the patch's own members first: a bad instant among them is refused before it is used
-    instant = EventPatch.model_validate(patch).reported_at
+    instant = patch.get("reported_at")
     base = identity.at(None if instant is None else parse_instant(instant))
     if base is None or base.document is None:
         raise Invalid("the event was deleted at that time", pointer="/reported_at")
     former = Event.model_validate_json(base.document)
     before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
-    body = EventBody.model_validate(merged(before, patch))
+    body = amended(EventBody, before, patch)
     moves = body.status != former.status or parse(body.when) != parse(former.when)
     if moves and "status_reason" not in patch:
         body = body.model_copy(update={"status_reason": None})

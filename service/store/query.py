@@ -58,6 +58,7 @@ class EventQuery:
     certainty: Answer = Answer.POSSIBLE
     facets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     overdue: bool | None = None
+    disputed: bool | None = None
     text: str | None = None
     sort: Sort = "date"
     known_at: int | None = None
@@ -71,6 +72,7 @@ class EventQuery:
             self.certainty,
             sorted((name, sorted(set(values))) for name, values in self.facets.items() if values),
             self.overdue,
+            self.disputed,
             self.text,
             self.sort,
             self.known_at,

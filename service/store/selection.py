@@ -59,6 +59,7 @@ class Shape:
     window: WindowShape | None
     facets: tuple[str, ...]
     overdue: bool | None
+    disputed: bool | None
     text: bool
     sort: Sort
     past: bool
@@ -72,6 +73,7 @@ class Shape:
             window=None if window is None else WindowShape.of(window, query.relation, query.certainty),
             facets=tuple(name for name in FACETS if query.facets.get(name)),
             overdue=query.overdue,
+            disputed=query.disputed,
             text=query.text is not None,
             sort=query.sort,
             past=query.known_at is not None,
@@ -176,6 +178,8 @@ def conditions(shape: Shape, events: FromClause, *, without: str | None = None) 
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
         terms.append(is_overdue(events) if shape.overdue else not_(is_overdue(events)))
+    if shape.disputed is not None:
+        terms.append(events.c.disputed if shape.disputed else not_(events.c.disputed))
     if shape.text:
         terms.append(events.c.search.op("@@")(SEARCH))
     return terms

@@ -21,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, TSTZMULTIRANGE, TSTZRANGE, TSVECTOR, UUID
@@ -80,6 +81,11 @@ def derived_reach() -> Column[object]:
     )
 
 
+def disputed() -> Column[object]:
+    """Make the mark of an event that one of its own claims contradicts."""
+    return Column("disputed", Boolean, nullable=False, server_default=false())
+
+
 def _belongs_to_event() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(
         ["timeline_id", "event_id"], ["event.timeline_id", "event.event_id"], ondelete="CASCADE"
@@ -114,6 +120,7 @@ event = Table(
     instant("created_at"),
     Column("search", TSVECTOR, nullable=False),
     Column("document", JSON, nullable=False),
+    disputed(),
     PrimaryKeyConstraint("timeline_id", "event_id"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ForeignKeyConstraint(["place"], ["place.slug"]),
@@ -208,6 +215,11 @@ event_link = Table(
 # migrations/versions.
 ORDER = ("reach", "start_earliest", "event_id", "end_latest")
 Index("event_start_idx", *(event.c[name] for name in ("timeline_id", *ORDER)))
+Index(
+    "event_disputed_idx",
+    *(event.c[name] for name in ("timeline_id", *ORDER)),
+    postgresql_where=text("disputed"),
+)
 Index("event_recorded_idx", event.c.timeline_id, event.c.recorded_at, event.c.event_id)
 Index("event_search_idx", event.c.timeline_id, event.c.search, postgresql_using="gin")
 for _facet in (

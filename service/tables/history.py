@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import (
     ExcludeConstraint,
 )
 
-from service.tables.event import ORDER, STATUSES, derived_reach, one_of
+from service.tables.event import ORDER, STATUSES, derived_reach, disputed, one_of
 from service.tables.metadata import instant, metadata, timeline_id
 
 OPERATIONS = ("created", "amended", "deleted", "revived", "purged")
@@ -61,6 +61,7 @@ event_state = Table(
     Column("status", Text(collation="C")),
     Column("facets", ARRAY(Text(collation="C")), nullable=False),
     Column("search", TSVECTOR),
+    disputed(),
     PrimaryKeyConstraint("timeline_id", "event_id", "version"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ExcludeConstraint(

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.dates import EdtfError, parse, parse_instant
 
 _NO_NUL = r"^[^\x00]*$"
 _NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+# No body has so many; naming each of fifty thousand unknown ones would take seconds.
+_MOST_MEMBERS = 100
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -30,6 +33,13 @@ class Body(BaseModel):
     """A request body: unknown members are refused, for a typo must never be dropped unseen."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MOST_MEMBERS:
+            raise ValueError(f"has more than {_MOST_MEMBERS} members")
+        return value
 
 
 class Answer(BaseModel):

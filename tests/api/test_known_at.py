@@ -175,3 +175,16 @@ def test_a_cursor_is_bound_to_what_was_known(api: Client) -> None:
     assert len(api.read(events, known_at="2013-02-05", limit=2, cursor=cursor)["items"]) == 1
     assert api.get(events, known_at="2013-02-06", limit=2, cursor=cursor).status_code == 400
     assert api.get(events, limit=2, cursor=cursor).status_code == 400
+
+
+def test_what_is_disputed_is_found_as_it_was(api: Client) -> None:
+    events, source = make_timeline(api), make_source(api)
+    claims = [{"source": source, "asserts": {"status": "occurred"}}]
+    disputed = make_event(api, events, status="planned", claims=claims, reported_at=INSTANTS[0])
+    make_event(api, events, status="occurred", claims=claims, reported_at=INSTANTS[0])
+    make_event(api, events, status="planned", reported_at=INSTANTS[0])
+    assert [one["id"] for one in api.walk(events, disputed=True)] == [disputed["id"]]
+    assert len(api.walk(events, disputed=False)) == 2
+    api.patch(path_of(disputed), {"status": "occurred", "reported_at": INSTANTS[4]}, "*")
+    assert api.walk(events, disputed=True) == []
+    assert [one["id"] for one in api.walk(events, disputed=True, known_at="2013-02-04")] == [disputed["id"]]

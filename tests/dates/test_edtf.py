@@ -303,5 +303,7 @@ def test_expressions_sort_by_time() -> None:
         "1984-02",
         "Y17E7",
     ]
+    assert parse("1984") <= parse("1984") < parse("1984-02") < parse("1985")
+    assert parse("1985") >= parse("1984-02")
     with pytest.raises(TypeError):
         _ = parse("1984") < "1985"

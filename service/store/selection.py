@@ -95,6 +95,7 @@ def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
     for name, chosen in query.facets.items():
         if chosen:
             values[f"{name}_values"] = sorted(set(chosen))
+            values[f"{name}_value"] = chosen[0]
     if query.text is not None:
         values["text"] = query.text
     return values
@@ -118,6 +119,11 @@ def facet_column(name: str) -> ColumnElement[Any]:
 def facet_values(name: str) -> ColumnElement[Any]:
     """Make the parameter that holds a filter's values, any of which will do."""
     return bindparam(f"{name}_values", type_=ARRAY(Text(collation="C")))
+
+
+def facet_value(name: str) -> ColumnElement[Any]:
+    """Make the parameter that holds a filter's value where it has but one."""
+    return bindparam(f"{name}_value", type_=Text(collation="C"))
 
 
 def is_visible() -> Condition:

@@ -59,6 +59,17 @@ def range_between(start: ColumnElement[Any] | None, end: ColumnElement[Any] | No
     return func.tstzrange(none if start is None else start, none if end is None else end)
 
 
+def meets_window(shape: WindowShape, event: FromClause) -> Condition:
+    """Tell whether an event's range meets the window, or for `before` and `after` what lies on that side of it."""
+    start = None if shape.open_start else WINDOW_START
+    end = None if shape.open_end else WINDOW_END
+    if shape.relation is Relation.BEFORE:
+        start, end = None, start
+    elif shape.relation is Relation.AFTER:
+        start, end = end, None
+    return event.c.possible.op("&&")(range_between(start, end))
+
+
 def holds(shape: WindowShape, event: FromClause) -> Condition:
     """Tell whether an event that lies in the window's extent stands in the shape's relation to it."""
     start = None if shape.open_start else WINDOW_START

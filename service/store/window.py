@@ -115,9 +115,11 @@ def _within(
             true() if start is None else event.c.start_earliest >= start,
             true() if end is None else event.c.end_latest <= end,
         )
-    first = event.c.start_earliest if start is None else func.greatest(event.c.start_earliest, start)
-    last = event.c.end_latest if end is None else func.least(event.c.end_latest, end)
-    return and_(first <= event.c.start_latest, event.c.end_earliest <= last, first < last)
+    # that some start < some end fits goes without saying: the extent has the event meet the window
+    return and_(
+        true() if start is None else event.c.start_latest >= start,
+        true() if end is None else event.c.end_earliest <= end,
+    )
 
 
 def _contains(

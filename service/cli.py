@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import seeding, serving
 from service.embedded import EmbeddedError
+from service.errors import DatelineError
 from service.settings import Settings, complaints, list_settings
 from service.store import migration
 
@@ -141,7 +142,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (EmbeddedError, serving.CannotServeError) as error:
+    except (DatelineError, EmbeddedError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

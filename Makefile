@@ -34,7 +34,7 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
 	$(BIN)/python -m bench
 
-image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, debootstrap)
+image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, podman, runc, debootstrap)
 	$(BIN)/python -m tests.image
 
 # The run pins are those of the development pins, so that what is tested is what runs.

@@ -11,7 +11,7 @@ from service.api import claims, comparison, dates, directory, events, health, hi
 from service.api.body_limit import BodyLimit
 from service.api.head import Head
 from service.api.request_id import RequestId
-from service.page import docs, problem_pages, timeline_page
+from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 
@@ -69,5 +69,6 @@ def create_app(settings: Settings) -> FastAPI:
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)
+    templates.mount_files(app)
     openapi.publish(app)
     return app

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "page", "store", "settings"},
     "serving": {"app", "embedded", "seeding", "store", "settings"},
-    "cli": {"serving", "app", "embedded", "seeding", "store", "settings"},
+    "cli": {"serving", "app", "embedded", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 WEB = {"fastapi", "starlette"}

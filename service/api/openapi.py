@@ -130,6 +130,8 @@ def _complete_parameters(path: str, operation: Json) -> None:
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = schema = _untitled(parameter["schema"])
         schema.pop("description", None)
+        if schema.get("default") == []:  # that is: absent
+            del schema["default"]
         kept = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
         if kept:  # a parameter is absent, never null
             schema.pop("anyOf")

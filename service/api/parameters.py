@@ -49,8 +49,8 @@ class EventParameters(BaseModel):
 
     datetime: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)] | None = Field(
         None,
-        description="The window of time: an EDTF expression, or `a/b` with `..` for an open end. It is widened "
-        "to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
+        description="The window of time: an EDTF expression such as `2013-02-25`, or `a/b` with `..` for "
+        "an open end. It is widened to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
         examples=["2013-02-25", "2013-02-20/2013-02-28", "../1914-07-28"],
     )
     relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
@@ -62,11 +62,21 @@ class EventParameters(BaseModel):
         examples=["certain"],
     )
     status: list[Status] = Field([], max_length=50, description="Of any of these.", examples=[["cancelled"]])
-    kind: Values = Field([], description="Of any of these.", examples=[["meeting", "visit"]])
-    actor: Values = Field([], description="Any of these takes part.", examples=[["ali-haider"]])
-    place: Values = Field([], description="At any of these.", examples=[["moscow"]])
-    topic: Values = Field([], description="About any of these.", examples=[["negotiations"]])
-    source: Values = Field([], description="Claimed by any of these.", examples=[["ballout-2013-02-20"]])
+    kind: Values = Field([], description="Of any of these sorts, such as `meeting`.", examples=[["meeting", "visit"]])
+    actor: Values = Field(
+        [],
+        description="Any of these takes part: slugs of the directory, such as `ali-haider`.",
+        examples=[["ali-haider"]],
+    )
+    place: Values = Field(
+        [], description="At any of these: slugs of the directory, such as `moscow`.", examples=[["moscow"]]
+    )
+    topic: Values = Field([], description="About any of these, such as `negotiations`.", examples=[["negotiations"]])
+    source: Values = Field(
+        [],
+        description="Claimed by any of these: slugs of the directory, such as `ballout-2013-02-20`.",
+        examples=[["ballout-2013-02-20"]],
+    )
     overdue: bool | None = Field(
         None,
         description="`true`: planned or tentative, though the latest end has passed; `false`: the others.",

@@ -40,7 +40,7 @@ _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
-_READ: Statement = compiled(
+READ_EVENT: Statement = compiled(
     select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
@@ -79,7 +79,7 @@ async def get_event(
     """
     values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)}
     if known_at is None:
-        cursor = await _READ.run(connection, values)
+        cursor = await READ_EVENT.run(connection, values)
     else:
         cursor = await _READ_PAST.run(connection, values | {"known_at": At(known_at)})
     row = await cursor.fetchone()

@@ -41,8 +41,8 @@ class Client:
             lambda: self._http.request(method, path, params=params, headers=headers, json=json, content=content)
         )
 
-    def get(self, path: str, /, **parameters: Asked) -> httpx.Response:
-        return self.send("GET", path, params=parameters or None)
+    def get(self, path: str, headers: Mapping[str, str] | None = None, /, **parameters: Asked) -> httpx.Response:
+        return self.send("GET", path, params=parameters or None, headers=headers)
 
     def post(self, path: str, body: object, /, headers: dict[str, str] | None = None) -> httpx.Response:
         return self.send("POST", path, json=body, headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.api.known import KNOWN_AT, Clock
 from service.api.problems import InvalidParameters
-from service.dates import Answer, Relation, Window, parse_window
+from service.dates import Answer, Relation, parse_window
 from service.store.counting import Count
 from service.store.query import EventQuery, Sort
 from service.wire.event import Status
@@ -42,8 +43,8 @@ def _check_window(text: str) -> str:
     return text
 
 
-class EventParameters(BaseModel):
-    """Which events, in which order, how many: the query string of a range query."""
+class FilterParameters(BaseModel):
+    """Which events are meant: what a range query and the change feed have in common."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,6 +95,36 @@ class EventParameters(BaseModel):
         "quoted phrases, `or`, `-not`.",
         examples=["Haider"],
     )
+
+    def query(self, timeline: str | None) -> EventQuery:
+        """Say which events are meant in the domain's terms; `timeline` is None for all of them.
+
+        Raises InvalidParameters for words that the database would take too long to read.
+        """
+        if self.q is not None and _DENIALS.search(self.q):
+            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
+        return EventQuery(
+            timeline=timeline,
+            window=None if self.datetime is None else parse_window(self.datetime),
+            relation=Relation(self.relation),
+            certainty=Answer(self.certainty),
+            facets={
+                "status": tuple(self.status),
+                "kind": tuple(self.kind),
+                "actor": tuple(self.actor),
+                "place": tuple(self.place),
+                "topic": tuple(self.topic),
+                "source": tuple(self.source),
+            },
+            overdue=self.overdue,
+            disputed=self.disputed,
+            text=self.q,
+        )
+
+
+class EventParameters(FilterParameters):
+    """Which events, in which order, how many: the query string of a range query."""
+
     known_at: Clock | None = Field(None, description=KNOWN_AT, examples=["2013-02-15"])
     sort: Sort = Field(
         "date",
@@ -128,25 +159,4 @@ class EventParameters(BaseModel):
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
-        if self.q is not None and _DENIALS.search(self.q):
-            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
-        window: Window | None = None if self.datetime is None else parse_window(self.datetime)
-        return EventQuery(
-            timeline=timeline,
-            window=window,
-            relation=Relation(self.relation),
-            certainty=Answer(self.certainty),
-            facets={
-                "status": tuple(self.status),
-                "kind": tuple(self.kind),
-                "actor": tuple(self.actor),
-                "place": tuple(self.place),
-                "topic": tuple(self.topic),
-                "source": tuple(self.source),
-            },
-            overdue=self.overdue,
-            disputed=self.disputed,
-            text=self.q,
-            sort=self.sort,
-            known_at=self.known_at,
-        )
+        return replace(super().query(timeline), sort=self.sort, known_at=self.known_at)

@@ -151,10 +151,10 @@ def is_visible() -> Condition:
     return or_(timeline.c.visibility == "public", SEES_PRIVATE)
 
 
-def is_overdue(events: FromClause) -> Condition:
+def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
     """Tell whether an event should have happened by now, or by then, and nobody says that it did or did not."""
     undecided = or_(*(events.c.status == status for status in _UNDECIDED))
-    return and_(undecided, events.c.end_latest < (KNOWN_AT if events is event_state else func.now()))
+    return and_(undecided, events.c.end_latest < (KNOWN_AT if past else func.now()))
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
@@ -183,7 +183,8 @@ def conditions(shape: Shape, events: FromClause, *, without: str | None = None) 
         terms += [events.c.known.op("@>")(KNOWN_AT), events.c.document.is_not(None)]
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
-        terms.append(is_overdue(events) if shape.overdue else not_(is_overdue(events)))
+        overdue = is_overdue(events, past=shape.past)
+        terms.append(overdue if shape.overdue else not_(overdue))
     if shape.disputed is not None:
         terms.append(events.c.disputed if shape.disputed else not_(events.c.disputed))
     if shape.text:

@@ -24,6 +24,7 @@ def amended(model: type[ModelT], target: object, patch: object) -> ModelT:
     except ValidationError as error:
         raise InvalidMerge(error) from error
 
+
 def merged(target: object, patch: object) -> object:
     """Apply a merge patch to a JSON value, and give the result; neither argument is changed."""
     if not isinstance(patch, dict):

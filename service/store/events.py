@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, Integer, bindparam, case, delete, func, null, sele
 from service.dates import parse
 from service.errors import AlreadyExists, Invalid, NotFound
 from service.store.expectation import Expectation
+from service.store.failures import removing
 from service.store.query import Caller, timeline_id_of
 from service.store.record import Stored, new_id, record_event
 from service.store.selection import TIMELINE_ID, is_visible
@@ -106,7 +107,8 @@ async def amend_event(
 async def retire_event(connection: Connection, timeline_slug: str, event_id: UUID, expected: Expectation) -> None:
     """Delete an event. Raises InUse while other events are linked to it."""
     await _lock_expected(connection, timeline_slug, event_id, expected)
-    await _DELETE.run(connection, _key(timeline_slug, event_id))
+    with removing():
+        await _DELETE.run(connection, _key(timeline_slug, event_id))
 
 
 async def add_claim(

@@ -53,7 +53,8 @@ STATE = (
 )
 CHANGE = (
     "INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version,"
-    f" recorded_at) OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, {{sequence}}, '{{operation}}', '{EVENT}', 1, 1, now())"
+    f" recorded_at) OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, {{sequence}}, '{{operation}}', '{EVENT}', 1, 1,"
+    " now())"
 )
 
 # By constraint: statements that it must refuse, each on its own, on the rows above.

@@ -74,9 +74,13 @@ class Shape:
 
     @property
     def leads(self) -> tuple[str, ...]:
-        """Name the filters that narrow the answer to some values; what is overdue is planned or tentative."""
-        implied = ("status",) if self.overdue and "status" not in self.facets else ()
-        return self.facets + implied
+        """Name the filters that narrow the answer to some values."""
+        return self.facets + self.implied
+
+    @property
+    def implied(self) -> tuple[str, ...]:
+        """Name the filter that another parameter comes to."""
+        return ("status",) if self.overdue and "status" not in self.facets else ()
 
 
 def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
@@ -133,8 +137,12 @@ def is_visible() -> Condition:
 
 def is_overdue(events: FromClause) -> Condition:
     """Tell whether an event should have happened by now and nobody says that it did or did not."""
-    undecided = or_(*(events.c.status == status for status in _UNDECIDED))
-    return and_(undecided, events.c.end_latest < func.now())
+    return and_(or_(*(events.c.status == status for status in _UNDECIDED)), has_passed(events))
+
+
+def has_passed(events: FromClause) -> Condition:
+    """Tell whether an event's latest end has passed."""
+    return events.c.end_latest < func.now()
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
@@ -157,8 +165,11 @@ def conditions(shape: Shape, events: FromClause, *, without: str | None = None) 
     """List what an event must satisfy besides its timeline; `without` leaves out one filter."""
     terms: list[Condition] = [] if shape.window is None else [holds(shape.window, events)]
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
-    if shape.overdue is not None:
-        terms.append(is_overdue(events) if shape.overdue else not_(is_overdue(events)))
+    if shape.overdue is False:
+        terms.append(not_(is_overdue(events)))
+    elif shape.overdue:
+        # where the undecided lead there is no need to say it again, which would mislead the planner
+        terms.append(has_passed(events) if without is not None and without in shape.implied else is_overdue(events))
     if shape.text:
         terms.append(events.c.search.op("@@")(SEARCH))
     return terms

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from service.dates import format_instant
 from service.errors import NotFound
 from service.store.expectation import Expectation
+from service.store.failures import removing
 from service.store.query import Caller, timeline_id_of
 from service.store.selection import is_visible
 from service.store.statement import Connection, Row, Statement, compiled
@@ -41,7 +42,7 @@ from service.wire.directory import (
     Timeline,
     TimelineBody,
 )
-from service.wire.merge import merged
+from service.wire.merge import amended
 from service.wire.values import Answer, Body
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -184,12 +185,11 @@ async def amend_entry(
 ) -> tuple[AnswerT, int]:
     """Change an entry by a merge patch (RFC 7396).
 
-    Raises NotFound, VersionConflict, VersionRequired, and pydantic.ValidationError where the result is no
-    such entry.
+    Raises NotFound, VersionConflict, VersionRequired, and InvalidMerge where the result is no such entry.
     """
     present, version = await _lock_expected(connection, kind, slug, expected, caller)
     before = present.model_dump(mode="json", include=set(kind.body.model_fields))
-    values = kind.body.model_validate(merged(before, dict(patch))).model_dump()
+    values = amended(kind.body, before, dict(patch)).model_dump()
     await kind.update.run(connection, values | {"version": version + 1})
     await _write_aliases(connection, kind, values)
     return await get_entry(connection, kind, slug, caller)
@@ -200,7 +200,8 @@ async def remove_entry(
 ) -> None:
     """Remove an entry. Raises InUse while something refers to it."""
     await _lock_expected(connection, kind, slug, expected, caller)
-    await kind.delete.run(connection, {"slug": slug})
+    with removing():
+        await kind.delete.run(connection, {"slug": slug})
 
 
 async def _lock_expected(

@@ -24,17 +24,19 @@ from uuid_utils.compat import uuid7
 from service.errors import Invalid, NotFound
 from service.store.adapters import At
 from service.store.changes import Operation, append_change
+from service.store.failures import removing
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.store.states import Identity, Placement, State, place_report, write_state, write_tombstone
+from service.store.states import Identity, Placement, State, lock_identity, place_report, write_state, write_tombstone
 from service.tables import (
     actor,
     claim,
     event,
     event_link,
     event_participant,
+    event_state,
     event_topic,
     place,
     source,
@@ -117,8 +119,28 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
     row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
     await write_tombstone(connection, placement, row)
-    await _DELETE.run(connection, key)
+    with removing():
+        await _DELETE.run(connection, key)
     await append_change(connection, "deleted", row | {"state": identity.newest + 1})
+
+
+async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> int:
+    """Remove an event and every state of it for good, and give the number of states that went.
+
+    What stays is that it was there: its writes in the feed, without documents, and the purge itself as the last of
+    them. Raises NotFound where no state was ever recorded, InUse while other events are linked to it.
+    """
+    identity = await lock_identity(connection, timeline, event_id)
+    if not identity.newest:
+        raise NotFound(f"no event {event_id} in timeline {timeline!r}")
+    key: dict[str, object] = {"timeline_id": timeline_id_of(timeline), "event_id": event_id}
+    now = identity.clock(int((await (await _NOW.run(connection, {})).fetchall())[0][0]))
+    with removing():
+        await _DELETE.run(connection, key)
+    gone = await _DELETE_STATES.run(connection, key)
+    row = key | {"version": identity.newest, "state": identity.newest, "recorded_at": At(now)}
+    await append_change(connection, "purged", row)
+    return gone.rowcount
 
 
 def _start(identity: Identity, report: Report, now: int) -> int:
@@ -200,6 +222,12 @@ _UPDATE: Statement = compiled(
     .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
 )
 _DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
+_DELETE_STATES: Statement = compiled(
+    delete(event_state).where(
+        event_state.c.timeline_id == TIMELINE_ID,
+        event_state.c.event_id == bindparam("event_id", type_=event_state.c.event_id.type),
+    )
+)
 _PARTS = (event_participant, event_topic, claim, event_link)
 _INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}
 _DELETE_PARTS = {

@@ -37,7 +37,7 @@ prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or mor
 bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
 	$(BIN)/python -m bench
 
-image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, debootstrap)
+image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, podman, runc, debootstrap)
 	$(BIN)/python -m tests.image
 
 # The run pins are those of the development pins, so that what is tested is what runs.

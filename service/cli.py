@@ -163,7 +163,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (EmbeddedError, serving.CannotServeError, DatelineError) as error:
+    except (DatelineError, EmbeddedError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

@@ -32,6 +32,7 @@ OLDEST_SERVER_VERSION = 150000  # as libpq counts: 15.0
 CONNECT_SECONDS = 10
 GRACE_SECONDS = 5  # for answers under way when the service is told to stop
 BACKLOG = 2048
+UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
@@ -119,6 +120,8 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     with listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
             listener.bind(address)
             listener.listen(BACKLOG)
         except OSError as error:
@@ -140,7 +143,8 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    server = EmbeddedPostgres(settings.data, connections=settings.workers * settings.pool_size + SPARE_CONNECTIONS)
+    connections = settings.workers * (settings.pool_size + 1) + SPARE_CONNECTIONS  # one listens for changes
+    server = EmbeddedPostgres(settings.data, connections=connections)
 
     def tell() -> None:
         if lost is not None:

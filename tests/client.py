@@ -41,8 +41,8 @@ class Client:
             lambda: self._http.request(method, path, params=params, headers=headers, json=json, content=content)
         )
 
-    def get(self, path: str, /, **parameters: Asked) -> httpx.Response:
-        return self.send("GET", path, params=parameters or None)
+    def get(self, path: str, headers: Mapping[str, str] | None = None, /, **parameters: Asked) -> httpx.Response:
+        return self.send("GET", path, params=parameters or None, headers=headers)
 
     def post(self, path: str, body: object, /, headers: dict[str, str] | None = None) -> httpx.Response:
         return self.send("POST", path, json=body, headers=headers)
@@ -85,7 +85,7 @@ def _conditions(if_match: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def connected(url: str, *, base_url: str = "http://timeline.test", **settings: str | float | None) -> Iterator[Client]:
+def connected(url: str, *, base_url: str = "http://localhost", **settings: str | float | None) -> Iterator[Client]:
     """Start the application on a database, and talk to it until the block ends."""
     app = create_app(Settings.model_validate({"database_url": url, **settings}))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)

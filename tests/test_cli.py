@@ -5,14 +5,16 @@ import os
 import signal
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
-from service import serving
-from service.cli import app
+from service import seeding, serving
+from service.cli import app, main
+from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
 
 COMMANDS = ("serve", "migrate", "seed", "openapi", "settings")
@@ -138,6 +140,23 @@ def test_migrate_starts_the_embedded_database_where_no_other_is_named(
     monkeypatch.setenv("DATELINE_DATA", str(tmp_path / "data"))
     assert run("migrate") == "The schema is up to date.\n"
     assert (tmp_path / "data" / "postgresql" / "PG_VERSION").exists()
+
+
+def test_what_the_store_refuses_is_one_sentence(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence comes from far below, after the database was reached and migrated."""
+    monkeypatch.setenv("DATELINE_DATABASE_URL", empty_database_url)
+    monkeypatch.setattr("sys.argv", ["dateline", "seed"])
+    monkeypatch.setattr(seeding, "read_seed", lambda: refuse("the database does not answer"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "dateline: the database does not answer\n"
+
+
+def refuse(sentence: str) -> NoReturn:
+    raise Unavailable(sentence)
 
 
 class Interrupted:

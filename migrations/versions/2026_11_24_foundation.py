@@ -319,26 +319,29 @@ def _create_indexes() -> None:
     op.create_index(
         "event_kind_start_idx",
         "event",
-        ["timeline_id", "kind", "reach", "start_earliest", "event_id", "end_latest"],
+        ["timeline_id", "kind", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
         postgresql_where=None,
     )
     op.create_index(
         "event_place_start_idx",
         "event",
-        ["timeline_id", "place", "reach", "start_earliest", "event_id", "end_latest"],
+        ["timeline_id", "place", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
         postgresql_where=sa.text("place IS NOT NULL"),
     )
     op.create_index("event_recorded_idx", "event", ["timeline_id", "recorded_at", "event_id"], unique=False)
     op.create_index("event_search_idx", "event", ["timeline_id", "search"], unique=False, postgresql_using="gin")
     op.create_index(
-        "event_start_idx", "event", ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"], unique=False
+        "event_start_idx",
+        "event",
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
+        unique=False,
     )
     op.create_index(
         "event_status_start_idx",
         "event",
-        ["timeline_id", "status", "reach", "start_earliest", "event_id", "end_latest"],
+        ["timeline_id", "status", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
         postgresql_where=None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.api.known import KNOWN_AT, Clock
 from service.api.problems import InvalidParameters
-from service.dates import Answer, Relation, Window, parse_window
+from service.dates import Answer, Relation, parse_window
 from service.store.counting import Count
 from service.store.query import EventQuery, Sort
 from service.wire.event import Status
@@ -42,15 +43,15 @@ def _check_window(text: str) -> str:
     return text
 
 
-class EventParameters(BaseModel):
-    """Which events, in which order, how many: the query string of a range query."""
+class FilterParameters(BaseModel):
+    """Which events are meant: what a range query and the change feed have in common."""
 
     model_config = ConfigDict(frozen=True)
 
     datetime: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)] | None = Field(
         None,
-        description="The window of time: an EDTF expression, or `a/b` with `..` for an open end. It is widened "
-        "to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
+        description="The window of time: an EDTF expression such as `2013-02-25`, or `a/b` with `..` for "
+        "an open end. It is widened to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
         examples=["2013-02-25", "2013-02-20/2013-02-28", "../1914-07-28"],
     )
     relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
@@ -62,11 +63,21 @@ class EventParameters(BaseModel):
         examples=["certain"],
     )
     status: list[Status] = Field([], max_length=50, description="Of any of these.", examples=[["cancelled"]])
-    kind: Values = Field([], description="Of any of these.", examples=[["meeting", "visit"]])
-    actor: Values = Field([], description="Any of these takes part.", examples=[["ali-haider"]])
-    place: Values = Field([], description="At any of these.", examples=[["moscow"]])
-    topic: Values = Field([], description="About any of these.", examples=[["negotiations"]])
-    source: Values = Field([], description="Claimed by any of these.", examples=[["ballout-2013-02-20"]])
+    kind: Values = Field([], description="Of any of these sorts, such as `meeting`.", examples=[["meeting", "visit"]])
+    actor: Values = Field(
+        [],
+        description="Any of these takes part: slugs of the directory, such as `ali-haider`.",
+        examples=[["ali-haider"]],
+    )
+    place: Values = Field(
+        [], description="At any of these: slugs of the directory, such as `moscow`.", examples=[["moscow"]]
+    )
+    topic: Values = Field([], description="About any of these, such as `negotiations`.", examples=[["negotiations"]])
+    source: Values = Field(
+        [],
+        description="Claimed by any of these: slugs of the directory, such as `ballout-2013-02-20`.",
+        examples=[["ballout-2013-02-20"]],
+    )
     overdue: bool | None = Field(
         None,
         description="`true`: planned or tentative, though the latest end has passed; `false`: the others.",
@@ -84,6 +95,36 @@ class EventParameters(BaseModel):
         "quoted phrases, `or`, `-not`.",
         examples=["Haider"],
     )
+
+    def query(self, timeline: str | None) -> EventQuery:
+        """Say which events are meant in the domain's terms; `timeline` is None for all of them.
+
+        Raises InvalidParameters for words that the database would take too long to read.
+        """
+        if self.q is not None and _DENIALS.search(self.q):
+            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
+        return EventQuery(
+            timeline=timeline,
+            window=None if self.datetime is None else parse_window(self.datetime),
+            relation=Relation(self.relation),
+            certainty=Answer(self.certainty),
+            facets={
+                "status": tuple(self.status),
+                "kind": tuple(self.kind),
+                "actor": tuple(self.actor),
+                "place": tuple(self.place),
+                "topic": tuple(self.topic),
+                "source": tuple(self.source),
+            },
+            overdue=self.overdue,
+            disputed=self.disputed,
+            text=self.q,
+        )
+
+
+class EventParameters(FilterParameters):
+    """Which events, in which order, how many: the query string of a range query."""
+
     known_at: Clock | None = Field(None, description=KNOWN_AT, examples=["2013-02-15"])
     sort: Sort = Field(
         "date",
@@ -118,25 +159,4 @@ class EventParameters(BaseModel):
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
-        if self.q is not None and _DENIALS.search(self.q):
-            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
-        window: Window | None = None if self.datetime is None else parse_window(self.datetime)
-        return EventQuery(
-            timeline=timeline,
-            window=window,
-            relation=Relation(self.relation),
-            certainty=Answer(self.certainty),
-            facets={
-                "status": tuple(self.status),
-                "kind": tuple(self.kind),
-                "actor": tuple(self.actor),
-                "place": tuple(self.place),
-                "topic": tuple(self.topic),
-                "source": tuple(self.source),
-            },
-            overdue=self.overdue,
-            disputed=self.disputed,
-            text=self.q,
-            sort=self.sort,
-            known_at=self.known_at,
-        )
+        return replace(super().query(timeline), sort=self.sort, known_at=self.known_at)

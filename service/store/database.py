@@ -55,6 +55,8 @@ class Database:
             min_size=min(2, pool_size),
             max_size=pool_size,
             timeout=_WAIT_SECONDS,
+            # the pool waits longer from try to try; who asks after it gave up has it try at once
+            reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,
             reset=_keep,
             open=False,

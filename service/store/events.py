@@ -40,7 +40,7 @@ _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
-_READ: Statement = compiled(
+READ_EVENT: Statement = compiled(
     select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
@@ -84,7 +84,7 @@ async def get_event(
     """
     values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)}
     if known_at is None:
-        row = await (await _READ.run(connection, values)).fetchone()
+        row = await (await READ_EVENT.run(connection, values)).fetchone()
         if row is not None:
             return row[0], row[1]
         # what is not there now may come back before the next statement, which asks for all of it anew

@@ -43,30 +43,23 @@ from service.store.selection import (
     Shape,
     conditions,
     extent_of,
-    facet_column,
     facet_values,
-    in_reach,
-    in_timelines,
     in_window,
     instant_value,
     is_visible,
+    keys_of,
     ordered,
     sort_value,
     values_of,
 )
 from service.store.statement import Connection, Statement, compiled
+from service.store.walks import Lead, find_lead, outer_timeline_id, walk
 from service.store.window import Condition
-from service.tables import REACHES, claim, event, event_participant, timeline
+from service.tables import REACHES, event, timeline
 
 # The most events that one statement gives. Each walk is bounded by it in so many words: the planner then knows,
 # whatever the page's own limit, that it need not prepare for reading all.
 MOST_EVENTS = 500
-
-# The most that is counted to learn which of several filters is the narrowest.
-PROBE_LIMIT = 1_000
-
-# Tables in which one event may bear a filter's value more than once.
-_MANY_OF_AN_EVENT = (claim, event_participant)
 
 _LIMIT: ColumnElement[Any] = bindparam("limit", type_=Integer)
 _AFTER_INSTANT: ColumnElement[Any] = bindparam("after_value", type_=DateTime(timezone=True))
@@ -83,7 +76,7 @@ class PageShape:
 
     query: Shape
     is_continued: bool
-    lead: str | None
+    lead: Lead | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +93,12 @@ async def read_page(
     """Read the page of at most `limit` events (up to MOST_EVENTS) that follows `after`, or the first."""
     shape = Shape.of(query)
     values = values_of(query, caller)
-    lead = await _find_lead(connection, shape, values)
+    by_date = query.sort in ("date", "-date")
+    lead = await find_lead(connection, query, shape, values) if by_date else None
     page = PageShape(shape, after is not None, lead)
     values |= keyset_values(query, after) | {"limit": limit + 1}
     # where the values decide which plan is good, PostgreSQL plans anew for them
-    prepare = False if shape.text or query.sort not in ("date", "-date") else None
+    prepare = False if shape.text or not by_date else None
     cursor = await page_statement(page).run(connection, values, prepare=prepare)
     rows = await cursor.fetchall()
     documents = [row[0] for row in rows[:limit]]
@@ -135,60 +129,23 @@ def keyset_values(query: EventQuery, after: Keyset | None) -> dict[str, object]:
     return values
 
 
-async def _find_lead(connection: Connection, shape: Shape, values: dict[str, object]) -> str | None:
-    """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit."""
-    if not shape.leads:
-        return None
-    first, *others = shape.leads
-    if not others or not shape.one_timeline or shape.sort not in ("date", "-date"):
-        return first
-    cursor = await _probe(shape.leads).run(connection, values)
-    counts = await cursor.fetchone()
-    assert counts is not None  # noqa: S101  # an aggregate without GROUP BY gives one row
-    return min(zip(counts, shape.leads, strict=True))[1]
-
-
-@lru_cache(maxsize=64)
-def _probe(facets: tuple[str, ...]) -> Statement:
-    def count(name: str) -> ColumnElement[Any]:
-        column = facet_column(name)
-        table = column.table
-        found = (
-            select(1)
-            .where(table.c.timeline_id == TIMELINE_ID, column == func.any(facet_values(name)))
-            .limit(PROBE_LIMIT)
-            .subquery()
-        )
-        return select(func.count()).select_from(found).scalar_subquery()
-
-    return compiled(select(*(count(name) for name in facets)))
-
-
 @lru_cache(maxsize=1024)
 def page_statement(page: PageShape) -> Statement:
     """Build the statement of a page of this form, once.
 
     Rows are (document, sort value, event_id, timeline_id).
     """
-    events = page.query.events
     keys = _keys_by_date(page) if page.query.sort in ("date", "-date") else _keys_by(page)
     order = ordered(page.query, keys.c.value, keys.c.event_id, keys.c.timeline_id)
+    events = page.query.events
+    pairs = zip(keys_of(page.query, events), keys_of(page.query, keys), strict=True)
     return compiled(
         select(events.c.document, keys.c.value, keys.c.event_id, keys.c.timeline_id)
         .select_from(keys)
-        .join(events, and_(*(events.c[name] == keys.c[name] for name in _key_names(page.query))))
+        .join(events, and_(*(here == there for here, there in pairs)))
         .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
         .order_by(*order)
     )
-
-
-def _key_names(shape: Shape) -> tuple[str, ...]:
-    """Name what tells one row of the answer's table from another."""
-    return ("timeline_id", "event_id", "version") if shape.past else ("timeline_id", "event_id")
-
-
-def _keys(shape: Shape, rows: FromClause) -> list[ColumnElement[Any]]:
-    return [rows.c[name] for name in _key_names(shape)]
 
 
 def _keys_by(page: PageShape) -> CTE:
@@ -196,70 +153,57 @@ def _keys_by(page: PageShape) -> CTE:
     shape = page.query
     events = shape.events
     order = (sort_value(shape), events.c.event_id, events.c.timeline_id)
-    chosen = select(*_keys(shape, events), order[0].label("value")).where(
-        in_timelines(shape, events), *in_window(shape, events), *conditions(shape, events)
+    timeline_id = TIMELINE_ID if shape.one_timeline else outer_timeline_id()
+    keys = select(*keys_of(shape, events), order[0].label("value")).where(
+        events.c.timeline_id == timeline_id, *in_window(shape, events), *conditions(shape, events)
     )
     if page.is_continued:
         last = _AFTER_RANK if shape.sort == "relevance" else _AFTER_INSTANT
         # rows as a whole: the form that an index can begin at
         here, there = tuple_(*order), tuple_(last, _AFTER_EVENT, _AFTER_TIMELINE)
-        chosen = chosen.where(here < there)
-    return chosen.order_by(*ordered(shape, *order)).limit(_LIMIT).cte("keys")
+        keys = keys.where(here < there)
+    return _gathered(shape, None, keys.order_by(*ordered(shape, *order)).limit(_LIMIT))
 
 
 def _keys_by_date(page: PageShape) -> CTE:
     """Select the keys of a page by date: walk by walk, merged, each as far as it is needed."""
-    shape, lead = page.query, page.lead
+    shape = page.query
     walks = union_all(*(_walk(page, reach) for reach in REACHES)).subquery("walks")
-    keys = select(walks).order_by(*ordered(shape, walks.c.value, walks.c.event_id, walks.c.timeline_id)).limit(_LIMIT)
-    sources: list[FromClause] = []
-    if not shape.one_timeline:
-        sources.append(timeline)
-    if lead is not None:
-        sources.append(func.unnest(facet_values(lead)).table_valued("value").render_derived(name="lead"))
+    order = ordered(shape, walks.c.value, walks.c.event_id, walks.c.timeline_id)
+    return _gathered(shape, page.lead, select(walks).order_by(*order).limit(_LIMIT))
+
+
+def _gathered(shape: Shape, lead: Lead | None, keys: Select[Any]) -> CTE:
+    """Select the first of the keys that are found for each timeline, and each value of the filter that leads."""
+    sources: list[FromClause] = [] if shape.one_timeline else [timeline]
+    if lead is not None and lead.several:
+        sources.append(func.unnest(facet_values(lead.name)).table_valued("value").render_derived(name="lead"))
     if not sources:
         return keys.cte("keys")
     found = lateral(keys, "found")
     outer, *others = [*sources, found]
     for other in others:
         outer = outer.join(other, true())
-    rows = select(*_keys(shape, found), found.c.value).select_from(outer)
+    rows = select(*keys_of(shape, found), found.c.value).select_from(outer)
     if not shape.one_timeline:
         rows = rows.where(is_visible())
-    if lead is not None and facet_column(lead).table is not event:
-        rows = rows.distinct()  # an event that two values of the leading filter found counts once
+    if lead is not None and lead.several and lead.table is not event:
+        rows = rows.distinct()  # an event that two values found counts once
     order = ordered(shape, found.c.value, found.c.event_id, found.c.timeline_id)
     return rows.order_by(*order).limit(_LIMIT).cte("keys")
 
 
 def _walk(page: PageShape, reach: int) -> Select[Any]:
-    """Select the keys of the events of one reach, in order, from where the page begins."""
-    shape, lead = page.query, page.lead
-    events = shape.events
-    base: FromClause = events if lead is None else facet_column(lead).table
-    # outer columns by their names: as columns they would bring their tables into this very FROM
-    timeline_id = (
-        TIMELINE_ID if shape.one_timeline else literal_column("timeline.timeline_id", timeline.c.timeline_id.type)
-    )
-    where = [base.c.timeline_id == timeline_id, *in_reach(base, reach), *_begins(page, base, reach)]
-    if lead is not None:
-        column = base.c[facet_column(lead).name]
-        where.append(column == literal_column("lead.value", column.type))
-    checks = conditions(shape, events, without=lead)
-    walked: FromClause = base
-    if base is not events and checks:
-        walked = base.join(
-            events, (events.c.timeline_id == base.c.timeline_id) & (events.c.event_id == base.c.event_id)
-        )
+    """Walk the events of one reach in order, from where the page begins."""
+    shape = page.query
+    base, keys = walk(shape, page.lead, reach, apart=True)
     chosen = (
-        select(*_keys(shape, base), base.c.start_earliest.label("value"))
-        .select_from(walked)
-        .where(*where, *checks)
+        keys.where(*_begins(page, base, reach))
         .order_by(*ordered(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
         .limit(literal_column(str(MOST_EVENTS + 1)))
     )
     # before the limit: an event counts once, however many of its rows are found
-    return chosen.distinct() if base in _MANY_OF_AN_EVENT else chosen
+    return chosen.distinct() if page.lead is not None and page.lead.repeats else chosen
 
 
 def _begins(page: PageShape, base: FromClause, reach: int) -> list[Condition]:

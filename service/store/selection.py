@@ -81,7 +81,7 @@ class Shape:
 
     @property
     def events(self) -> Table:
-        """Name the table that the answer comes from: the events as they stand, or their states."""
+        """The table that the answer comes from: the events as they stand, or their states."""
         return event_state if self.past else event
 
     @property
@@ -107,14 +107,15 @@ def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
     place = extent_of(query)
     values |= {f"floor_{reach}": At(floor) for reach, floor in zip(REACHES, place.floors(), strict=True)}
     values |= {"last": At(place.last), "runs_past": At(place.runs_past)}
+    is_past = query.known_at is not None
     if query.known_at is not None:
         values["known_at"] = At(query.known_at)
     if query.overdue:
         values["status_values"] = list(_UNDECIDED)
     for name, chosen in query.facets.items():
         if chosen:
-            is_past = query.known_at is not None
             values[f"{name}_values"] = sorted({f"{name}:{one}" if is_past else one for one in chosen})
+            values[f"{name}_value"] = chosen[0]
     if query.text is not None:
         values["text"] = query.text
     return values
@@ -140,15 +141,20 @@ def facet_values(name: str) -> ColumnElement[Any]:
     return bindparam(f"{name}_values", type_=ARRAY(Text(collation="C")))
 
 
+def facet_value(name: str) -> ColumnElement[Any]:
+    """Make the parameter that holds a filter's value where it has but one."""
+    return bindparam(f"{name}_value", type_=Text(collation="C"))
+
+
 def is_visible() -> Condition:
     """Tell whether the caller may know of a row of `timeline`."""
     return or_(timeline.c.visibility == "public", SEES_PRIVATE)
 
 
-def is_overdue(events: FromClause) -> Condition:
+def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
     """Tell whether an event should have happened by now, or by then, and nobody says that it did or did not."""
     undecided = or_(*(events.c.status == status for status in _UNDECIDED))
-    return and_(undecided, events.c.end_latest < (KNOWN_AT if events is event_state else func.now()))
+    return and_(undecided, events.c.end_latest < (KNOWN_AT if past else func.now()))
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
@@ -177,7 +183,8 @@ def conditions(shape: Shape, events: FromClause, *, without: str | None = None) 
         terms += [events.c.known.op("@>")(KNOWN_AT), events.c.document.is_not(None)]
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
-        terms.append(is_overdue(events) if shape.overdue else not_(is_overdue(events)))
+        overdue = is_overdue(events, past=shape.past)
+        terms.append(overdue if shape.overdue else not_(overdue))
     if shape.disputed is not None:
         terms.append(events.c.disputed if shape.disputed else not_(events.c.disputed))
     if shape.text:
@@ -200,6 +207,12 @@ def in_window(shape: Shape, events: FromClause) -> list[Condition]:
     if shape.window is None:
         return []
     return [or_(*(and_(*in_reach(events, reach)) for reach in REACHES))]
+
+
+def keys_of(shape: Shape, rows: FromClause) -> list[ColumnElement[Any]]:
+    """Name what tells one row of the answer's table from another: of past states, the version too."""
+    names = ("timeline_id", "event_id", "version") if shape.past else ("timeline_id", "event_id")
+    return [rows.c[name] for name in names]
 
 
 def sort_value(shape: Shape) -> ColumnElement[Any]:

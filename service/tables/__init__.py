@@ -12,7 +12,7 @@ from service.tables.event import (
     event_participant,
     event_topic,
 )
-from service.tables.history import OPERATIONS, change, event_state, feed
+from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "event_state",
     "event_topic",
     "feed",
+    "feed_floor",
     "metadata",
     "place",
     "signing_key",

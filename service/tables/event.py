@@ -211,10 +211,10 @@ event_link = Table(
 )
 
 # The order within each reach, of all events and then of those with each filter's value. Whether an event still
-# runs at an instant stands in the index too, so that only what belongs to the answer is fetched. Figures:
-# migrations/versions.
+# runs at an instant, or may begin then, stands in the index too, so that only what belongs to the answer is
+# fetched. Figures: migrations/versions.
 ORDER = ("reach", "start_earliest", "event_id", "end_latest")
-Index("event_start_idx", *(event.c[name] for name in ("timeline_id", *ORDER)))
+Index("event_start_idx", *(event.c[name] for name in ("timeline_id", *ORDER, "start_latest")))
 Index(
     "event_disputed_idx",
     *(event.c[name] for name in ("timeline_id", *ORDER)),
@@ -233,7 +233,7 @@ for _facet in (
     _table = _facet.table
     Index(
         f"{_table.name}_{_facet.name}_start_idx",
-        *(_table.c[name] for name in ("timeline_id", _facet.name, *ORDER)),
+        *(_table.c[name] for name in ("timeline_id", _facet.name, *ORDER, "start_latest") if name in _table.c),
         postgresql_where=text("place IS NOT NULL") if _facet is event.c.place else None,
     )
 Index("event_link_other_idx", event_link.c.timeline_id, event_link.c.other_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from service.wire.values import (
     Answer,
@@ -20,6 +20,7 @@ from service.wire.values import (
     Title,
     WebAddress,
     never_null,
+    refuse_null,
 )
 
 Visibility = Annotated[Literal["public", "private"], Field(description="`private` is for those alone who have a key.")]
@@ -60,6 +61,8 @@ class TimelinePatch(Body):
     description: Prose | None = Field(None, description="What the story is, in a few sentences.")
     visibility: Visibility | None = Field(None, description="`private` is for those alone who have a key.")
 
+    _keep = field_validator("title", mode="before")(refuse_null)
+
 
 class Timeline(Answer):
     """A story being followed."""
@@ -91,6 +94,8 @@ class ActorPatch(Body):
     kind: ActorKind | None = Field(None, description="What it is.")
     aliases: Aliases | None = Field(None, description="Other names: the whole list anew.")
     same_as: SameAs | None = Field(None, description="The same thing elsewhere: the whole list anew.")
+
+    _keep = field_validator("name", "kind", mode="before")(refuse_null)
 
 
 class Actor(Answer):
@@ -131,6 +136,8 @@ class PlaceEntryPatch(Body):
     longitude: Longitude | None = Field(None, description="Degrees east, WGS 84.")
     same_as: SameAs | None = Field(None, description="The same thing elsewhere: the whole list anew.")
 
+    _keep = field_validator("name", mode="before")(refuse_null)
+
 
 class PlaceEntry(Answer):
     """A place where events take place."""
@@ -170,6 +177,8 @@ class SourcePatch(Body):
     url: WebAddress | None = None
     published: Edtf | None = Field(None, description="When it was published: an EDTF expression.")
     language: Language | None = None
+
+    _keep = field_validator("title", mode="before")(refuse_null)
 
 
 class Source(Answer):

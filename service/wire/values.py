@@ -48,6 +48,13 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def refuse_null(value: object) -> object:
+    """Refuse to clear, by a merge patch, a member that must always be there; a validator of a member."""
+    if value is None:
+        raise ValueError("is always there: it may be changed, not cleared")
+    return value
+
+
 def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
     """Publish members that may be absent, but are never `null`; a `json_schema_extra` of a model."""
 

@@ -351,8 +351,8 @@ def test_what_comes_back_meanwhile_is_never_said_to_have_been_nothing(
     """A reader who finds no event looks again for why, and may find that it is there after all."""
     event = make_event(api, make_timeline(api))
     api.delete(path_of(event), "*")
-    revive = Followed(events._READ, lambda: api.put(path_of(event), event_body(title="Back")))
-    monkeypatch.setattr(events, "_READ", revive)
+    revive = Followed(events.READ_EVENT, lambda: api.put(path_of(event), event_body(title="Back")))
+    monkeypatch.setattr(events, "READ_EVENT", revive)
     answer = api.get(path_of(event))
     assert (answer.status_code, answer.headers["etag"], answer.json()["title"]) == (200, '"3"', "Back")
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from psycopg import sql
 
 from service.api.examples import EVENT, REQUEST_ID
 from service.seeding import read_seed
 from tests.api.asking import KEY, Asked, comparable, valid
-from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, operation_of
+from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
 
@@ -151,3 +152,21 @@ def test_a_fault_of_our_own_says_nothing_of_it(reading: Client) -> None:
                 check_refusal(operation, "internal", valid(operation).send(reading))
     finally:
         state.database = database
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method == "patch"], ids=lambda one: one.name)
+def test_what_is_never_null_is_not_cleared(reading: Client, operation: Operation) -> None:
+    media = operation.described["requestBody"]["content"]["application/merge-patch+json"]
+    name = media["schema"]["$ref"].rpartition("/")[2]
+    members = document()["components"]["schemas"][name]["properties"]
+    kept = {member for member, schema in members.items() if "anyOf" not in schema}
+    assert kept, "something must always be there"
+    for member in members:
+        asked = valid(operation)
+        asked.json, asked.headers = {member: None}, {"If-Match": '"9"'}  # nothing is written in any case
+        answer = asked.send(reading)
+        if member in kept:
+            assert answer.status_code == 422, answer.text
+            assert [one["pointer"] for one in answer.json()["errors"]] == [f"/{member}"]
+        else:
+            assert answer.status_code == 412, answer.text

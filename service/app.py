@@ -7,12 +7,29 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from service.api import claims, comparison, dates, directory, events, health, history, links, openapi, plans, problems
+from service.api import (
+    changes,
+    claims,
+    comparison,
+    dates,
+    directory,
+    events,
+    health,
+    history,
+    links,
+    metrics,
+    openapi,
+    plans,
+    problems,
+)
+from service.api.event_stream import Streams, told_of_stop
 from service.api.head import Head
 from service.api.request_id import RequestId
 from service.page import docs, problem_pages, timeline_page
 from service.settings import Settings
 from service.store.database import Database
+from service.store.sharing import SharedReads
+from service.store.tail import Tail
 
 BODY_BYTES = 1024 * 1024
 
@@ -23,10 +40,21 @@ def create_app(settings: Settings) -> FastAPI:
     Without a URL it can be described, but not started: the embedded database has one once it runs.
     """
     url = settings.database_url
+    address = "" if url is None else url.get_secret_value()
     database = Database(
-        "" if url is None else url.get_secret_value(),
+        address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    tail = Tail(database, address, poll_seconds=settings.stream_poll_seconds)
+    feed = changes.Feed(
+        tail=tail,
+        streams=Streams(
+            most=settings.streams, send_timeout_seconds=settings.stream_send_timeout_seconds, wake=tail.wake_all
+        ),
+        # at most a quarter of the connections, so that the rest answers all else
+        reads=SharedReads(max(1, settings.pool_size // 4)),
+        heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
 
     @asynccontextmanager
@@ -35,7 +63,9 @@ def create_app(settings: Settings) -> FastAPI:
             raise RuntimeError("the application needs a database URL to start")
         await database.open()
         try:
-            yield
+            async with feed.tail.run():
+                with told_of_stop(feed.streams.end):
+                    yield
         finally:
             await database.close()
 
@@ -50,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.feed = feed
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)
@@ -62,11 +93,13 @@ def create_app(settings: Settings) -> FastAPI:
         comparison.router,
         plans.router,
         *map(directory.router_of, directory.SHELVES),
+        changes.router,
         dates.router,
     ):
         first.include_router(router)
     app.include_router(first)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)

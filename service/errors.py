@@ -9,6 +9,7 @@ DatelineError
 ├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── InvalidCursor       a cursor that was not made for this query
+├── CursorOutlived      a cursor behind which changes are missing
 ├── Unauthenticated     the key is missing or unknown
 ├── Forbidden           nobody may write here
 └── Unavailable         the database cannot answer now
@@ -65,7 +66,15 @@ class Invalid(DatelineError):
 
 
 class InvalidCursor(DatelineError):
-    """Say that a cursor is damaged, forged, or of another query."""
+    """Say that a cursor is damaged, forged, or of another query; `parameter` is where it was given."""
+
+    def __init__(self, message: str, *, parameter: str = "cursor") -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class CursorOutlived(DatelineError):
+    """Say that a follower with this cursor would miss changes, and how to start again."""
 
 
 class Unauthenticated(DatelineError):

@@ -116,7 +116,8 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    server = EmbeddedPostgres(settings.data, connections=settings.workers * settings.pool_size + SPARE_CONNECTIONS)
+    connections = settings.workers * (settings.pool_size + 1) + SPARE_CONNECTIONS  # one listens for changes
+    server = EmbeddedPostgres(settings.data, connections=connections)
 
     def tell() -> None:
         if lost is not None:

@@ -48,6 +48,39 @@ class Settings(BaseSettings):
         description="Time after which the database gives up a statement.",
         json_schema_extra={"unit": "seconds"},
     )
+    feed_retention_days: float | None = Field(
+        None,
+        gt=0,
+        description="Time for which the change feed keeps a change; without it, for ever. History stays either way.",
+        json_schema_extra={"unit": "days"},
+    )
+    stream_heartbeat_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=3600,
+        description="Time after which a stream of changes that has nothing to say sends a sign of life.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    stream_send_timeout_seconds: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="Time after which a stream of changes is ended whose client takes nothing more.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    stream_poll_seconds: float = Field(
+        1.0,
+        gt=0,
+        le=3600,
+        description="Time after which a change is seen though the database's notification of it was lost.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    streams: int = Field(
+        2000,
+        ge=1,
+        description="The most open streams of changes of each server process.",
+        json_schema_extra={"unit": "streams"},
+    )
     write_key: SecretStr | None = Field(
         None,
         min_length=16,

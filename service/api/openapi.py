@@ -14,6 +14,7 @@ _TAGS = [
     {"name": "Events", "description": "Dated events, found by what is certain and what is possible of them."},
     {"name": "Claims", "description": "Who says so."},
     {"name": "Links", "description": "How events of a timeline are tied to each other."},
+    {"name": "Changes", "description": "The feed that misses nothing: every write, in commit order, resumable."},
     {"name": "Directory", "description": "Actors, places and sources, shared by all timelines."},
     {"name": "Dates", "description": "EDTF expressions, explained."},
     {"name": "Health", "description": "Whether the service lives and can do its work."},

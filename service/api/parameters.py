@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.api.problems import InvalidParameters
-from service.dates import Answer, Relation, Window, parse_window
+from service.dates import Answer, Relation, parse_window
 from service.store.counting import Count
 from service.store.query import EventQuery, Sort
 from service.wire.event import Status
@@ -32,8 +33,8 @@ def _check_window(text: str) -> str:
     return text
 
 
-class EventParameters(BaseModel):
-    """Which events, in which order, how many: the query string of a range query."""
+class FilterParameters(BaseModel):
+    """Which events are meant: what a range query and the change feed have in common."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +64,30 @@ class EventParameters(BaseModel):
         description="Words in title, summary, names and quotes, as one types them into a search engine: "
         "quoted phrases, `or`, `-not`.",
     )
+
+    def query(self, timeline: str | None) -> EventQuery:
+        """Say which events are meant in the domain's terms; `timeline` is None for all of them."""
+        return EventQuery(
+            timeline=timeline,
+            window=None if self.datetime is None else parse_window(self.datetime),
+            relation=Relation(self.relation),
+            certainty=Answer(self.certainty),
+            facets={
+                "status": tuple(self.status),
+                "kind": tuple(self.kind),
+                "actor": tuple(self.actor),
+                "place": tuple(self.place),
+                "topic": tuple(self.topic),
+                "source": tuple(self.source),
+            },
+            overdue=self.overdue,
+            text=self.q,
+        )
+
+
+class EventParameters(FilterParameters):
+    """Which events, in which order, how many: the query string of a range query."""
+
     sort: Sort = Field(
         "date",
         description="By the earliest start (`date`, `-date`), the newest record (`-recorded`), or how well `q` "
@@ -93,21 +118,4 @@ class EventParameters(BaseModel):
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
-        window: Window | None = None if self.datetime is None else parse_window(self.datetime)
-        return EventQuery(
-            timeline=timeline,
-            window=window,
-            relation=Relation(self.relation),
-            certainty=Answer(self.certainty),
-            facets={
-                "status": tuple(self.status),
-                "kind": tuple(self.kind),
-                "actor": tuple(self.actor),
-                "place": tuple(self.place),
-                "topic": tuple(self.topic),
-                "source": tuple(self.source),
-            },
-            overdue=self.overdue,
-            text=self.q,
-            sort=self.sort,
-        )
+        return replace(super().query(timeline), sort=self.sort)

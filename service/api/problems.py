@@ -47,6 +47,14 @@ INVALID_CURSOR = Kind(
     "The cursor does not belong to this query",
     "A cursor is taken as it is from `next` of a page, with the same filters. Start again without one.",
 )
+CURSOR_OUTLIVED = Kind(
+    "cursor-outlived",
+    410,
+    "Changes behind this cursor are missing",
+    "The feed no longer holds what follows the cursor: it was swept, or the database was restored from a dump or a "
+    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events, "
+    "then follow from that cursor.",
+)
 MALFORMED_BODY = Kind(
     "malformed-body",
     400,
@@ -121,6 +129,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.VersionRequired: VERSION_REQUIRED,
     errors.Invalid: INVALID_BODY,
     errors.InvalidCursor: INVALID_CURSOR,
+    errors.CursorOutlived: CURSOR_OUTLIVED,
     errors.Unauthenticated: UNAUTHENTICATED,
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
@@ -234,7 +243,7 @@ def _on_domain_error(request: Request, error: Exception) -> Response:
         found = ProblemError(pointer=error.pointer, parameter=error.parameter, detail=str(error))
         return problem(request, kind, _summary([found]), found=[found])
     if isinstance(error, errors.InvalidCursor):
-        found = ProblemError(parameter="cursor", detail=str(error))
+        found = ProblemError(parameter=error.parameter, detail=str(error))
         return problem(request, kind, str(error), found=[found])
     return problem(request, kind, str(error))
 

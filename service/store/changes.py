@@ -1,24 +1,35 @@
 """The change feed: every write in an order that no follower can fall behind unseen.
 
-Ordered by (epoch, transaction, sequence) and read up to the oldest transaction that is still under way
-(`pg_snapshot_xmin`), so that what commits late is waited for, never skipped. By sequence alone a follower loses
-what commits after a higher number.
+Ordered by (epoch, transaction, sequence) and read up to the horizon, the oldest transaction that is still under
+way (`pg_snapshot_xmin`), so that what commits late is waited for, never skipped. By sequence alone a follower
+loses what commits after a higher number. Transactions of the cluster's other databases only delay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, func, insert, literal_column, select
 
-from service.store.statement import Connection, Statement, compiled, parameters
+from service.errors import CursorOutlived, NotFound
+from service.store.adapters import At
+from service.store.feed_selection import HEAD_COLUMNS, FeedShape, reading
+from service.store.position import START, Place, Position
+from service.store.query import Caller, EventQuery
+from service.store.selection import Shape, values_of
+from service.store.statement import Connection, Row, Statement, compiled, parameters
 from service.tables import change, feed
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
 
 # Whoever waits for changes listens on this channel; the payload is the timeline's identity.
 CHANNEL = "dateline_changes"
+
+# Behind a filter, so many changes are looked at for one page: whatever is rare is found over several pages.
+SCANNED_CHANGES = 2_000
 
 _TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 _APPEND: Statement = compiled(
@@ -36,3 +47,135 @@ async def append_change(connection: Connection, operation: Operation, row: Mappi
     """
     await _APPEND.run(connection, {**row, "operation": operation})
     await _NOTIFY.run(connection, {"payload": str(row["timeline_id"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A write: what it did to which event, the state that it recorded, and the version present after it.
+
+    `document` is that version (UTF-8 JSON): None for a tombstone, after a purge, and where it was not asked for.
+    """
+
+    position: Position
+    operation: Operation
+    event_id: UUID
+    state: int
+    version: int
+    recorded_at: int
+    document: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """A page of the feed: its changes in order, and the place behind all that was looked at for it.
+
+    `latest` is the last place that can be read now, `oldest` the first from which nothing is missing. `token` names
+    the database's life, in which these places stand.
+    """
+
+    items: list[Change]
+    end: Position
+    latest: Position
+    oldest: Position
+    token: UUID
+
+    @property
+    def has_more(self) -> bool:
+        """Tell whether more can be read now."""
+        return self.end < self.latest
+
+    def place(self, position: Position) -> Place:
+        """Say in which life a position stands."""
+        return Place(self.token, position)
+
+
+async def read_changes(
+    connection: Connection,
+    query: EventQuery,
+    caller: Caller,
+    *,
+    after: Place | Literal["latest"] | None,
+    limit: int,
+    documents: bool = True,
+    recorded_as_of: int | None = None,
+) -> Changes:
+    """Read at most `limit` changes of the query's timeline, those after a place, or from the oldest kept.
+
+    The query's filters judge a change's document as it stood after the change; what has no document passes. With
+    `recorded_as_of` only what was recorded by that instant counts. One statement, hence one view of the feed, even
+    while old changes are swept.
+
+    Raises NotFound without a timeline that the caller may see, and CursorOutlived for a place of another life of
+    the database or one that changes are missing behind.
+    """
+    shape = FeedShape(Shape.of(query), documents, recorded_as_of is not None)
+    start = after.position if isinstance(after, Place) else START
+    scanned = limit + 1 if shape.lets_all_pass else max(limit + 1, SCANNED_CHANGES)
+    values = values_of(query, caller) | {
+        "after_epoch": start.epoch,
+        "after_transaction": start.transaction_id,
+        "after_sequence": start.sequence,
+        "limit": 0 if after == "latest" else limit + 1,
+        "scanned": 0 if after == "latest" else scanned,
+    }
+    values |= {f"{name}_values": [f"{name}:{one}" for one in chosen] for name, chosen in query.facets.items() if chosen}
+    if recorded_as_of is not None:
+        values["recorded_as_of"] = At(recorded_as_of)
+    rows = await (await reading(shape).run(connection, values)).fetchall()
+    if not rows:
+        raise NotFound(f"no timeline {query.timeline!r}")
+    head = _Head.of(rows[0])
+    if isinstance(after, Place):
+        _check(after, head, str(query.timeline))
+    found = [(_change(row), bool(row[-1])) for row in rows if row[HEAD_COLUMNS] is not None]
+    if len(found) > limit > 0:
+        end = found[limit - 1][0].position
+    elif found and not shape.lets_all_pass:
+        end = found[-1][0].position
+    else:
+        end = max(head.latest, start)
+    items = [one for one, passes in found[:limit] if passes]
+    return Changes(items, end, head.latest, head.oldest, head.token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """How the feed stands: the epoch, the first transaction that cannot be read yet, and where it ends and begins."""
+
+    token: UUID
+    epoch: int
+    horizon: int
+    latest: Position
+    oldest: Position
+
+    @classmethod
+    def of(cls, row: Row) -> _Head:
+        token, epoch, horizon, *places = row[:HEAD_COLUMNS]
+        oldest = position_of(places[3:])
+        # where all was swept, the feed ends where it begins
+        return cls(token, epoch, horizon, max(position_of(places[:3]), oldest), oldest)
+
+
+def position_of(columns: Sequence[int | None]) -> Position:
+    """Make a position of three columns; the feed's start where there are none."""
+    return START if columns[0] is None else Position(*(int(one or 0) for one in columns))
+
+
+def _check(after: Place, head: _Head, timeline_slug: str) -> None:
+    """Raise CursorOutlived where a follower of this place would miss something."""
+    again = (
+        f"Start again: take `latest` of /v1/timelines/{timeline_slug}/changes?after=latest, list the events, "
+        "then follow from that cursor"
+    )
+    if after.token != head.token:
+        raise CursorOutlived(f"the database was restored since this cursor was made. {again}")
+    if after.position < head.oldest:
+        raise CursorOutlived(f"the changes that follow this cursor are kept no longer. {again}")
+    if after.position > head.latest and after.position[:2] >= (head.epoch, head.horizon):
+        # such a cursor was handed out once: the database has since gone back in time, as after a recovery
+        raise CursorOutlived(f"this cursor is ahead of the database, which has lost changes. {again}")
+
+
+def _change(row: Row) -> Change:
+    epoch, transaction_id, sequence, operation, event_id, state, version, recorded_at, document = row[HEAD_COLUMNS:-1]
+    return Change(Position(epoch, transaction_id, sequence), operation, event_id, state, version, recorded_at, document)

@@ -7,6 +7,7 @@ Every write locks the present state, compares it with what the writer expects, a
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -146,7 +147,9 @@ async def amend_event(
     if goes_elsewhere and "name" not in patch["place"]:
         body = body.model_copy(update={"place": PlaceBody(place=patch["place"]["place"])})
     draft = Draft(timeline_slug, event_id, body, tuple(former.links))
-    return await record_event(connection, draft, identity, report_of(body, caller))
+    # a reason that was given before is not one for this change
+    reason = patch.get("reason") or patch.get("status_reason")
+    return await record_event(connection, draft, identity, replace(report_of(body, caller), reason=reason))
 
 
 async def retire_event(
@@ -264,7 +267,7 @@ async def _rewrite(
 def report_of(body: EventBody, caller: Caller) -> Report:
     """Say what a client's write says of itself."""
     at = None if body.reported_at is None else parse_instant(body.reported_at)
-    return Report(caller.name, at, body.reason, body.supersede)
+    return Report(caller.name, at, body.reason or body.status_reason, body.supersede)
 
 
 def _start(identity: Identity) -> int:

@@ -9,6 +9,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from service.store.epoch import enter_epoch_at
+
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -31,11 +33,14 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def migrate(url: str) -> None:
-    """Run all pending migrations in one transaction; several processes may call this at once.
+    """Run all pending migrations in one transaction, and see whether this is a restored dump.
+
+    Several processes may call this at once.
 
     Raises sqlalchemy.exc.OperationalError where the database cannot be reached.
     """
     command.upgrade(configuration(url), "head")
+    enter_epoch_at(url)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
 from service.tables.event import RELS, STATUSES, claim, event, event_link, event_participant, event_topic
-from service.tables.history import OPERATIONS, change, event_state, feed
+from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "event_state",
     "event_topic",
     "feed",
+    "feed_floor",
     "metadata",
     "place",
     "signing_key",

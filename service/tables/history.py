@@ -139,3 +139,14 @@ feed = Table(
     PrimaryKeyConstraint("one"),
     CheckConstraint("one", name="one_row"),
 )
+
+# How far a timeline's old changes were swept: the place of the last one. It outlives them.
+feed_floor = Table(
+    "feed_floor",
+    metadata,
+    timeline_id(),
+    Column("epoch", Integer, nullable=False),
+    Column("transaction_id", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("timeline_id"),
+)

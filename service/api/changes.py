@@ -1,0 +1,251 @@
+"""The change feed over HTTP: pages of it, and streams that go on for as long as the client stays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import format_sse_event
+from pydantic import BeforeValidator, Field
+
+from service.api import answers
+from service.api.access import Reader, Store
+from service.api.event_stream import MEDIA_TYPE, EventStream, Streams, retry_milliseconds
+from service.api.known import read_clock
+from service.api.negotiation import choose
+from service.api.parameters import MOST_PAGE_EVENTS, PAGE_EVENTS, FilterParameters, TimelineSlug
+from service.api.problems import InvalidParameters
+from service.api.strict import StrictRoute
+from service.dates import format_instant
+from service.errors import CursorOutlived, NotFound, Unavailable
+from service.store.changes import Change, Changes, read_changes
+from service.store.database import Database
+from service.store.position import Place, Position, read_place, write_place
+from service.store.query import Caller, EventQuery, timeline_id_of
+from service.store.sharing import SharedReads
+from service.store.tail import Tail
+from service.wire.change import ChangePage
+
+router = APIRouter(tags=["Changes"], route_class=StrictRoute)
+
+_BATCH_CHANGES = 100
+_RETRY_SECONDS = 1.0  # while the database cannot be reached
+
+
+class ChangeParameters(FilterParameters):
+    """Which changes: the query string of the feed."""
+
+    after: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+        None,
+        description="The cursor behind which to begin, or `latest` for the present end; absent, it begins with the "
+        "oldest change that is kept.",
+    )
+    limit: int | None = Field(
+        None, ge=1, le=MOST_PAGE_EVENTS, description=f"The most changes of a page: {PAGE_EVENTS} when absent."
+    )
+    documents: bool = Field(default=True, description="Whether each change comes with the event as it then stood.")
+    recorded_as_of: Annotated[int | None, BeforeValidator(read_clock)] = Field(
+        None,
+        description="Only what this store had recorded by this instant (RFC 3339), or by the end of this day, month "
+        "or year.",
+        examples=["2026-12-31"],
+        json_schema_extra={"type": "string", "maxLength": 200},
+    )
+
+
+LastEventId = Annotated[
+    str | None,
+    Header(max_length=500, description="Where an event stream goes on: its last message's `id`. Goes before `after`."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What the streams of this process share."""
+
+    tail: Tail
+    streams: Streams
+    reads: SharedReads[Batch]
+    heartbeat_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that are ready to be sent, and how the feed stood when they were read."""
+
+    messages: list[bytes]
+    changes: Changes
+
+
+_OUTLIVED = answers.problems(410)
+_OUTLIVED[410]["description"] = "Changes behind the cursor are missing; `detail` says how to start again."
+_EXAMPLE = (
+    "retry: 2718\nid: AZq…Fg\n\n"
+    'event: amended\ndata: {"cursor":"AZq…Gg","operation":"amended","event":"018f3d5e-7a10-7000-8000-000000000001",…}\n'
+    "id: AZq…Gg\n\n: here\nid: AZq…Gg\n\n"
+)
+
+
+@router.get(
+    "/timelines/{timeline}/changes",
+    response_model=ChangePage,
+    response_model_exclude_unset=True,
+    responses=answers.problems(400, 401, 404, 406)
+    | _OUTLIVED
+    | {
+        200: {
+            "description": "A page of changes; as an event stream, a message a change for as long as you stay.",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
+            "headers": {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}},
+        }
+    },
+)
+async def list_changes(
+    request: Request,
+    timeline: TimelineSlug,
+    parameters: Annotated[ChangeParameters, Query()],
+    store: Store,
+    caller: Reader,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Follow a timeline: every write, in commit order, with the event as it stood after it.
+
+    Whoever takes each change's `document` in place of its copy, and removes its copy where that is `null`, holds what
+    the list of events holds. To begin: take `latest` with `after=latest`, list the events, then follow from that
+    cursor. Go on with `next`; where it is `null`, with `latest`, a little later.
+
+    With `Accept: text/event-stream` the changes come as server-sent events as soon as they are committed: `id` is the
+    cursor, `event` the operation, `data` the item. `Last-Event-ID`, which browsers send by themselves, goes on where a
+    stream broke off. A change that cannot be ordered yet waits for the earlier transaction that is still under way.
+
+    Filters are those of the range query and judge the event as it stood after the change; a tombstone passes every
+    filter. An event that a change takes out of a filter is not reported: to mirror, follow without filters.
+    """
+    query = parameters.query(timeline)
+    key = await store.cursor_key()
+    if choose(request, (answers.JSON, MEDIA_TYPE)) == MEDIA_TYPE:
+        for name in ("limit", "recorded_as_of"):
+            if getattr(parameters, name) is not None:
+                raise InvalidParameters({name: "has no meaning for a stream, which goes on"})
+        after = _place(key, timeline, last_event_id or parameters.after)
+        feed: Feed = request.app.state.feed
+        follower = _Follower(feed, store, key, query, caller, documents=parameters.documents)
+        return await follower.answer(after)
+    async with store.read() as connection:
+        changes = await read_changes(
+            connection,
+            query,
+            caller,
+            after=_place(key, timeline, parameters.after),
+            limit=parameters.limit or PAGE_EVENTS,
+            documents=parameters.documents,
+            recorded_as_of=parameters.recorded_as_of,
+        )
+    return _page(request, key, timeline, changes, documents=parameters.documents)
+
+
+def _place(key: bytes, timeline: str, cursor: str | None) -> Place | Literal["latest"] | None:
+    if cursor is None or cursor == "latest":
+        return "latest" if cursor else None
+    return read_place(key, timeline, cursor)
+
+
+def _page(request: Request, key: bytes, timeline: str, changes: Changes, *, documents: bool) -> Response:
+    def cursor(position: Position) -> str:
+        return write_place(key, timeline, changes.place(position))
+
+    headers = {}
+    following = cursor(changes.end) if changes.has_more else None
+    if following is not None:
+        address = request.url.include_query_params(after=following)
+        headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
+    items = [write_item(one, cursor(one.position), documents=documents) for one in changes.items]
+    rest = {"latest": cursor(changes.latest), "oldest": cursor(changes.oldest), "next": following}
+    body = b'{"items":[%b],%b' % (b",".join(items), json.dumps(rest, separators=(",", ":")).encode()[1:])
+    return Response(body, 200, headers, answers.JSON)
+
+
+def write_item(change: Change, cursor: str, *, documents: bool) -> bytes:
+    """Write a change as clients read it (UTF-8 JSON); its document's bytes as they are stored."""
+    head: dict[str, object] = {
+        "cursor": cursor,
+        "operation": change.operation,
+        "event": str(change.event_id),
+        "version": change.version,
+    }
+    if change.state != change.version:
+        head["state"] = change.state
+    head["recorded_at"] = format_instant(change.recorded_at)
+    written = json.dumps(head, separators=(",", ":")).encode()
+    return b'%b,"document":%b}' % (written[:-1], change.document or b"null") if documents else written
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    """One client's stream: what it asks for, and with what it is answered."""
+
+    feed: Feed
+    store: Database
+    key: bytes
+    query: EventQuery
+    caller: Caller
+    documents: bool
+
+    async def answer(self, after: Place | Literal["latest"] | None) -> Response:
+        """Begin a stream; whatever is wrong with the request is said before it begins."""
+        self.feed.streams.check_room()
+        first = await self._read(after)
+        start = after.position if isinstance(after, Place) else first.changes.latest if after else first.changes.oldest
+        return EventStream(self._messages(first, first.changes.place(start)), self.feed.streams)
+
+    async def _messages(self, batch: Batch | None, place: Place) -> AsyncGenerator[bytes]:
+        """Give message after message; between them, nothing of the database is held."""
+        yield format_sse_event(retry=retry_milliseconds(), id=self._cursor(place))
+        latest = place.position if batch is None else batch.changes.latest
+        with self.feed.tail.follow(timeline_id_of(str(self.query.timeline)), latest) as end:
+            while not self.feed.streams.is_ending:
+                if batch is not None:
+                    for message in batch.messages:
+                        yield message
+                    place = batch.changes.place(batch.changes.end)
+                if end.position <= place.position and not await end.change(self.feed.heartbeat_seconds):
+                    batch = None
+                    yield self._sign_of_life(place)
+                    continue
+                try:
+                    batch = await self._read(place)
+                    end.move(max(end.position, batch.changes.latest))
+                except (NotFound, CursorOutlived):
+                    return  # the client comes back, and is told
+                except Unavailable:
+                    batch = None
+                    yield self._sign_of_life(place)
+                    await asyncio.sleep(_RETRY_SECONDS)
+        yield format_sse_event(retry=retry_milliseconds(), id=self._cursor(place))
+
+    def _sign_of_life(self, place: Place) -> bytes:
+        """Say that the stream lives, and how far it has looked: its filters may have let nothing pass for long."""
+        return format_sse_event(comment="here", id=self._cursor(place))
+
+    def _cursor(self, place: Place) -> str:
+        return write_place(self.key, str(self.query.timeline), place)
+
+    async def _read(self, after: Place | Literal["latest"] | None) -> Batch:
+        asked = (self.query.digest(), self.caller.sees_private, self.documents, after)
+        return await self.feed.reads.read(asked, lambda: self._read_alone(after))
+
+    async def _read_alone(self, after: Place | Literal["latest"] | None) -> Batch:
+        async with self.store.read() as connection:
+            changes = await read_changes(
+                connection, self.query, self.caller, after=after, limit=_BATCH_CHANGES, documents=self.documents
+            )
+        return Batch([self._message(one, changes) for one in changes.items], changes)
+
+    def _message(self, change: Change, changes: Changes) -> bytes:
+        cursor = self._cursor(changes.place(change.position))
+        item = write_item(change, cursor, documents=self.documents)
+        return format_sse_event(data_str=item.decode(), event=change.operation, id=cursor)

@@ -1,0 +1,47 @@
+"""Figures for a monitoring system, in Prometheus' text format (version 0.0.4).
+
+Written by hand: three gauges, two of which are asked of the database when they are read, need no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request, Response
+
+from service.api import answers
+from service.api.access import Store
+from service.api.changes import Feed
+from service.api.strict import StrictRoute
+from service.store.lag import read_lag
+
+router = APIRouter(tags=["Health"], route_class=StrictRoute)
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses=answers.problems()
+    | {200: {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(request: Request, store: Store) -> Response:
+    """Read how the service is doing, for Prometheus: how far the change feed lags, how many streams are open.
+
+    The number of streams is that of the server process that answers.
+    """
+    feed: Feed = request.app.state.feed
+    async with store.read() as connection:
+        behind, seconds = await read_lag(connection)
+    gauges = {
+        "dateline_feed_lag_seconds": ("Age of the oldest change that followers cannot read yet.", seconds),
+        "dateline_feed_changes_behind_horizon": ("Changes that followers cannot read yet.", behind),
+        "dateline_feed_open_streams": ("Open streams of changes in this process.", len(feed.streams)),
+    }
+    return Response("".join(_gauges(gauges)), media_type=MEDIA_TYPE)
+
+
+def _gauges(gauges: dict[str, tuple[str, float]]) -> Iterator[str]:
+    for name, (meaning, value) in gauges.items():
+        yield f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{name} {value:.10g}\n"

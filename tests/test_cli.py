@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.settings import Settings, normalized_url, shown_url
 
-COMMANDS = ("serve", "migrate", "seed", "openapi", "settings")
+COMMANDS = ("serve", "worker", "migrate", "seed", "openapi", "settings")
 
 
 @pytest.fixture(autouse=True)

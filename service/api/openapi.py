@@ -15,6 +15,7 @@ _TAGS = [
     {"name": "Claims", "description": "Who says so."},
     {"name": "Links", "description": "How events of a timeline are tied to each other."},
     {"name": "Changes", "description": "The feed that misses nothing: every write, in commit order, resumable."},
+    {"name": "Webhooks", "description": "The same changes, sent to you: signed, tried again, and replayed."},
     {"name": "Directory", "description": "Actors, places and sources, shared by all timelines."},
     {"name": "Dates", "description": "EDTF expressions, explained."},
     {"name": "Health", "description": "Whether the service lives and can do its work."},

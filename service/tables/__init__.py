@@ -4,8 +4,10 @@ from service.tables.directory import actor, actor_alias, place, signing_key, sou
 from service.tables.event import RELS, STATUSES, claim, event, event_link, event_participant, event_topic
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
+from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
 
 __all__ = [
+    "DELIVERY_STATES",
     "OPERATIONS",
     "RELS",
     "SLUG",
@@ -26,4 +28,7 @@ __all__ = [
     "signing_key",
     "source",
     "timeline",
+    "webhook",
+    "webhook_delivery",
+    "webhook_secret",
 ]

@@ -158,9 +158,13 @@ _TARGET: Statement = compiled(
     .join(timeline, timeline.c.timeline_id == webhook.c.timeline_id)
     .where(*IS_WEBHOOK)
 )
-_wanted = func.unnest(
-    bindparam("event_ids", type_=ARRAY(event_state.c.event_id.type)), bindparam("versions", type_=ARRAY(Integer))
-).table_valued("event_id", "version", name="wanted")
+_wanted = (
+    func.unnest(
+        bindparam("event_ids", type_=ARRAY(event_state.c.event_id.type)), bindparam("versions", type_=ARRAY(Integer))
+    )
+    .table_valued("event_id", "version", name="wanted")
+    .render_derived()
+)
 _DOCUMENTS: Statement = compiled(
     select(event_state.c.event_id, event_state.c.version, event_state.c.document)
     .join(

@@ -1,0 +1,1 @@
+"""The timelines that come with the service, as files: `dateline seed` loads them."""

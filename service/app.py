@@ -23,17 +23,16 @@ from service.api import (
     problems,
     webhooks,
 )
+from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
 from service.api.head import Head
 from service.api.request_id import RequestId
-from service.page import docs, problem_pages, timeline_page
+from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
-
-BODY_BYTES = 1024 * 1024
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -81,12 +80,12 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        max_body_size=BODY_BYTES,
         redirect_slashes=False,
     )
     app.state.settings = settings
     app.state.database = database
     app.state.feed = feed
+    app.add_middleware(BodyLimit)
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)
@@ -110,5 +109,6 @@ def create_app(settings: Settings) -> FastAPI:
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)
+    templates.mount_files(app)
     openapi.publish(app)
     return app

@@ -6,14 +6,16 @@ import importlib.metadata
 import json
 import sys
 from typing import Annotated
+from uuid import UUID
 
 import psycopg
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import seeding, serving
+from service import purging, seeding, serving
 from service.embedded import EmbeddedError
+from service.errors import DatelineError
 from service.settings import Settings, complaints, list_settings
 from service.store import migration
 
@@ -112,6 +114,26 @@ def seed() -> None:
 
 
 @app.command()
+def purge(
+    timeline: Annotated[str, typer.Argument(help="The timeline's slug.")],
+    event: Annotated[UUID, typer.Argument(help="The event's identity.")],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove an event, and all that was ever known of it, for good.
+
+    A deleted event leaves its history, which may be what the law wants gone. That it was there, and that it was
+    purged, stays in the change feed.
+    """
+    if not yes:
+        typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        gone = purging.purge(url, timeline, event)
+    typer.echo(f"Purged, with {gone} states.")
+
+
+@app.command()
 def openapi() -> None:
     """Print the OpenAPI document of the HTTP interface, as JSON; no database is needed."""
     # Not above: making the application takes as long as everything else here together.
@@ -152,7 +174,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (EmbeddedError, serving.CannotServeError) as error:
+    except (DatelineError, EmbeddedError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

@@ -22,7 +22,7 @@ from service.store.states import lock_identity
 from service.store.timelines import holds_timelines, take_turn_to_seed
 from service.wire.directory import ActorBody, PlaceEntryBody, SourceBody, TimelineBody
 from service.wire.document import Draft
-from service.wire.event import EventBody, Link, Rel
+from service.wire.event import EventBody, EventPatch, Link, Rel
 from service.wire.values import Body
 
 SEED = Path(__file__).resolve().parents[1] / "seeds" / "syria-2013.yaml"
@@ -39,9 +39,13 @@ class SeedLink(Body):
 
 
 class SeedEvent(EventBody):
-    """An event of the file: what a client would write, a key that names it in the file, and its links."""
+    """An event of the file: what a client would write, a key that names it in the file, and its links.
+
+    `earlier` holds what it was before, oldest first: the members that were otherwise.
+    """
 
     key: str
+    earlier: list[EventPatch] = Field(default_factory=list)
     links: list[SeedLink] = Field(default_factory=list)
 
 
@@ -122,13 +126,27 @@ async def _add_event(connection: Connection, timeline: str, event: SeedEvent) ->
     try:
         await get_event(connection, timeline, event_id, _SEEDER)
     except NotFound:
-        claims = [
-            claim.model_copy(update={"id": uuid5(event_id, f"claim-{i}")}) for i, claim in enumerate(event.claims)
-        ]
-        written = event.model_dump(exclude={"key", "links", "claims"}, exclude_unset=True)
-        body = EventBody(**written, claims=claims)
         links = tuple(Link(rel=link.rel, event=event_id_of(timeline, link.event)) for link in event.links)
-        identity = await lock_identity(connection, timeline, event_id)
-        await record_event(connection, Draft(timeline, event_id, body, links), identity, report_of(body, _SEEDER))
+        for body in _states_of(event, event_id):
+            identity = await lock_identity(connection, timeline, event_id)
+            await record_event(connection, Draft(timeline, event_id, body, links), identity, report_of(body, _SEEDER))
         return True
     return False
+
+
+def _states_of(event: SeedEvent, event_id: UUID) -> list[EventBody]:
+    """Give an event's states, oldest first; a claim that is in several of them is the same claim."""
+    last = event.model_dump(exclude={"key", "links", "earlier"}, exclude_unset=True)
+    states = [last | one.model_dump(exclude_unset=True) for one in event.earlier] + [last]
+    present = {_saying(claim): uuid5(event_id, f"claim-{i}") for i, claim in enumerate(last.get("claims", []))}
+    for state in states:
+        state["claims"] = [
+            claim | {"id": present.get(_saying(claim)) or uuid5(event_id, f"claim {_saying(claim)}")}
+            for claim in state.get("claims", [])
+        ]
+    return [EventBody.model_validate(state) for state in states]
+
+
+def _saying(claim: dict[str, Any]) -> tuple[str, str | None]:
+    """Tell claims apart by their source and its words."""
+    return claim["source"], claim.get("quote")

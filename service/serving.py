@@ -47,18 +47,47 @@ class Stopped(BaseException):  # no error: it unwinds as KeyboardInterrupt does
     """Unwind everything: the service was told to stop."""
 
 
+class StopRequest:
+    """Whether the service was told to stop; a signal handler that interrupts whatever is under way.
+
+    Only the first signal interrupts, since later ones must not disturb the unwinding. Python drops an
+    exception that a handler raises inside a destructor, so that the steps ask by `check`, too.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def handle(self, _number: int, _frame: FrameType | None) -> None:
+        """Take a signal. Raises Stopped for the first one."""
+        if not self.made:
+            self.made = True
+            raise Stopped
+
+    def check(self) -> None:
+        """Raise Stopped if there was a signal."""
+        if self.made:
+            raise Stopped
+
+
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """Run until SIGINT or SIGTERM; `announce` gets the addresses once the service takes connections.
 
     Raises CannotServeError, or EmbeddedError, where it cannot run.
     """
     lost = threading.Event()
-    with stopping_on_signals(), listening(settings) as listener, database(settings, lost) as url:
+    with (
+        stopping_on_signals() as request,
+        listening(settings) as listener,
+        database(settings, lost) as url,
+    ):
+        request.check()
         migrate(url)
+        request.check()
         if settings.seed:
             seed_if_empty(url)
+        request.check()
         announce(addresses(listener, settings))
-        run_server(settings, url, listener)
+        run_server(settings, url, listener, request)
     if lost.is_set():
         raise CannotServeError(
             f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
@@ -93,18 +122,13 @@ async def _work_until_told(settings: Settings, url: str) -> None:
 
 
 @contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """End the block quietly at the first SIGINT or SIGTERM; further ones must not disturb the unwinding."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise Stopped
-
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+def stopping_on_signals() -> Iterator[StopRequest]:
+    """End the block quietly at SIGINT or SIGTERM."""
+    request = StopRequest()
+    previous = {number: signal.signal(number, request.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with suppress(Stopped):
-            yield
+            yield request
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -193,7 +217,7 @@ def addresses(listener: socket.socket, settings: Settings) -> str:
     )
 
 
-def run_server(settings: Settings, url: str, listener: socket.socket) -> None:
+def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
     """Serve on the listener until told to stop, in this process or in several workers."""
     # The workers read their settings from the environment that they inherit, the URL included.
     os.environ[variable("database_url")] = url
@@ -212,9 +236,10 @@ def run_server(settings: Settings, url: str, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        PatientServer(config).run(sockets=[listener])
+        PatientServer(config, request).run(sockets=[listener])
     else:
-        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor = Multiprocess(config, sockets=[listener])  # from here on, signals are its own
+        request.check()
         supervisor.run()
         if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
             raise CannotServeError("A server process did not start; what it said is above.")
@@ -223,9 +248,17 @@ def run_server(settings: Settings, url: str, listener: socket.socket) -> None:
 class PatientServer(uvicorn.Server):
     """A server that ends the same way however often it is told to: a second Ctrl-C tears nothing down."""
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's
+    def __init__(self, config: uvicorn.Config, request: StopRequest) -> None:
+        super().__init__(config)
+        self._request = request
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
         """Begin to end."""
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell, ten times a second, whether to end: by a signal from before the server had begun, too."""
+        return self._request.made or await super().on_tick(counter)
 
 
 def worker_app() -> FastAPI:

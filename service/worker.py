@@ -30,6 +30,7 @@ from service.store.dispatch import Batch, Claimed, WebhookKey
 from service.store.item import write_item
 from service.store.listening import listen
 from service.store.position import write_place
+from service.store.retention import sweep_changes
 from service.store.webhooks import disable_webhook
 from service.wire.webhook import write_message
 
@@ -58,12 +59,14 @@ class Worker:
         *,
         concurrency: int,
         kept_days: float,
+        feed_kept_days: float | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._database = database
         self._sender = sender
         self._concurrency = concurrency
         self._kept_days = kept_days
+        self._feed_kept_days = feed_kept_days
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], WebhookKey] = {}
         self._wake = asyncio.Event()
@@ -139,7 +142,9 @@ class Worker:
         return begun
 
     async def tidy(self) -> None:
-        """Forget old messages and expired secrets."""
+        """Forget old messages and expired secrets, and changes that the feed keeps no longer."""
+        if self._feed_kept_days is not None:
+            await sweep_changes(self._database, keep_days=self._feed_kept_days)
         while True:
             async with self._database.read() as connection:
                 keys = await dispatch.list_forgettable(connection, kept_days=self._kept_days, now=self._now())
@@ -243,6 +248,7 @@ async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
         sender,
         concurrency=settings.webhook_concurrency,
         kept_days=settings.webhook_retention_days,
+        feed_kept_days=settings.feed_retention_days,
     )
     await database.open()
     work = asyncio.create_task(worker.run())

@@ -33,7 +33,7 @@ class Client:
         path: str,
         *,
         params: Mapping[str, Asked] | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | Mapping[bytes, bytes] | None = None,
         json: object = None,
         content: bytes | AsyncIterable[bytes] | None = None,
     ) -> httpx.Response:
@@ -41,7 +41,7 @@ class Client:
             lambda: self._http.request(method, path, params=params, headers=headers, json=json, content=content)
         )
 
-    def get(self, path: str, /, headers: dict[str, str] | None = None, **parameters: Asked) -> httpx.Response:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, /, **parameters: Asked) -> httpx.Response:
         return self.send("GET", path, params=parameters or None, headers=headers)
 
     def post(self, path: str, body: object, /, headers: dict[str, str] | None = None) -> httpx.Response:

@@ -1,6 +1,6 @@
 """What all tests share: a real PostgreSQL, and databases made from one migrated template.
 
-`pytest --postgres=system` runs them on the PostgreSQL that the machine has, not on the one that comes along.
+`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has.
 """
 
 from __future__ import annotations
@@ -29,6 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="the PostgreSQL to test on: the one that comes along, or the machine's own",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another PostgreSQL, run what uses one; the rest was seen on the first."""
+    if config.getoption("--postgres") == "system":
+        users = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=[item for item in items if item not in users])
+        items[:] = users
 
 
 def missing(what: str) -> NoReturn:

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
-from service.cli import app
+from service import seeding, serving
+from service.cli import app, main
+from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
 
 COMMANDS = ("serve", "worker", "migrate", "seed", "openapi", "settings")
@@ -135,3 +140,52 @@ def test_migrate_starts_the_embedded_database_where_no_other_is_named(
     monkeypatch.setenv("DATELINE_DATA", str(tmp_path / "data"))
     assert run("migrate") == "The schema is up to date.\n"
     assert (tmp_path / "data" / "postgresql" / "PG_VERSION").exists()
+
+
+def test_what_the_store_refuses_is_one_sentence(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The sentence comes from far below, after the database was reached and migrated."""
+    monkeypatch.setenv("DATELINE_DATABASE_URL", empty_database_url)
+    monkeypatch.setattr("sys.argv", ["dateline", "seed"])
+    monkeypatch.setattr(seeding, "read_seed", lambda: refuse("the database does not answer"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "dateline: the database does not answer\n"
+
+
+def refuse(sentence: str) -> NoReturn:
+    raise Unavailable(sentence)
+
+
+class Interrupted:
+    """Something whose destructor is interrupted by a signal, where Python drops what the handler raises."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_inside_a_destructor_is_not_lost() -> None:
+    passed: list[str] = []
+    with serving.stopping_on_signals() as request:
+        del (lost := [Interrupted()])[0]
+        passed.append("the exception was dropped")
+        assert lost == []
+        request.check()
+        passed.append("the signal was lost")
+    assert passed == ["the exception was dropped"]
+
+
+def test_a_second_signal_does_not_disturb_the_unwinding() -> None:
+    unwound = False
+    with serving.stopping_on_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("the first signal interrupts at once")
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            unwound = True
+    assert unwound

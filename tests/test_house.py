@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "seeding", "store", "settings"},
-    "cli": {"serving", "app", "embedded", "seeding", "store", "settings"},
+    "cli": {"serving", "app", "embedded", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 WEB = {"fastapi", "starlette"}

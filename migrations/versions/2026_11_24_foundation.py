@@ -11,10 +11,25 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+# The class of an event's length: at most a day, a month, a year, a decade, a century; longer, or without a
+# beginning; without end.
+_REACH = (
+    "CASE"
+    " WHEN end_latest = 'infinity' THEN 6"
+    " WHEN start_earliest = '-infinity' THEN 5"
+    " WHEN start_earliest < to_timestamp('100000000000'::double precision)"
+    " AND end_latest > to_timestamp('200000000000'::double precision) THEN 5"
+    " WHEN end_latest - start_earliest <= '1 day'::interval THEN 0"
+    " WHEN end_latest - start_earliest <= '32 days'::interval THEN 1"
+    " WHEN end_latest - start_earliest <= '366 days'::interval THEN 2"
+    " WHEN end_latest - start_earliest <= '4018 days'::interval THEN 3"
+    " WHEN end_latest - start_earliest <= '36890 days'::interval THEN 4"
+    " ELSE 5 END"
+)
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     op.execute("CREATE EXTENSION IF NOT EXISTS btree_gin")
     _create_tables()
     _create_foreign_keys()
@@ -113,7 +128,15 @@ def _create_tables() -> None:
             "possible",
             postgresql.TSTZRANGE(),
             sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "reach",
+            sa.SmallInteger(),
+            sa.Computed(
+                _REACH,
                 persisted=True,
             ),
             nullable=False,
@@ -143,12 +166,10 @@ def _create_tables() -> None:
             name=op.f("event_end_earliest_after_start_check"),
         ),
         sa.CheckConstraint(
-            "start_latest < end_latest OR start_latest = 'infinity'",
-            name=op.f("event_start_latest_before_end_check"),
+            "start_latest < end_latest OR start_latest = 'infinity'", name=op.f("event_start_latest_before_end_check")
         ),
         sa.CheckConstraint(
-            "status IN ('tentative', 'planned', 'occurred', 'postponed', 'cancelled')",
-            name=op.f("event_status_check"),
+            "status IN ('tentative', 'planned', 'occurred', 'postponed', 'cancelled')", name=op.f("event_status_check")
         ),
         sa.CheckConstraint("(place IS NULL) = (place_name IS NULL)", name=op.f("event_place_credited_check")),
         sa.CheckConstraint("created_at <= recorded_at", name=op.f("event_recorded_after_created_check")),
@@ -175,10 +196,10 @@ def _create_tables() -> None:
         sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
-            "possible",
-            postgresql.TSTZRANGE(),
+            "reach",
+            sa.SmallInteger(),
             sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                _REACH,
                 persisted=True,
             ),
             nullable=False,
@@ -196,8 +217,7 @@ def _create_tables() -> None:
         sa.Column("rel", sa.Text(collation="C"), nullable=False),
         sa.Column("other_id", sa.UUID(), nullable=False),
         sa.CheckConstraint(
-            "rel IN ('causes', 'prevents', 'follows', 'part_of', 'responds_to')",
-            name=op.f("event_link_rel_check"),
+            "rel IN ('causes', 'prevents', 'follows', 'part_of', 'responds_to')", name=op.f("event_link_rel_check")
         ),
         sa.CheckConstraint("event_id <> other_id", name=op.f("event_link_not_to_itself_check")),
         sa.PrimaryKeyConstraint("timeline_id", "event_id", "rel", "other_id", name=op.f("event_link_pkey")),
@@ -213,10 +233,10 @@ def _create_tables() -> None:
         sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
-            "possible",
-            postgresql.TSTZRANGE(),
+            "reach",
+            sa.SmallInteger(),
             sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                _REACH,
                 persisted=True,
             ),
             nullable=False,
@@ -232,10 +252,10 @@ def _create_tables() -> None:
         sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
-            "possible",
-            postgresql.TSTZRANGE(),
+            "reach",
+            sa.SmallInteger(),
             sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))",
+                _REACH,
                 persisted=True,
             ),
             nullable=False,
@@ -297,97 +317,53 @@ def _create_indexes() -> None:
     op.create_index("place_name_idx", "place", [sa.literal_column("lower(name)")], unique=False)
     op.create_index("actor_alias_alias_idx", "actor_alias", [sa.literal_column("lower(alias)")], unique=False)
     op.create_index(
-        "event_kind_possible_idx",
-        "event",
-        ["timeline_id", "kind", "possible"],
-        unique=False,
-        postgresql_using="gist",
-        postgresql_where=None,
-    )
-    op.create_index(
         "event_kind_start_idx",
         "event",
-        ["timeline_id", "kind", "start_earliest", "event_id"],
+        ["timeline_id", "kind", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
         postgresql_where=None,
-    )
-    op.create_index(
-        "event_place_possible_idx",
-        "event",
-        ["timeline_id", "place", "possible"],
-        unique=False,
-        postgresql_using="gist",
-        postgresql_where=sa.text("place IS NOT NULL"),
     )
     op.create_index(
         "event_place_start_idx",
         "event",
-        ["timeline_id", "place", "start_earliest", "event_id"],
+        ["timeline_id", "place", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
         postgresql_where=sa.text("place IS NOT NULL"),
     )
-    op.create_index("event_possible_idx", "event", ["timeline_id", "possible"], unique=False, postgresql_using="gist")
     op.create_index("event_recorded_idx", "event", ["timeline_id", "recorded_at", "event_id"], unique=False)
     op.create_index("event_search_idx", "event", ["timeline_id", "search"], unique=False, postgresql_using="gin")
-    op.create_index("event_start_idx", "event", ["timeline_id", "start_earliest", "event_id"], unique=False)
     op.create_index(
-        "event_status_possible_idx",
+        "event_start_idx",
         "event",
-        ["timeline_id", "status", "possible"],
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
-        postgresql_using="gist",
-        postgresql_where=None,
     )
     op.create_index(
         "event_status_start_idx",
         "event",
-        ["timeline_id", "status", "start_earliest", "event_id"],
+        ["timeline_id", "status", "reach", "start_earliest", "event_id", "end_latest", "start_latest"],
         unique=False,
-        postgresql_where=None,
-    )
-    op.create_index(
-        "claim_source_possible_idx",
-        "claim",
-        ["timeline_id", "source", "possible"],
-        unique=False,
-        postgresql_using="gist",
         postgresql_where=None,
     )
     op.create_index(
         "claim_source_start_idx",
         "claim",
-        ["timeline_id", "source", "start_earliest", "event_id"],
+        ["timeline_id", "source", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
         postgresql_where=None,
     )
     op.create_index("event_link_other_idx", "event_link", ["timeline_id", "other_id"], unique=False)
     op.create_index(
-        "event_participant_actor_possible_idx",
-        "event_participant",
-        ["timeline_id", "actor", "possible"],
-        unique=False,
-        postgresql_using="gist",
-        postgresql_where=None,
-    )
-    op.create_index(
         "event_participant_actor_start_idx",
         "event_participant",
-        ["timeline_id", "actor", "start_earliest", "event_id"],
+        ["timeline_id", "actor", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
-        postgresql_where=None,
-    )
-    op.create_index(
-        "event_topic_topic_possible_idx",
-        "event_topic",
-        ["timeline_id", "topic", "possible"],
-        unique=False,
-        postgresql_using="gist",
         postgresql_where=None,
     )
     op.create_index(
         "event_topic_topic_start_idx",
         "event_topic",
-        ["timeline_id", "topic", "start_earliest", "event_id"],
+        ["timeline_id", "topic", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
         postgresql_where=None,
     )
@@ -409,4 +385,4 @@ def downgrade() -> None:
         "actor",
     ):
         op.drop_table(table)
-    # The extensions stay: another schema of the same database may use them.
+    # The extension stays: another schema of the same database may use them.

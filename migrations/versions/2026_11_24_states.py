@@ -15,8 +15,26 @@ branch_labels = None
 depends_on = None
 
 
+# The class of an event's length: at most a day, a month, a year, a decade, a century; longer, or without a
+# beginning; without end.
+_REACH = (
+    "CASE"
+    " WHEN end_latest = 'infinity' THEN 6"
+    " WHEN start_earliest = '-infinity' THEN 5"
+    " WHEN start_earliest < to_timestamp('100000000000'::double precision)"
+    " AND end_latest > to_timestamp('200000000000'::double precision) THEN 5"
+    " WHEN end_latest - start_earliest <= '1 day'::interval THEN 0"
+    " WHEN end_latest - start_earliest <= '32 days'::interval THEN 1"
+    " WHEN end_latest - start_earliest <= '366 days'::interval THEN 2"
+    " WHEN end_latest - start_earliest <= '4018 days'::interval THEN 3"
+    " WHEN end_latest - start_earliest <= '36890 days'::interval THEN 4"
+    " ELSE 5 END"
+)
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     _create_tables()
     _create_foreign_keys()
     op.execute(
@@ -24,6 +42,7 @@ def upgrade() -> None:
         " (SELECT system_identifier FROM pg_control_system())"
         " || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()))"
     )
+    _mark_disputed()
     _record_present_states()
     _create_indexes()
 
@@ -70,19 +89,13 @@ def _create_tables() -> None:
         sa.Column("start_latest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_earliest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=True),
-        sa.Column(
-            "possible",
-            postgresql.TSTZRANGE(),
-            sa.Computed(
-                "tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True
-            ),
-            nullable=False,
-        ),
+        sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
         sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
         sa.Column("every_piece", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(collation="C"), nullable=True),
         sa.Column("facets", sa.ARRAY(sa.Text(collation="C")), nullable=False),
         sa.Column("search", postgresql.TSVECTOR(), nullable=True),
+        sa.Column("disputed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         postgresql.ExcludeConstraint(
             (sa.literal_column("timeline_id"), "="),
             (sa.literal_column("event_id"), "="),
@@ -106,6 +119,18 @@ def _create_tables() -> None:
     )
 
 
+def _mark_disputed() -> None:
+    # What a claim says against the status is told here; what one says against the date, from the next write on: it
+    # takes reading both.
+    op.add_column("event", sa.Column("disputed", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+    op.execute("""
+        UPDATE event e SET disputed = true WHERE EXISTS (
+            SELECT FROM claim c WHERE c.timeline_id = e.timeline_id AND c.event_id = e.event_id
+                AND c.asserts_status <> e.status
+        )
+    """)
+
+
 def _create_foreign_keys() -> None:
     # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
     op.create_foreign_key("change_timeline_id_fkey", "change", "timeline", ["timeline_id"], ["timeline_id"])
@@ -116,7 +141,7 @@ def _record_present_states() -> None:
     op.execute("""
         INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,
             document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status, facets,
-            search)
+            search, disputed)
         SELECT timeline_id, event_id, version, tstzrange(reported_at, NULL), reported_at, recorded_at, false,
             'unknown', document, start_earliest, start_latest, end_earliest, end_latest, pieces, every_piece, status,
             ARRAY(
@@ -130,7 +155,7 @@ def _record_present_states() -> None:
                 UNION SELECT 'source:' || c.source FROM claim c
                     WHERE c.timeline_id = e.timeline_id AND c.event_id = e.event_id
                 ORDER BY 1
-            ), search
+            ), search, disputed
         FROM event e
     """)
     op.execute("""
@@ -141,28 +166,27 @@ def _record_present_states() -> None:
 
 
 def _create_indexes() -> None:
-    op.create_index("event_state_reported_idx", "event_state", ["timeline_id", "reported_at", "event_id"], unique=False)
     op.create_index(
         "event_state_facets_idx", "event_state", ["timeline_id", "facets"], unique=False, postgresql_using="gin"
     )
-    op.create_index(
-        "event_state_possible_idx",
-        "event_state",
-        ["timeline_id", "possible", "known"],
-        unique=False,
-        postgresql_using="gist",
-        postgresql_where=sa.text("document IS NOT NULL"),
-    )
+    op.create_index("event_state_reported_idx", "event_state", ["timeline_id", "reported_at", "event_id"], unique=False)
     op.create_index(
         "event_state_search_idx", "event_state", ["timeline_id", "search"], unique=False, postgresql_using="gin"
     )
     op.create_index(
         "event_state_start_idx",
         "event_state",
-        ["timeline_id", "start_earliest", "event_id"],
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
         postgresql_include=["version", "known"],
         postgresql_where=sa.text("document IS NOT NULL"),
+    )
+    op.create_index(
+        "event_disputed_idx",
+        "event",
+        ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
+        unique=False,
+        postgresql_where=sa.text("disputed"),
     )
 
 
@@ -170,3 +194,4 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     for table in ("event_state", "change", "feed"):
         op.drop_table(table)
+    op.drop_column("event", "disputed")

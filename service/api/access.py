@@ -18,7 +18,12 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.query import Caller
 
-_bearer = HTTPBearer(auto_error=False, description="The key that writing needs: `DATELINE_WRITE_KEY`.")
+_bearer = HTTPBearer(
+    scheme_name="Key",
+    auto_error=False,
+    description="The key that writing needs, and that private timelines are read with: `DATELINE_WRITE_KEY`. Where "
+    "none is set, whoever is on the service's own machine may write without, as long as it listens to nobody else.",
+)
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
@@ -37,7 +42,8 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
     if credentials is None:
         return Caller(sees_private=False)
     expected = settings.write_key.get_secret_value().encode()
-    if not hmac.compare_digest(credentials.credentials.encode("utf-8", "surrogatepass"), expected):
+    # a header's bytes come to us as latin-1, whatever they are
+    if not hmac.compare_digest(credentials.credentials.encode("latin-1"), expected):
         raise Unauthenticated("the key is not known here")
     return Caller(sees_private=True, name="operator")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from starlette.datastructures import URL
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
@@ -34,36 +37,69 @@ def not_modified(version: int) -> Response:
     return Response(None, 304, {"ETag": etag(version)})
 
 
-def page(request: Request, items: list[bytes], next_cursor: str | None, **members: bytes) -> Response:
+def page(
+    request: Request,
+    items: list[bytes],
+    next_cursor: str | None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **members: bytes,
+) -> Response:
     """Answer with a page: its items' bytes joined, the cursor of the next page, and what else is given as JSON."""
-    headers = {}
+    sent = dict(headers or {})
     tail = b"null"
     if next_cursor is not None:
         tail = b'"%b"' % next_cursor.encode()
-        headers["Link"] = f'<{next_link(request.url, next_cursor)}>; rel="next"'
+        sent["Link"] = f'<{next_link(request, next_cursor)}>; rel="next"'
     others = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in members.items())
-    return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, headers, JSON)
+    return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, sent, JSON)
 
 
-def next_link(url: URL, next_cursor: str) -> str:
+class HeldStream(StreamingResponse):
+    """A streamed answer that gives back what it holds however it ends, even if nobody reads its first line."""
+
+    def __init__(
+        self, content: AsyncIterator[bytes], held: AsyncExitStack, *, media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(content, 200, headers, media_type)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        async with self._held:
+            await super().__call__(scope, receive, send)
+
+
+def next_link(request: Request, next_cursor: str) -> str:
     """Give the address of the next page, relative to the service (RFC 8288, section 3)."""
-    following = url.include_query_params(cursor=next_cursor)
-    return f"{following.path}?{following.query}"
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
 
 
-def problems(*statuses: int) -> Responses:
+def next_header(request: Request, next_cursor: str | None) -> dict[str, str]:
+    """Link to the next page, if there is one."""
+    return {} if next_cursor is None else {"Link": f'<{next_link(request, next_cursor)}>; rel="next"'}
+
+
+def headers(*names: str) -> dict[str, Any]:
+    """Document the headers of an answer, by the names of the document's components."""
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
+
+
+def problems(*statuses: int, asks_database: bool = True) -> Responses:
     """Document the errors that an operation may answer with."""
+    common = (500, 503) if asks_database else (500,)
     return {
         status: {
             "description": _DESCRIPTIONS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in (*statuses, 500, 503)
+        for status in (*statuses, *common)
     }
 
 
 _DESCRIPTIONS = {
-    400: "A parameter, a cursor or the body's form is refused.",
+    400: "A parameter, a header, a cursor or the body's form is refused.",
     401: "The key is missing or unknown.",
     403: "This service takes no writes.",
     404: "There is no such thing.",

@@ -11,6 +11,7 @@ from service.api import answers
 from service.api.access import Reader, Store, Writer
 from service.api.etag import IfMatch, etag, expectation
 from service.api.events import event_path
+from service.api.known import KnownAt
 from service.api.parameters import EventId, TimelineSlug
 from service.api.strict import StrictRoute
 from service.errors import NotFound
@@ -19,23 +20,31 @@ from service.wire.event import Claim, ClaimBody, ClaimList, Event
 
 router = APIRouter(tags=["Claims"], route_class=StrictRoute)
 
-ClaimId = Annotated[UUID, Path(description="A claim's identity.")]
+ClaimId = Annotated[UUID, Path(description="A claim's identity.", examples=["585231d0-9e3c-5db6-9783-6ee0691d109b"])]
 
 
-async def _claims(store: Store, timeline: str, event: UUID, caller: Reader) -> tuple[int, list[Claim]]:
+async def _claims(
+    store: Store, timeline: str, event: UUID, caller: Reader, known_at: int | None
+) -> tuple[int, list[Claim]]:
     async with store.read() as connection:
-        version, content = await events.get_event(connection, timeline, event, caller)
+        version, content = await events.get_event(connection, timeline, event, caller, known_at=known_at)
     return version, Event.model_validate_json(content or b"").claims
 
 
 @router.get(
     "/timelines/{timeline}/events/{event}/claims",
     response_model=ClaimList,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404, 410)
+    | {200: {"description": "All claims of the event.", **answers.headers("ETag")}},
 )
-async def list_claims(timeline: TimelineSlug, event: EventId, store: Store, caller: Reader) -> Response:
-    """Read who says so: every claim of an event, in the order in which they were made."""
-    version, claims = await _claims(store, timeline, event, caller)
+async def list_claims(
+    timeline: TimelineSlug, event: EventId, store: Store, caller: Reader, known_at: KnownAt = None
+) -> Response:
+    """Read who says so.
+
+    All claims of an event, in the order in which they were made; the `ETag` is the event's.
+    """
+    version, claims = await _claims(store, timeline, event, caller, known_at)
     return answers.entry(ClaimList(items=claims), version)
 
 
@@ -43,7 +52,8 @@ async def list_claims(timeline: TimelineSlug, event: EventId, store: Store, call
     "/timelines/{timeline}/events/{event}/claims",
     status_code=201,
     response_model=Claim,
-    responses=answers.problems(400, 401, 403, 404, 412, 413, 415, 422),
+    responses=answers.problems(400, 401, 403, 404, 410, 412, 413, 415, 422)
+    | {201: {"description": "Added.", **answers.headers("ETag", "Location")}},
 )
 async def create_claim(
     timeline: TimelineSlug,
@@ -53,7 +63,11 @@ async def create_claim(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Add who says so. It is a new version of the event, whose status and date stay: a claim asserts, no more."""
+    """Add who says so.
+
+    It is a new version of the event, whose `ETag` is sent. The event's status and date stay: a claim asserts, no
+    more. `If-Match` is not needed, since nobody's claim is lost; it is heeded where it is sent.
+    """
     async with store.transaction() as connection:
         claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match), caller)
     headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
@@ -63,11 +77,16 @@ async def create_claim(
 @router.get(
     "/timelines/{timeline}/events/{event}/claims/{claim}",
     response_model=Claim,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404, 410) | {200: {"description": "The claim.", **answers.headers("ETag")}},
 )
-async def get_claim(timeline: TimelineSlug, event: EventId, claim: ClaimId, store: Store, caller: Reader) -> Response:
-    """Read one claim."""
-    version, claims = await _claims(store, timeline, event, caller)
+async def get_claim(
+    timeline: TimelineSlug, event: EventId, claim: ClaimId, store: Store, caller: Reader, known_at: KnownAt = None
+) -> Response:
+    """Read one claim.
+
+    The `ETag` is its event's.
+    """
+    version, claims = await _claims(store, timeline, event, caller, known_at)
     for one in claims:
         if one.id == claim:
             return answers.entry(one, version)
@@ -78,7 +97,8 @@ async def get_claim(timeline: TimelineSlug, event: EventId, claim: ClaimId, stor
     "/timelines/{timeline}/events/{event}/claims/{claim}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 412),
+    responses=answers.problems(400, 401, 403, 404, 410, 412)
+    | {204: {"description": "Taken back.", **answers.headers("ETag")}},
 )
 async def delete_claim(
     timeline: TimelineSlug,
@@ -88,7 +108,10 @@ async def delete_claim(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Take back who says so. It is a new version of the event."""
+    """Take back who says so.
+
+    It is a new version of the event, whose `ETag` is sent.
+    """
     async with store.transaction() as connection:
         stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match), caller)
     return Response(status_code=204, headers={"ETag": etag(stored.version)})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
 
 from service.api import answers
 from service.api.access import Reader, Store
-from service.api.known import read_clock
+from service.api.known import Clock
 from service.api.negotiation import choose
 from service.api.parameters import TimelineSlug
 from service.api.problems import InvalidParameters
@@ -24,7 +23,6 @@ router = APIRouter(tags=["History"], route_class=StrictRoute)
 
 TEXT = "text/plain"
 _MOST_CHANGES = 1_000
-_CLOCK = {"type": "string", "maxLength": 200}
 
 
 @router.get(
@@ -39,14 +37,10 @@ async def compare_timeline(
     store: Store,
     caller: Reader,
     start: Annotated[
-        int,
-        BeforeValidator(read_clock),
-        Query(alias="from", description="As it was known then.", examples=["2013-02-15"], json_schema_extra=_CLOCK),
+        Clock, Query(alias="from", description="As it was known then, read as `known_at` is.", examples=["2013-02-15"])
     ],
     end: Annotated[
-        int,
-        BeforeValidator(read_clock),
-        Query(alias="to", description="As it was known then.", examples=["2013-02-21"], json_schema_extra=_CLOCK),
+        Clock, Query(alias="to", description="As it was known then, read as `known_at` is.", examples=["2013-02-21"])
     ],
     format: Annotated[  # noqa: A002  # the parameter's name in the contract
         Literal["json", "text"] | None, Query(description="The representation, where a link cannot say `Accept`.")

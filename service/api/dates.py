@@ -15,7 +15,7 @@ from service.wire.date import DateAnswer, explain
 router = APIRouter(tags=["Dates"], route_class=StrictRoute)
 
 
-@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400))
+@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400, asks_database=False))
 async def explain_date(
     edtf: Annotated[
         str,
@@ -27,7 +27,11 @@ async def explain_date(
         ),
     ],
 ) -> DateAnswer:
-    """Explain an EDTF expression: its four bounds, how precise it is, its flags, and what it says in English."""
+    """Explain an EDTF expression.
+
+    The answer has its four bounds, how precise it is, its flags, its canonical form, and what it says in English. An
+    error says at which position what was expected.
+    """
     try:
         return explain(edtf, parse(edtf))
     except EdtfError as error:

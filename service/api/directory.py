@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
@@ -16,17 +16,28 @@ from service.api.strict import StrictRoute
 from service.store import directory
 from service.store.cursor import seal, unseal
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
-from service.wire.directory import ActorPatch, Page, PlaceEntryPatch, SourcePatch, TimelinePatch
+from service.wire.directory import (
+    ActorPage,
+    ActorPatch,
+    Page,
+    PlaceEntryPage,
+    PlaceEntryPatch,
+    SourcePage,
+    SourcePatch,
+    TimelinePage,
+    TimelinePatch,
+)
 from service.wire.values import SLUG_PATTERN, Body
 
-EntrySlug = Annotated[str, Path(max_length=80, pattern=SLUG_PATTERN, description="The entry's slug.")]
+EntrySlug = Annotated[str, Path(max_length=80, pattern=SLUG_PATTERN, description="Its slug.")]
 Called = Annotated[
     str | None,
     Query(
         min_length=1,
         max_length=300,
         pattern=r"^[^\x00]*$",
-        description="Its name, whatever the case; an actor's alias too.",
+        description="Its name or title, whatever the case; an actor's alias too.",
+        examples=["Kerry"],
     ),
 ]
 
@@ -38,6 +49,7 @@ class Shelf:
     path: str
     kind: Kind[Any]
     patch: type[Body]
+    page: type[Page[Any]]
     tag: str
     what: str
     in_use: str
@@ -53,33 +65,37 @@ SHELVES = (
         "timelines",
         TIMELINES,
         TimelinePatch,
+        TimelinePage,
         "Timelines",
         "a story being followed",
-        "while it holds events, it stays",
+        "While it holds events, it stays",
     ),
     Shelf(
         "actors",
         ACTORS,
         ActorPatch,
+        ActorPage,
         "Directory",
         "a person, organization, state or group",
-        "while it takes part in events, it stays",
+        "While it takes part in events, it stays",
     ),
     Shelf(
         "places",
         PLACES,
         PlaceEntryPatch,
+        PlaceEntryPage,
         "Directory",
         "a place with its coordinates",
-        "while events take place there, it stays",
+        "While events take place there, it stays",
     ),
     Shelf(
         "sources",
         SOURCES,
         SourcePatch,
+        SourcePage,
         "Directory",
         "a publication that claims rest on",
-        "while claims rest on it, it stays",
+        "While claims rest on it, it stays",
     ),
 )
 
@@ -91,7 +107,12 @@ def router_of(shelf: Shelf) -> APIRouter:
     context = f"directory:{shelf.path}".encode()
 
     async def list_entries(
-        store: Store, caller: Reader, limit: Limit = PAGE_EVENTS, cursor: Cursor = None, name: Called = None
+        request: Request,
+        store: Store,
+        caller: Reader,
+        limit: Limit = PAGE_EVENTS,
+        cursor: Cursor = None,
+        name: Called = None,
     ) -> Response:
         key = await store.cursor_key()
         asked = context + b":" + (name or "").encode()
@@ -99,8 +120,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         async with store.read() as connection:
             entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
         following = None if entries.end is None else seal(key, asked, entries.end.encode())
-        page = Page[kind.answer](items=entries.items, next=following)  # type: ignore[name-defined]  # the kind's own class
-        return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+        items = [entry.model_dump_json().encode() for entry in entries.items]
+        return answers.page(request, items, following, headers={})
 
     async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
         async with store.read() as connection:
@@ -133,60 +154,60 @@ def router_of(shelf: Shelf) -> APIRouter:
     amend_entry.__annotations__["body"] = shelf.patch
 
     def add(method: str, path: str, endpoint: Callable[..., Any], name: str, text: str, **options: object) -> None:
-        summary = text.split(".", maxsplit=1)[0]
-        described: dict[str, Any] = {"name": name, "description": text, "summary": summary, **options}
+        described: dict[str, Any] = {"name": name, "description": text, **options}
         router.add_api_route(path, endpoint, methods=[method], **described)
 
     writes = (400, 401, 403, 413, 415, 422)
     collection, item = f"/{shelf.path}", f"/{shelf.path}/{{slug}}"
-    tag_header = {"headers": {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}}
+    tagged, created = answers.headers("ETag"), answers.headers("ETag", "Location")
     add(
         "GET",
         collection,
         list_entries,
         f"list_{shelf.path}",
-        f"List the {shelf.path}, in the order of their slugs.",
-        response_model=Page[kind.answer],  # type: ignore[name-defined]  # the kind's own class
-        responses=answers.problems(400, 401),
+        f"List the {shelf.path}.\n\nThey come in the order of their slugs, those alone that you may read.",
+        response_model=shelf.page,
+        responses=answers.problems(400, 401)
+        | {200: {"description": f"A page of {shelf.path}.", **answers.headers("Link")}},
     )
     add(
         "POST",
         collection,
         create_entry,
         f"create_{one}",
-        f"Add {shelf.what}. Its slug is chosen here, and never changes.",
+        f"Add {shelf.what}.\n\nIts slug is chosen here, and never changes.",
         status_code=201,
         response_model=kind.answer,
-        responses=answers.problems(*writes, 409) | {201: {"description": "Created.", **tag_header}},
+        responses=answers.problems(*writes, 409) | {201: {"description": "Created.", **created}},
     )
     add(
         "GET",
         item,
         get_entry,
         f"get_{one}",
-        f"Read {shelf.what}.",
+        f"Read {shelf.what}.\n\nIts `ETag` is its version; with `If-None-Match` you are told if you hold that already.",
         response_model=kind.answer,
         responses=answers.problems(400, 401, 404)
-        | {200: {"description": "It.", **tag_header}, 304: {"description": "You hold it already."}},
+        | {200: {"description": f"The {one}.", **tagged}, 304: {"description": "You hold it already."}},
     )
     add(
         "PATCH",
         item,
         amend_entry,
         f"amend_{one}",
-        f"Change {shelf.what}. A JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. Events keep the "
-        "names that they were written with.",
+        f"Change {shelf.what}.\n\nThe body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. "
+        "Events keep the names that they were written with.",
         response_model=kind.answer,
-        responses=answers.problems(*writes, 404, 412, 428) | {200: {"description": "Changed.", **tag_header}},
+        responses=answers.problems(*writes, 404, 412, 428) | {200: {"description": "Changed.", **tagged}},
     )
     add(
         "DELETE",
         item,
         delete_entry,
         f"delete_{one}",
-        f"Remove {shelf.what}; {shelf.in_use}.",
+        f"Remove {shelf.what}.\n\n{shelf.in_use}.",
         status_code=204,
         response_class=Response,
-        responses=answers.problems(400, 401, 403, 404, 409, 412, 428),
+        responses=answers.problems(400, 401, 403, 404, 409, 412, 428) | {204: {"description": "Removed."}},
     )
     return router

@@ -14,15 +14,26 @@ _VERSION = re.compile(r"[1-9][0-9]{0,8}")  # any longer one no column holds
 
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The `ETag` of the version that you have seen.", max_length=1000),
+    Header(
+        alias="If-Match",
+        description="The `ETag` of the version that you have seen.",
+        max_length=1000,
+        examples=['"1"'],
+    ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000),
+    Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000, examples=['"1"']),
 ]
 CreateOnly = Annotated[
     str | None,
-    Header(alias="If-None-Match", description="`*` creates, and never replaces.", pattern=r"^\*$", max_length=1),
+    Header(
+        alias="If-None-Match",
+        description="`*` creates, and never replaces.",
+        pattern=r"^\*$",
+        max_length=1,
+        examples=["*"],
+    ),
 ]
 
 

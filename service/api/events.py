@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import StreamingResponse
 
 from service.api import answers
 from service.api.access import Reader, Store, Writer
 from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, is_known, known_versions
+from service.api.known import KnownAt
 from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
 from service.api.problems import InvalidParameters
@@ -29,15 +29,14 @@ from service.wire.event import Event, EventBody, EventPage, EventPatch
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
 
 _MEDIA_TYPES = {"json": answers.JSON, "ndjson": answers.NDJSON}
+_VARY = {"Vary": "Accept"}
 _PAGE_RESPONSES: answers.Responses = {
     200: {
         "description": "A page of events; as NDJSON, an event a line, all of them.",
-        "content": {answers.NDJSON: {"schema": {"type": "string"}}},
-        "headers": {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}},
+        "content": {answers.NDJSON: {"schema": {"type": "string", "description": "An event a line, ended by LF."}}},
+        **answers.headers("Link", "Vary"),
     }
 }
-_ETAG_HEADER = {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}
-_LOCATION_HEADER = {"Location": {"description": "Where it is now.", "schema": {"type": "string"}}}
 
 
 @router.get(
@@ -69,7 +68,10 @@ async def list_events(
 async def list_events_everywhere(
     request: Request, parameters: Annotated[EventParameters, Query()], store: Store, caller: Reader
 ) -> Response:
-    """Find events of all timelines that you may read, by the same parameters."""
+    """Find events of all timelines that you may read.
+
+    The parameters are those of a single timeline's events.
+    """
     return await _answer(request, parameters, None, store, caller)
 
 
@@ -90,7 +92,8 @@ async def _answer(
             await check_timeline(connection, timeline, caller)
         count = await count_events(connection, query, caller, parameters.count)
     following = None if rows.end is None else write_cursor(key, query, rows.end)
-    return answers.page(request, rows.documents, following, count=b"null" if count is None else b"%d" % count)
+    counted = b"null" if count is None else b"%d" % count
+    return answers.page(request, rows.documents, following, headers=_VARY, count=counted)
 
 
 async def _stream(parameters: EventParameters, query: EventQuery, store: Database, caller: Caller) -> Response:
@@ -107,24 +110,26 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         held = opening.pop_all()
 
     async def lines() -> AsyncIterator[bytes]:
-        async with held:
-            if first:
-                yield b"\n".join(first) + b"\n"
-            async for batch in batches:
-                yield b"\n".join(batch) + b"\n"
+        if first:
+            yield b"\n".join(first) + b"\n"
+        async for batch in batches:
+            yield b"\n".join(batch) + b"\n"
 
-    return StreamingResponse(lines(), 200, media_type=answers.NDJSON)
+    return answers.HeldStream(lines(), held, media_type=answers.NDJSON, headers=_VARY)
 
 
 @router.post(
     "/timelines/{timeline}/events",
     status_code=201,
     response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
-    | {201: {"description": "Created.", "headers": _ETAG_HEADER | _LOCATION_HEADER}},
+    responses=answers.problems(400, 401, 403, 404, 413, 415, 422)
+    | {201: {"description": "Created.", **answers.headers("ETag", "Location")}},
 )
 async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, caller: Writer) -> Response:
-    """Record an event; the service gives it an identity (a UUID of version 7)."""
+    """Record an event.
+
+    The service gives it an identity (a UUID of version 7). Names that are left out are those of the directory now.
+    """
     async with store.transaction() as connection:
         event_id, stored = await events.create_event(connection, timeline, body, caller)
     headers = {"Location": event_path(timeline, str(event_id))}
@@ -134,19 +139,28 @@ async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, ca
 @router.get(
     "/timelines/{timeline}/events/{event}",
     response_model=Event,
-    responses=answers.problems(400, 401, 404)
+    responses=answers.problems(400, 401, 404, 410)
     | {
-        200: {"description": "The event.", "headers": _ETAG_HEADER},
+        200: {"description": "The event.", **answers.headers("ETag")},
         304: {"description": "You hold it already."},
     },
 )
 async def get_event(
-    timeline: TimelineSlug, event: EventId, store: Store, caller: Reader, if_none_match: IfNoneMatch = None
+    timeline: TimelineSlug,
+    event: EventId,
+    store: Store,
+    caller: Reader,
+    if_none_match: IfNoneMatch = None,
+    known_at: KnownAt = None,
 ) -> Response:
-    """Read an event, with the version that it is now as its `ETag`."""
+    """Read an event.
+
+    Its `ETag` is the version that it is now, or was at `known_at`; with `If-None-Match` you are told if you hold that
+    already. What had been deleted by then is a 410.
+    """
     known = known_versions(if_none_match)
     async with store.read() as connection:
-        version, content = await events.get_event(connection, timeline, event, caller, known=known)
+        version, content = await events.get_event(connection, timeline, event, caller, known=known, known_at=known_at)
     if content is None or is_known(if_none_match, version):
         return answers.not_modified(version)
     return answers.document(content, version)
@@ -157,8 +171,8 @@ async def get_event(
     response_model=Event,
     responses=answers.problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428)
     | {
-        200: {"description": "Replaced.", "headers": _ETAG_HEADER},
-        201: {"description": "Created.", "model": Event, "headers": _ETAG_HEADER | _LOCATION_HEADER},
+        200: {"description": "Replaced.", **answers.headers("ETag")},
+        201: {"description": "Created.", "model": Event, **answers.headers("ETag", "Location")},
     },
 )
 async def put_event(
@@ -170,9 +184,9 @@ async def put_event(
     if_match: IfMatch = None,
     if_none_match: CreateOnly = None,
 ) -> Response:
-    """Record an event under an identity of your own (a UUID), or replace the one that is there.
+    """Record an event under an identity of your own, or replace it.
 
-    Replacing needs `If-Match`. Its links stay. A new date moves the old one to `previously`.
+    The identity is a UUID. Replacing needs `If-Match`. Its links stay. A new date moves the old one to `previously`.
     """
     async with store.transaction() as connection:
         stored, created = await events.put_event(
@@ -187,8 +201,8 @@ async def put_event(
 @router.patch(
     "/timelines/{timeline}/events/{event}",
     response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 409, 412, 413, 415, 422, 428)
-    | {200: {"description": "Changed.", "headers": _ETAG_HEADER}},
+    responses=answers.problems(400, 401, 403, 404, 410, 412, 413, 415, 422, 428)
+    | {200: {"description": "Changed.", **answers.headers("ETag")}},
 )
 async def amend_event(
     timeline: TimelineSlug,
@@ -198,11 +212,11 @@ async def amend_event(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Change an event by a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays.
+    """Change an event.
 
-    A new date moves the old one to `previously`. A reason belongs to the status or date that it was given for:
-    where one of these changes and no `status_reason` comes along, the old reason goes. So does a place's name as
-    credited when the place changes.
+    The body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. A new date moves the old one to
+    `previously`. A reason belongs to the status or date that it was given for: where one of these changes and no
+    `status_reason` comes along, the old reason goes. So does a place's name as credited when the place changes.
     """
     patch = body.model_dump(mode="json", exclude_unset=True)
     async with store.transaction() as connection:
@@ -214,12 +228,16 @@ async def amend_event(
     "/timelines/{timeline}/events/{event}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 409, 412, 428),
+    responses=answers.problems(400, 401, 403, 404, 410, 409, 412, 428) | {204: {"description": "Deleted."}},
 )
 async def delete_event(
     timeline: TimelineSlug, event: EventId, store: Store, caller: Writer, if_match: IfMatch = None
 ) -> Response:
-    """Delete an event, with its claims and links; while other events are linked to it, it stays."""
+    """Delete an event.
+
+    It leaves a tombstone: a 410 that says when and by whom. Its history stays, and what was known of it before
+    (`known_at`). While other events are linked to it, it cannot go. A PUT brings it back.
+    """
     async with store.transaction() as connection:
         await events.retire_event(connection, timeline, event, expectation(if_match), caller)
     return Response(status_code=204)

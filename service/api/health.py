@@ -6,6 +6,7 @@ import asyncio
 from typing import Literal
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from service.api import answers
 from service.api.access import Store
@@ -22,18 +23,24 @@ _PATIENCE_SECONDS = 2.0
 class Health(Answer):
     """How the process is."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field("ok", description="All is well.")
 
 
-@router.get("/live", response_model=Health)
-async def live() -> Health:
-    """Tell that the process answers; it says nothing of the database."""
+@router.get("/live", response_model=Health, responses=answers.problems(400, asks_database=False))
+async def get_liveness() -> Health:
+    """Tell that the process answers.
+
+    It says nothing of the database: a process that waits for it need not be started anew.
+    """
     return Health()
 
 
-@router.get("/ready", response_model=Health, responses=answers.problems())
-async def ready(store: Store) -> Health:
-    """Tell whether requests can be served: the database is reachable and its schema is this release's."""
+@router.get("/ready", response_model=Health, responses=answers.problems(400))
+async def get_readiness(store: Store) -> Health:
+    """Tell whether requests can be served.
+
+    They can when the database is reachable and its schema is this release's.
+    """
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), store.read() as connection:
             await check_schema(connection)

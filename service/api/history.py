@@ -51,7 +51,7 @@ async def list_history(
             connection, timeline, event, caller, limit=limit, after=after, recorded_as_of=recorded_as_of
         )
     following = None if end is None else seal(key, context, _PLACE.pack(*end))
-    return answers.page(request, [_item(one) for one in states], following)
+    return answers.page(request, [_item(one) for one in states], following, headers={})
 
 
 def _item(past: Past) -> bytes:

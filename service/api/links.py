@@ -17,15 +17,26 @@ from service.wire.event import Event, Link, Rel
 
 router = APIRouter(tags=["Links"], route_class=StrictRoute)
 
-LinkRel = Annotated[Rel, Path(description="What this event does to, or is of, the other.")]
-Other = Annotated[UUID, Path(description="The identity of the other event, of the same timeline.")]
+LinkRel = Annotated[
+    Rel, Path(description="What this event does to the other, or how it stands to it.", examples=["follows"])
+]
+Other = Annotated[
+    UUID,
+    Path(
+        description="The identity of the other event, of the same timeline.",
+        examples=["b307172c-4282-5f64-bcbd-97c3f3a2e77a"],
+    ),
+]
 
 
 @router.put(
     "/timelines/{timeline}/events/{event}/links/{rel}/{other}",
     response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 412, 422)
-    | {200: {"description": "It is there already."}, 201: {"description": "Linked.", "model": Event}},
+    responses=answers.problems(400, 401, 403, 404, 410, 412, 422)
+    | {
+        200: {"description": "It is there already.", **answers.headers("ETag")},
+        201: {"description": "Tied.", "model": Event, **answers.headers("ETag")},
+    },
 )
 async def put_link(
     timeline: TimelineSlug,
@@ -36,7 +47,11 @@ async def put_link(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Tie an event to another of its timeline, and read it as it is then. A new link is a new version."""
+    """Tie an event to another of its timeline.
+
+    The answer is the event as it is then; a new link is a new version of it. `If-Match` is not needed, and is heeded
+    where it is sent.
+    """
     link = Link(rel=rel, event=other)
     async with store.transaction() as connection:
         stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match), caller)
@@ -47,7 +62,8 @@ async def put_link(
     "/timelines/{timeline}/events/{event}/links/{rel}/{other}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 412),
+    responses=answers.problems(400, 401, 403, 404, 410, 412)
+    | {204: {"description": "Untied.", **answers.headers("ETag")}},
 )
 async def delete_link(
     timeline: TimelineSlug,
@@ -58,7 +74,10 @@ async def delete_link(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Untie an event from another. It is a new version of the event."""
+    """Untie an event from another.
+
+    It is a new version of the event, whose `ETag` is sent.
+    """
     link = Link(rel=rel, event=other)
     async with store.transaction() as connection:
         stored = await events.remove_link(connection, timeline, event, link, expectation(if_match), caller)

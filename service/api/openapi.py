@@ -1,13 +1,22 @@
-"""The published document: what FastAPI derives, with problem details for every error."""
+"""The published document: what FastAPI derives, completed by what our answers obey and by examples."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.api import answers
+from service.api.examples import EXCHANGES, SLUGS
+from service.api.exchange import Exchange, Json
+from service.api.problems import MEDIA_TYPE
+from service.api.refusals import refusals
 from service.wire.problem import Problem
+
+MERGE_PATCH = "application/merge-patch+json"
 
 _TAGS = [
     {"name": "Timelines", "description": "Stories being followed."},
@@ -23,11 +32,48 @@ _TAGS = [
 _DESCRIPTION = """\
 An event-timeline service that keeps every date as precisely as it is known, and no more precisely.
 
-An event's `when` is an EDTF expression (ISO 8601-2:2019 Annex A). It becomes four instants: the event starts
-somewhere between `bounds.start.earliest` and `bounds.start.latest` and ends somewhere between
-`bounds.end.earliest` and `bounds.end.latest`. A query for a window of time answers with what is *possible*, or
-with what is *certain*.
+**Dates.** An event's `when` is an EDTF expression (ISO 8601-2:2019 Annex A, levels 0 to 2; `format: edtf` here). It \
+becomes four instants: the event starts somewhere between `bounds.start.earliest` and `bounds.start.latest` and ends \
+somewhere between `bounds.end.earliest` and `bounds.end.latest`. A query for a window of time answers with what is \
+*possible*, or with what is *certain*.
+
+**Instants** are written as in RFC 3339, in UTC. Those that an event's date decides, and those that a client gives, \
+may lie in a year before 0 or after 9999, which is then signed as in ISO 8601 (`-0043-03-15T00:00:00Z`): these are \
+published with a pattern, and only the store's own clock as `format: date-time`.
+
+**Errors** are problem details (RFC 9457); each `type` is a path of this service that explains it. An unknown query \
+parameter or member is refused by its name. A path that is none is a 404, a method that is not for its path a 405.
+
+**Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
+`If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.
+
+The examples are of the timeline that comes along, `syria-2013`.
 """
+_TEXT = {"type": "string"}
+_HEADERS: Json = {
+    "ETag": {"description": "The version, for `If-Match` and `If-None-Match`.", "schema": _TEXT, "example": '"1"'},
+    "Location": {"description": "Where it is now.", "schema": {"type": "string", "format": "uri-reference"}},
+    "Link": {
+        "description": 'The next page, `rel="next"` (RFC 8288); absent on the last one.',
+        "schema": _TEXT,
+        "example": '</v1/timelines/syria-2013/events?limit=2&cursor=AAAA>; rel="next"',
+    },
+    "Vary": {"description": "Which of a request's headers decide.", "schema": {"type": "string", "const": "Accept"}},
+    "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string", "const": "Bearer"}},
+    "Retry-After": {
+        "description": "After how many seconds to try again.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "example": "5",
+    },
+    "X-Request-Id": {
+        "description": "Names this request in our log: yours, if you sent one, or one of ours.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
+    },
+}
+# The headers that an answer of this status always bears; those of successes stand with their operations.
+_HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "406": ("Vary",), "503": ("Retry-After",)}
+# A 412 bears the present version, where there is one.
+_VERSION_CONFLICT = "412"
 
 
 def publish(app: FastAPI) -> None:
@@ -41,30 +87,139 @@ def publish(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-def build(app: FastAPI) -> dict[str, Any]:
+def build(app: FastAPI) -> Json:
     """Build the document."""
     document = get_openapi(
         title=app.title,
         version="1",
         summary="Event timelines with honest dates.",
         description=_DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
         tags=_TAGS,
     )
-    schemas = document["components"]["schemas"]
+    components = document["components"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    schemas.update(problem.pop("$defs"))
-    schemas["Problem"] = problem
-    for path in document["paths"].values():
-        for operation in path.values():
-            _drop_default_error(operation)
+    components["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+    components["headers"] = _HEADERS
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+        components["schemas"].pop(name, None)
+    components["schemas"] = {name: _untitled(schema) for name, schema in sorted(components["schemas"].items())}
+    for path, method, operation in operations(document):
+        _describe(operation)
+        _complete_parameters(path, operation)
+        _complete_security(method, operation)
+        _complete_request(method, operation)
+        _complete_answers(_filled(path, operation), operation)
     return document
 
 
-def _drop_default_error(operation: dict[str, Any]) -> None:
-    """Leave out FastAPI's own 422, which no answer of ours obeys."""
-    refused = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
-    if refused.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
-        del operation["responses"]["422"]
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Walk through a document's operations: path, method, operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _describe(operation: Json) -> None:
+    """Take the summary from the first line of a route's docstring, and the description from the rest."""
+    summary, _, description = operation["description"].partition("\n\n")
+    operation["summary"] = summary.replace("\n", " ").removesuffix(".")
+    operation["description"] = "\n\n".join(part.replace("\n", " ") for part in description.split("\n\n"))
+
+
+def _complete_parameters(path: str, operation: Json) -> None:
+    """Show an example where one is needed to send the request at all; elsewhere the schema has them."""
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = schema = _untitled(parameter["schema"])
+        schema.pop("description", None)
+        if schema.get("default") == []:  # that is: absent
+            del schema["default"]
+        kept = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+        if kept:  # a parameter is absent, never null
+            schema.pop("anyOf")
+            schema |= kept[0]
+        if path in SLUGS and parameter["name"] == "slug":
+            schema["examples"] = [SLUGS[path]]
+        if parameter["required"]:
+            parameter["example"] = schema.pop("examples")[0]
+
+
+def _filled(path: str, operation: Json) -> str:
+    values = {one["name"]: one["example"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+    return path.format(**values)
+
+
+def _complete_security(method: str, operation: Json) -> None:
+    """Say that reading works without a key, but for what only writers may read."""
+    if "security" in operation and method == "get" and "403" not in operation["responses"]:
+        operation["security"] = [{}, *operation["security"]]
+
+
+def _complete_request(method: str, operation: Json) -> None:
+    if "requestBody" not in operation:
+        return
+    content = operation["requestBody"]["content"]
+    if method == "patch":
+        content[MERGE_PATCH] = content[answers.JSON]
+    examples = {
+        f"answered-{one.status}": {"summary": one.called, "value": one.body}
+        for one in _exchanges(operation)
+        if one.body
+    }
+    for media in content.values():
+        media["schema"] = _untitled(media["schema"])
+        media["examples"] = examples
+
+
+def _complete_answers(path: str, operation: Json) -> None:
+    """Leave out FastAPI's own 422, and give each answer its headers and an example."""
+    found = operation["responses"]
+    if answers.JSON in found.get("422", {}).get("content", {}):
+        del found["422"]
+    operation["responses"] = {status: found[status] for status in sorted(found)}
+    for status, answer in operation["responses"].items():
+        names = [*_HEADERS_OF_STATUS.get(status, ()), "X-Request-Id"]
+        answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
+        content = answer.get("content", {})
+        if status == _VERSION_CONFLICT:
+            answer["headers"] |= answers.headers("ETag")["headers"]
+        if MEDIA_TYPE in content:
+            examples = refusals(operation, path, int(status))
+            content[MEDIA_TYPE]["examples"] = {
+                name: {"summary": one["title"], "value": one} for name, one in examples.items()
+            }
+    for exchange in _exchanges(operation):
+        _show(exchange, operation["responses"][str(exchange.status)])
+
+
+def _show(exchange: Exchange, answer: Json) -> None:
+    for media_type, media in answer.get("content", {}).items():
+        if media_type == answers.NDJSON and exchange.answer:
+            lines = (
+                json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n" for item in exchange.answer["items"]
+            )
+            value: object = "".join(lines)
+        else:
+            media["schema"] = _untitled(media["schema"])
+            value = exchange.answer
+        media.setdefault("examples", {})["seeded"] = {"summary": _request_line(exchange), "value": value}
+
+
+def _request_line(exchange: Exchange) -> str:
+    """Say which request it is, by what is in its query."""
+    query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
+    return f"{exchange.called} (?{query})" if query else exchange.called
+
+
+def _exchanges(operation: Json) -> list[Exchange]:
+    return [one for one in EXCHANGES if one.operation == operation["operationId"]]
+
+
+def _untitled(schema: Any) -> Any:  # noqa: ANN401  # any part of a JSON Schema
+    """Leave out the titles that pydantic makes of the members' names."""
+    if isinstance(schema, list):
+        return [_untitled(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: _untitled(part) for name, part in schema.items() if name != "title" or not isinstance(part, str)}

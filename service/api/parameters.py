@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from service.api.known import KNOWN_AT, Clock
 from service.api.problems import InvalidParameters
 from service.dates import Answer, Relation, parse_window
 from service.store.counting import Count
@@ -19,13 +21,21 @@ from service.wire.values import SLUG_PATTERN, Slug
 TimelineSlug = Annotated[
     str, Path(max_length=80, pattern=SLUG_PATTERN, description="A timeline's slug.", examples=["syria-2013"])
 ]
-EventId = Annotated[UUID, Path(description="An event's identity.")]
+EventId = Annotated[UUID, Path(description="An event's identity.", examples=["4def6a9b-b88d-5d37-8fc0-e2d2abbca673"])]
 
 PAGE_EVENTS = 50
 MOST_PAGE_EVENTS = 200
-Limit = Annotated[int, Query(ge=1, le=MOST_PAGE_EVENTS, description="The most items of a page.")]
-Cursor = Annotated[str | None, Query(min_length=1, max_length=500, description="`next` of the page before, as it is.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_PAGE_EVENTS, description="The most items of a page.", examples=[50])]
+_A_CURSOR = "AAAAAFEb9wAAAAAA0Zxve5mA5USbKrbBQmwOn1M"
+Cursor = Annotated[
+    str | None,
+    Query(min_length=1, max_length=500, description="`next` of the page before, as it is.", examples=[_A_CURSOR]),
+]
 Values = Annotated[list[Slug], Field(max_length=50)]
+
+
+# PostgreSQL's reader of queries has a stack for about thirty that wait for their word.
+_DENIALS = re.compile(r"(?:-[^\w\"]*){21}")
 
 
 def _check_window(text: str) -> str:
@@ -40,33 +50,59 @@ class FilterParameters(BaseModel):
 
     datetime: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)] | None = Field(
         None,
-        description="The window of time: an EDTF expression, or `a/b` with `..` for an open end. It is widened "
-        "to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
-        examples=["2013-02"],
+        description="The window of time: an EDTF expression such as `2013-02-25`, or `a/b` with `..` for "
+        "an open end. It is widened to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
+        examples=["2013-02-25", "2013-02-20/2013-02-28", "../1914-07-28"],
     )
     relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
-        "intersects", description="How an event must stand to the window."
+        "intersects", description="How an event must stand to the window.", examples=["within"]
     )
     certainty: Literal["possible", "certain"] = Field(
-        "possible", description="`possible`: what may stand so; `certain`: what must, whatever its true date."
+        "possible",
+        description="`possible`: what may stand so; `certain`: what must, whatever its true date.",
+        examples=["certain"],
     )
-    status: list[Status] = Field([], max_length=50, description="Any of these.")
-    kind: Values = Field([], description="Any of these.")
-    actor: Values = Field([], description="Any of these takes part.")
-    place: Values = Field([], description="At any of these.")
-    topic: Values = Field([], description="About any of these.")
-    source: Values = Field([], description="Claimed by any of these.")
+    status: list[Status] = Field([], max_length=50, description="Of any of these.", examples=[["cancelled"]])
+    kind: Values = Field([], description="Of any of these sorts, such as `meeting`.", examples=[["meeting", "visit"]])
+    actor: Values = Field(
+        [],
+        description="Any of these takes part: slugs of the directory, such as `ali-haider`.",
+        examples=[["ali-haider"]],
+    )
+    place: Values = Field(
+        [], description="At any of these: slugs of the directory, such as `moscow`.", examples=[["moscow"]]
+    )
+    topic: Values = Field([], description="About any of these, such as `negotiations`.", examples=[["negotiations"]])
+    source: Values = Field(
+        [],
+        description="Claimed by any of these: slugs of the directory, such as `ballout-2013-02-20`.",
+        examples=[["ballout-2013-02-20"]],
+    )
     overdue: bool | None = Field(
-        None, description="Planned or tentative, though its latest end has passed; or the others."
+        None,
+        description="`true`: planned or tentative, though the latest end has passed; `false`: the others.",
+        examples=[False],
+    )
+    disputed: bool | None = Field(
+        None,
+        description="`true`: one of its claims asserts another status, or a date that excludes its own; `false`: the "
+        "others.",
+        examples=[False],
     )
     q: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")] | None = Field(
         None,
         description="Words in title, summary, names and quotes, as one types them into a search engine: "
         "quoted phrases, `or`, `-not`.",
+        examples=["Haider"],
     )
 
     def query(self, timeline: str | None) -> EventQuery:
-        """Say which events are meant in the domain's terms; `timeline` is None for all of them."""
+        """Say which events are meant in the domain's terms; `timeline` is None for all of them.
+
+        Raises InvalidParameters for words that the database would take too long to read.
+        """
+        if self.q is not None and _DENIALS.search(self.q):
+            raise InvalidParameters({"q": "has too many minus signs without a word between them"})
         return EventQuery(
             timeline=timeline,
             window=None if self.datetime is None else parse_window(self.datetime),
@@ -81,6 +117,7 @@ class FilterParameters(BaseModel):
                 "source": tuple(self.source),
             },
             overdue=self.overdue,
+            disputed=self.disputed,
             text=self.q,
         )
 
@@ -88,27 +125,31 @@ class FilterParameters(BaseModel):
 class EventParameters(FilterParameters):
     """Which events, in which order, how many: the query string of a range query."""
 
+    known_at: Clock | None = Field(None, description=KNOWN_AT, examples=["2013-02-15"])
     sort: Sort = Field(
         "date",
         description="By the earliest start (`date`, `-date`), the newest record (`-recorded`), or how well `q` "
         "is met (`relevance`).",
+        examples=["-date"],
     )
     limit: int | None = Field(
         None,
         ge=1,
         le=MOST_PAGE_EVENTS,
         description=f"The most events of a page: {PAGE_EVENTS} when absent. As NDJSON all are sent when absent.",
+        examples=[50],
     )
     cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
-        None, description="`next` of the page before, as it is, with the same filters."
+        None, description="`next` of the page before, as it is, with the same filters.", examples=[_A_CURSOR]
     )
     count: Count = Field(
         "none",
         description="Whether to count all that match: `estimated` is exact up to a thousand and cheap, `exact` "
         "is exact and may be slow.",
+        examples=["exact"],
     )
     format: Literal["json", "ndjson"] | None = Field(
-        None, description="The representation, where a link cannot say `Accept`."
+        None, description="The representation, where a link cannot say `Accept`.", examples=["ndjson"]
     )
 
     def query(self, timeline: str | None) -> EventQuery:
@@ -118,4 +159,4 @@ class EventParameters(FilterParameters):
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
-        return replace(super().query(timeline), sort=self.sort)
+        return replace(super().query(timeline), sort=self.sort, known_at=self.known_at)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from service import errors
 from service.api.etag import etag
+from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError
+
+logger = logging.getLogger("dateline.problems")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -145,6 +150,8 @@ _OF_STATUS = {
 }
 _RETRY_AFTER_SECONDS = "5"
 _MOST_ERRORS = 20
+# An unknown member's name is the client's own, and may be as long as the body.
+_POINTER_CHARACTERS = 500
 
 
 class NotAcceptable(Exception):
@@ -178,8 +185,8 @@ def problem(
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=request.url.path,
-        request_id=request.scope.get("state", {}).get("request_id", ""),
+        instance=quote(request.scope["path"], errors="replace"),
+        request_id=_request_id(request),
         errors=errors_found or None,
     ).model_dump_json(exclude_none=True)
     if current is not None:
@@ -194,7 +201,7 @@ def problem(
 
 def pointer(location: Sequence[int | str]) -> str:
     """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
 
 def _detail(error: Mapping[str, Any]) -> str:
@@ -205,10 +212,11 @@ def _detail(error: Mapping[str, Any]) -> str:
 
 
 def _on_validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101  # registered for these
-    found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
-    if isinstance(error, ValidationError):
-        found = [(["body", *location], one) for location, one in found]
+    assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
+    if isinstance(error, InvalidMerge):
+        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:_MOST_ERRORS]
+    else:
+        found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
     if any(location[0] == "path" for location, _ in found):
         return problem(request, NOT_FOUND, "no such thing: the path is not of the form that names one")
     if any(one["type"] == "json_invalid" for _, one in found):
@@ -220,17 +228,15 @@ def _on_validation(request: Request, error: Exception) -> Response:
             for location, one in found
         ]
         return problem(request, INVALID_PARAMETER, _summary(named), found=named)
-    if request.headers.get("content-length", "0") != "0" and any(
-        not location and one["type"] in ("model_attributes_type", "dict_type") and isinstance(one["input"], bytes)
-        for location, one in in_body
-    ):
+    # a body of another type is left unread: bytes, where the members should be
+    if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
         return problem(request, UNSUPPORTED, "send the body as application/json")
     named = [ProblemError(pointer=pointer(location), detail=_detail(one)) for location, one in in_body]
     return problem(request, INVALID_BODY, _summary(named), found=named)
 
 
 def _summary(found: Sequence[ProblemError]) -> str:
-    return "; ".join(f"{one.pointer if one.parameter is None else one.parameter}: {one.detail}" for one in found)
+    return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:
@@ -252,11 +258,23 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for these
     kind = _OF_STATUS.get(error.status_code, INTERNAL)
     detail = kind.explanation if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
-    return problem(request, kind, detail, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if kind is METHOD_NOT_ALLOWED else error.headers
+    return problem(request, kind, detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """List the methods of a path, which several routes share: each knows its own alone."""
+    found = [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in request.app.routes)
+    ]
+    # what is mounted are files, which know no more
+    return ", ".join(["HEAD", *found] if "GET" in found else found) or "GET, HEAD"
 
 
 def _on_not_acceptable(request: Request, error: Exception) -> Response:
-    return problem(request, NOT_ACCEPTABLE, str(error))
+    return problem(request, NOT_ACCEPTABLE, str(error), headers={"Vary": "Accept"})
 
 
 def _on_invalid_parameters(request: Request, error: Exception) -> Response:
@@ -265,15 +283,22 @@ def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     return problem(request, INVALID_PARAMETER, str(error), found=found)
 
 
-def _on_any_error(request: Request, _: Exception) -> Response:
-    return problem(request, INTERNAL, INTERNAL.explanation)
+def _on_any_error(request: Request, error: Exception) -> Response:
+    # this answer is made beyond the middleware that names the request; the stack is logged by the server itself
+    request_id = _request_id(request)
+    logger.error("request %s failed: %s", request_id, type(error).__name__)
+    return problem(request, INTERNAL, INTERNAL.explanation, headers={"X-Request-Id": request_id})
+
+
+def _request_id(request: Request) -> str:
+    return str(request.scope.get("state", {}).get("request_id", ""))
 
 
 def register(app: FastAPI) -> None:
     """Have every error answered as problem details."""
     app.add_exception_handler(errors.DatelineError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(ValidationError, _on_validation)
+    app.add_exception_handler(InvalidMerge, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotAcceptable, _on_not_acceptable)
     app.add_exception_handler(InvalidParameters, _on_invalid_parameters)

@@ -13,6 +13,7 @@ from service.api.access import Store, Writer
 from service.api.etag import IfMatch, IfNoneMatch, etag, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit, TimelineSlug
 from service.api.strict import StrictRoute
+from service.api.webhook_examples import DELIVERY_ID, SECRET_ID, WEBHOOK_ID
 from service.dates import format_instant
 from service.delivery.addresses import is_public
 from service.delivery.signature import new_key, shown_key
@@ -39,14 +40,12 @@ from service.wire.webhook import (
 
 router = APIRouter(tags=["Webhooks"], route_class=StrictRoute)
 
-WebhookId = Annotated[UUID, Path(description="A webhook's identity.")]
-SecretId = Annotated[UUID, Path(description="A secret's identity.")]
-DeliveryId = Annotated[UUID, Path(description="A message's `webhook-id`.")]
+WebhookId = Annotated[UUID, Path(description="A webhook's identity.", examples=[WEBHOOK_ID])]
+SecretId = Annotated[UUID, Path(description="A secret's identity.", examples=[SECRET_ID])]
+DeliveryId = Annotated[UUID, Path(description="A message's `webhook-id`.", examples=[DELIVERY_ID])]
 
 _PLACE = struct.Struct(">iqq")
 _WRITES = (400, 401, 403, 404, 412, 413, 415, 422)
-_ETAG_HEADER = {"ETag": {"description": "The version, for `If-Match`.", "schema": {"type": "string"}}}
-_LOCATION_HEADER = {"Location": {"description": "Where it is now.", "schema": {"type": "string"}}}
 # A secret is shown in one answer, which nobody on the way is to keep.
 _UNKEPT = {"Cache-Control": "no-store"}
 
@@ -62,19 +61,29 @@ def _check_address(request: Request, url: str | None) -> None:
 @router.get(
     "/timelines/{timeline}/webhooks",
     response_model=WebhookPage,
-    responses=answers.problems(400, 401, 403, 404),
+    responses=answers.problems(400, 401, 403, 404)
+    | {200: {"description": "A page of webhooks.", **answers.headers("Link")}},
 )
 async def list_webhooks(
-    timeline: TimelineSlug, store: Store, caller: Writer, limit: Limit = PAGE_EVENTS, cursor: Cursor = None
+    request: Request,
+    timeline: TimelineSlug,
+    store: Store,
+    caller: Writer,
+    limit: Limit = PAGE_EVENTS,
+    cursor: Cursor = None,
 ) -> Response:
-    """List a timeline's webhooks, the oldest first. Like all of webhooks, it is for those who may write."""
+    """List a timeline's webhooks, the oldest first.
+
+    Like all that is about webhooks, it is for those who may write.
+    """
     key = await store.cursor_key()
     context = f"webhooks:{timeline}".encode()
     after = None if cursor is None else UUID(bytes=unseal(key, context, cursor))
     async with store.read() as connection:
         items, end = await webhooks.list_webhooks(connection, timeline, caller, after=after, limit=limit)
-    page = WebhookPage(items=items, next=None if end is None else seal(key, context, end.bytes))
-    return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+    following = None if end is None else seal(key, context, end.bytes)
+    page = WebhookPage(items=items, next=following)
+    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
 
 
 @router.post(
@@ -82,7 +91,7 @@ async def list_webhooks(
     status_code=201,
     response_model=NewWebhook,
     responses=answers.problems(400, 401, 403, 404, 413, 415, 422)
-    | {201: {"description": "Created.", "headers": _ETAG_HEADER | _LOCATION_HEADER}},
+    | {201: {"description": "Created.", **answers.headers("ETag", "Location")}},
 )
 async def create_webhook(
     request: Request, timeline: TimelineSlug, body: WebhookBody, store: Store, caller: Writer
@@ -113,12 +122,15 @@ async def create_webhook(
     "/timelines/{timeline}/webhooks/{webhook}",
     response_model=Webhook,
     responses=answers.problems(400, 401, 403, 404)
-    | {200: {"description": "It.", "headers": _ETAG_HEADER}, 304: {"description": "You hold it already."}},
+    | {200: {"description": "It.", **answers.headers("ETag")}, 304: {"description": "You hold it already."}},
 )
 async def get_webhook(
     timeline: TimelineSlug, webhook: WebhookId, store: Store, caller: Writer, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Read a webhook, without its secrets."""
+    """Read a webhook.
+
+    Of its secrets it says which there are and until when they sign; what they are was shown when they were made.
+    """
     async with store.read() as connection:
         kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
     if is_known(if_none_match, kept.answer.version):
@@ -129,7 +141,7 @@ async def get_webhook(
 @router.patch(
     "/timelines/{timeline}/webhooks/{webhook}",
     response_model=Webhook,
-    responses=answers.problems(*_WRITES, 428) | {200: {"description": "Changed.", "headers": _ETAG_HEADER}},
+    responses=answers.problems(*_WRITES, 428) | {200: {"description": "Changed.", **answers.headers("ETag")}},
 )
 async def amend_webhook(
     request: Request,
@@ -156,12 +168,15 @@ async def amend_webhook(
     "/timelines/{timeline}/webhooks/{webhook}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 412, 428),
+    responses=answers.problems(400, 401, 403, 404, 412, 428) | {204: {"description": "Removed."}},
 )
 async def delete_webhook(
     timeline: TimelineSlug, webhook: WebhookId, store: Store, caller: Writer, if_match: IfMatch = None
 ) -> Response:
-    """Remove a webhook, with what waits to be sent."""
+    """Remove a webhook.
+
+    Its secrets go, what waits to be sent, and the record of what was. To pause it, set `enabled` to `false`.
+    """
     async with store.transaction() as connection:
         await webhooks.remove_webhook(connection, timeline, webhook, expectation(if_match), caller)
     return Response(status_code=204)
@@ -171,9 +186,9 @@ async def delete_webhook(
     "/timelines/{timeline}/webhooks/{webhook}/secrets",
     status_code=201,
     response_model=NewSecret,
-    responses=answers.problems(*_WRITES) | {201: {"description": "Created.", "headers": _ETAG_HEADER}},
+    responses=answers.problems(*_WRITES) | {201: {"description": "Created.", **answers.headers("ETag")}},
 )
-async def rotate_secret(
+async def create_secret(
     timeline: TimelineSlug,
     webhook: WebhookId,
     body: RotationBody,
@@ -198,7 +213,8 @@ async def rotate_secret(
     "/timelines/{timeline}/webhooks/{webhook}/secrets/{secret}",
     status_code=204,
     response_class=Response,
-    responses=answers.problems(400, 401, 403, 404, 409, 412),
+    responses=answers.problems(400, 401, 403, 404, 409, 412)
+    | {204: {"description": "It signs no more.", **answers.headers("ETag")}},
 )
 async def delete_secret(
     timeline: TimelineSlug,
@@ -208,7 +224,10 @@ async def delete_secret(
     caller: Writer,
     if_match: IfMatch = None,
 ) -> Response:
-    """Have an old secret sign no more, at once. The newest stays."""
+    """Have an old secret sign no more, at once.
+
+    The newest stays, so that each message is signed.
+    """
     async with store.transaction() as connection:
         version = await webhooks.remove_secret(connection, timeline, webhook, secret, expectation(if_match), caller)
     return Response(status_code=204, headers={"ETag": etag(version)})
@@ -217,9 +236,11 @@ async def delete_secret(
 @router.get(
     "/timelines/{timeline}/webhooks/{webhook}/deliveries",
     response_model=DeliveryPage,
-    responses=answers.problems(400, 401, 403, 404),
+    responses=answers.problems(400, 401, 403, 404)
+    | {200: {"description": "A page of deliveries.", **answers.headers("Link")}},
 )
 async def list_deliveries(
+    request: Request,
     timeline: TimelineSlug,
     webhook: WebhookId,
     store: Store,
@@ -228,37 +249,45 @@ async def list_deliveries(
         DeliveryState | None,
         Query(
             description="`pending`: on its way or to be tried again; `delivered`: taken by the receiver; `dead`: given "
-            "up after ten tries. All when absent."
+            "up after ten tries. All when absent.",
+            examples=["dead"],
         ),
     ] = None,
     limit: Limit = PAGE_EVENTS,
     cursor: Cursor = None,
 ) -> Response:
-    """Read what became of the messages, the newest change first. What was settled long ago is forgotten."""
+    """Read what became of the messages, the newest change first.
+
+    `state=dead` lists what was given up. What was settled long ago is forgotten.
+    """
     key = await store.cursor_key()
     context = f"deliveries:{timeline}:{webhook}:{state}".encode()
     before = END if cursor is None else Position(*_PLACE.unpack(unseal(key, context, cursor)))
     async with store.read() as connection:
         kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
         items, end = await deliveries.list_deliveries(connection, timeline, webhook, state, before=before, limit=limit)
+    following = None if end is None else seal(key, context, _PLACE.pack(*end))
     page = DeliveryPage(
         items=[_delivery(key, timeline, kept.place.token, one) for one in items],
-        next=None if end is None else seal(key, context, _PLACE.pack(*end)),
+        next=following,
         reached=write_place(key, timeline, kept.place),
     )
-    return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
 
 
 @router.post(
     "/timelines/{timeline}/webhooks/{webhook}/deliveries/{delivery}/retry",
     status_code=202,
     response_model=Delivery,
-    responses=answers.problems(400, 401, 403, 404),
+    responses=answers.problems(400, 401, 403, 404) | {202: {"description": "It is tried again."}},
 )
-async def retry_delivery(
+async def create_retry(
     timeline: TimelineSlug, webhook: WebhookId, delivery: DeliveryId, store: Store, caller: Writer
 ) -> Response:
-    """Have a message sent again, whatever became of it, with ten tries anew."""
+    """Have a message sent again, whatever became of it.
+
+    It has ten tries anew, under the same `webhook-id`. While the webhook is disabled it waits.
+    """
     key = await store.cursor_key()
     async with store.transaction() as connection:
         kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
@@ -271,9 +300,9 @@ async def retry_delivery(
     "/timelines/{timeline}/webhooks/{webhook}/replay",
     status_code=202,
     response_model=Webhook,
-    responses=answers.problems(*_WRITES, 410) | {202: {"description": "It begins.", "headers": _ETAG_HEADER}},
+    responses=answers.problems(*_WRITES) | {202: {"description": "It begins.", **answers.headers("ETag")}},
 )
-async def replay_webhook(
+async def create_replay(
     timeline: TimelineSlug,
     webhook: WebhookId,
     body: ReplayBody,

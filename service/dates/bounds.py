@@ -1,9 +1,9 @@
 """The four instants between which an expression starts and ends."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from service.dates.instants import AXIS_END, AXIS_START, DISTANT_FUTURE, DISTANT_PAST
-from service.dates.spans import Span, hull, spans
+from service.dates.spans import Span, existing, first_after, last_before
 from service.dates.tree import DateSet, Edge, Interval, Member, Point, Range, Tree
 
 
@@ -18,10 +18,6 @@ class Bounds(NamedTuple):
     start_latest: int
     end_earliest: int
     end_latest: int
-
-
-_SPANS_REGARDED: Final = 64
-"""How finely the end of an interval is looked at where only a part of it is possible."""
 
 
 def sometime_in(span: Span) -> Bounds:
@@ -43,25 +39,15 @@ def sometime_in(span: Span) -> Bounds:
 
 def bounds_of(tree: Tree) -> Bounds:
     """Work out the bounds of a whole expression, every day of which exists."""
-    match tree:
-        case Interval(start, end):
-            return _from_to(start, end)
-        case DateSet(members, every):
-            return _every(members) if every else _one_of(members)
-        case _:
-            return _of_point(tree)
+    if isinstance(tree, Interval):
+        return _from_to(tree.start, tree.end)
+    if isinstance(tree, DateSet):
+        return _every(tree.members) if tree.every else _one_of(tree.members)
+    return _of_point(tree)
 
 
 def _of_point(point: Point) -> Bounds:
     return sometime_in(existing(point))
-
-
-def existing(point: Point) -> Span:
-    """Give the hull of a point that is known to exist."""
-    span = hull(point)
-    if span is None:
-        raise ValueError(f"there is no such day: {point}")
-    return span
 
 
 def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
@@ -69,18 +55,16 @@ def _from_to(start: Point | Edge, end: Point | Edge) -> Bounds:
 
     An open edge is a certain infinity. An unknown one may lie anywhere that the other allows.
     """
-    match start:
-        case Edge():
-            start_earliest = DISTANT_PAST
-            start_latest = DISTANT_PAST if start is Edge.OPEN else DISTANT_FUTURE
-        case _:
-            start_earliest, start_latest, _, _ = _of_point(start)
-    match end:
-        case Edge():
-            end_earliest = DISTANT_FUTURE if end is Edge.OPEN else DISTANT_PAST
-            end_latest = DISTANT_FUTURE
-        case _:
-            _, _, end_earliest, end_latest = _of_point(end)
+    if isinstance(start, Edge):
+        start_earliest = DISTANT_PAST
+        start_latest = DISTANT_PAST if start is Edge.OPEN else DISTANT_FUTURE
+    else:
+        start_earliest, start_latest, _, _ = _of_point(start)
+    if isinstance(end, Edge):
+        end_earliest = DISTANT_FUTURE if end is Edge.OPEN else DISTANT_PAST
+        end_latest = DISTANT_FUTURE
+    else:
+        _, _, end_earliest, end_latest = _of_point(end)
     if DISTANT_PAST < start_earliest >= end_earliest:
         end_earliest = _earliest_end(end, after=start_earliest)
     if start_latest >= end_latest < DISTANT_FUTURE:
@@ -93,55 +77,41 @@ def _earliest_end(end: Point | Edge, *, after: int) -> int:
         return DISTANT_FUTURE
     if isinstance(end, Edge):
         return after + 1
-    return min(max(start, after) for start, stop in spans(end, _SPANS_REGARDED) if stop > after) + 1
+    return max(first_after(end, after).start, after) + 1
 
 
 def _latest_start(start: Point | Edge, *, before: int) -> int:
     if isinstance(start, Edge):
         return before - 1
-    return max(min(stop, before) for begin, stop in spans(start, _SPANS_REGARDED) if begin < before) - 1
+    return min(last_before(start, before).end, before) - 1
 
 
 def _one_of(members: tuple[Member, ...]) -> Bounds:
     """Give the bounds of what happens in one of the members, no matter which."""
-    each = [_anywhere_in(member) for member in members]
-    return Bounds(
-        min(bounds.start_earliest for bounds in each),
-        max(bounds.start_latest for bounds in each),
-        min(bounds.end_earliest for bounds in each),
-        max(bounds.end_latest for bounds in each),
-    )
+    start_earliest, start_latest, end_earliest, end_latest = zip(*map(_anywhere_in, members), strict=True)
+    return Bounds(min(start_earliest), max(start_latest), min(end_earliest), max(end_latest))
 
 
 def _anywhere_in(member: Member) -> Bounds:
-    match member:
-        case Range(first, last):
-            start = _of_point(first) if first else None
-            end = _of_point(last) if last else None
-            return Bounds(
-                start.start_earliest if start else DISTANT_PAST,
-                end.start_latest if end else DISTANT_FUTURE,
-                start.end_earliest if start else DISTANT_PAST,
-                end.end_latest if end else DISTANT_FUTURE,
-            )
-        case _:
-            return _of_point(member)
+    if not isinstance(member, Range):
+        return _of_point(member)
+    start = _of_point(member.first) if member.first else None
+    end = _of_point(member.last) if member.last else None
+    return Bounds(
+        start.start_earliest if start else DISTANT_PAST,
+        end.start_latest if end else DISTANT_FUTURE,
+        start.end_earliest if start else DISTANT_PAST,
+        end.end_latest if end else DISTANT_FUTURE,
+    )
 
 
 def _every(members: tuple[Member, ...]) -> Bounds:
     """Give the bounds of what begins with the first of the members and ends with the last, as they fall."""
-    each = [_throughout(member) for member in members]
-    return Bounds(
-        min(bounds.start_earliest for bounds in each),
-        min(bounds.start_latest for bounds in each),
-        max(bounds.end_earliest for bounds in each),
-        max(bounds.end_latest for bounds in each),
-    )
+    start_earliest, start_latest, end_earliest, end_latest = zip(*map(_throughout, members), strict=True)
+    return Bounds(min(start_earliest), min(start_latest), max(end_earliest), max(end_latest))
 
 
 def _throughout(member: Member) -> Bounds:
-    match member:
-        case Range(first, last):
-            return _from_to(first or Edge.OPEN, last or Edge.OPEN)
-        case _:
-            return _of_point(member)
+    if isinstance(member, Range):
+        return _from_to(member.first or Edge.OPEN, member.last or Edge.OPEN)
+    return _of_point(member)

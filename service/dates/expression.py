@@ -1,13 +1,15 @@
 """The expression: an EDTF date as the rest of the service sees it."""
 
 from dataclasses import dataclass, field
+from functools import total_ordering
 
-from service.dates.bounds import Bounds, bounds_of
+from service.dates.bounds import Bounds
 from service.dates.pieces import Piece, pieces_of
 from service.dates.traits import Precision, flags_of, level_of, precision_of
 from service.dates.tree import APPROXIMATE, UNCERTAIN, DateSet, Tree
 
 
+@total_ordering
 @dataclass(frozen=True, slots=True)
 class Expression:
     """An EDTF expression: immutable, hashable, equal to another of the same canonical text, sorted by time.
@@ -63,8 +65,3 @@ class Expression:
         if not isinstance(other, Expression):
             return NotImplemented
         return (self.bounds, self.edtf) < (other.bounds, other.edtf)
-
-
-def expression_of(tree: Tree) -> Expression:
-    """Make the expression of a tree, every day of which exists and no end of which lies before its start."""
-    return Expression(str(tree), bounds_of(tree), tree)

@@ -1,5 +1,6 @@
 """The names of years, months, days and seconds in English, whatever of them is unknown."""
 
+from types import MappingProxyType
 from typing import Final
 
 from service.dates.instants import month_length
@@ -20,29 +21,31 @@ _MONTH_NAMES: Final = (
     "November",
     "December",
 )
-_SEASON_NAMES: Final = {
-    "21": "spring",
-    "22": "summer",
-    "23": "autumn",
-    "24": "winter",
-    "25": "northern spring",
-    "26": "northern summer",
-    "27": "northern autumn",
-    "28": "northern winter",
-    "29": "southern spring",
-    "30": "southern summer",
-    "31": "southern autumn",
-    "32": "southern winter",
-    "33": "the first quarter of",
-    "34": "the second quarter of",
-    "35": "the third quarter of",
-    "36": "the fourth quarter of",
-    "37": "the first quadrimester of",
-    "38": "the second quadrimester of",
-    "39": "the third quadrimester of",
-    "40": "the first half of",
-    "41": "the second half of",
-}
+_SEASON_NAMES: Final = MappingProxyType(
+    {
+        "21": "spring",
+        "22": "summer",
+        "23": "autumn",
+        "24": "winter",
+        "25": "northern spring",
+        "26": "northern summer",
+        "27": "northern autumn",
+        "28": "northern winter",
+        "29": "southern spring",
+        "30": "southern summer",
+        "31": "southern autumn",
+        "32": "southern winter",
+        "33": "the first quarter of",
+        "34": "the second quarter of",
+        "35": "the third quarter of",
+        "36": "the fourth quarter of",
+        "37": "the first quadrimester of",
+        "38": "the second quadrimester of",
+        "39": "the third quadrimester of",
+        "40": "the first half of",
+        "41": "the second half of",
+    }
+)
 _UNNAMED: Final = ("", "XX")
 _MOST_LISTED: Final = 3
 _MOST_NAMED_DIGITS: Final = 18

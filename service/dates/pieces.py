@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
-from service.dates.bounds import existing, sometime_in
+from service.dates.bounds import sometime_in
 from service.dates.instants import DISTANT_FUTURE, DISTANT_PAST
-from service.dates.spans import Span, spans
+from service.dates.spans import Span, existing, spans
 from service.dates.tree import Date, DateSet, Member, Range, Tree
 
 MOST_PIECES: Final = 64

@@ -4,7 +4,7 @@ A span is a pair of instants, half-open, not yet cut to the axis. A date whose d
 unknown only from some place to its end, is one span; `1560-X2` is two, `XXXX-12-25` ten thousand.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice, product
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -82,6 +82,8 @@ DAYS: Final = _calendar(31)
 """The days that two digits may mean in the longest month, likewise."""
 
 _FAR_DIGITS: Final = 18
+_FEBRUARY: Final = ((2, 2),)
+_LEAP_DAY: Final = 29
 _UNSPECIFIED: Final = ("", "XX")
 
 
@@ -98,17 +100,26 @@ def year_length(year: Year) -> int:
 def year_range(year: Year) -> tuple[int, int]:
     """Give the first and the last year that a year may mean.
 
-    Years of more than 18 digits all count as 10**18: on no axis can they be told apart.
+    Years of more than 18 digits all count as 10**18: on no axis can they be told apart. Of -0000, which is no
+    year, the first is after the last.
     """
-    length = year_length(year)
+    digits, negative, exponent, significant = year
+    length = year_length(year) if exponent else len(digits)
     if length > _FAR_DIGITS:
         low = high = 10**_FAR_DIGITS
-    else:
-        known = year.digits.ljust(length, "0")[: int(year.significant or length)]
+    elif significant or "X" in digits:
+        known = digits.ljust(length, "0")[: int(significant or length)]
         low = int(known.replace("X", "0").ljust(length, "0"))
         high = int(known.replace("X", "9").ljust(length, "9"))
-    # There is no year -0000.
-    return (-high, -max(low, 1)) if year.negative else (low, high)
+    else:
+        low = high = int(digits.ljust(length, "0"))
+    if not negative:
+        return low, high
+    if low == 0:
+        # The last unspecified digit must be 1 at least.
+        *_, tail = digits.rpartition("X")
+        low = 10 ** len(tail) if "X" in digits else 1
+    return -high, -low
 
 
 def hull(point: Point) -> Span | None:
@@ -130,15 +141,45 @@ def spans(point: Point, limit: int) -> list[Span]:
     if _is_whole_year(point):
         kept = len(digits.rstrip("X"))
     elif 10 ** digits.count("X") <= limit:
-        numbers = (int(known) for known in _all_digits(digits))
-        years = (-number if negative else number for number in numbers if number or not negative)
-        finest = list(islice((span for year in years for span in _spans_in(point, year)), limit + 1))
+        spans_by_year = (span for number in _years(point.year, 1) for span in _spans_in(point, number))
+        finest = list(islice(spans_by_year, limit + 1))
         if len(finest) <= limit:
             return finest
     while 10 ** digits[:kept].count("X") > limit:
         kept -= 1
-    groups = (Year(known + digits[kept:], negative) for known in _all_digits(digits[:kept]))
-    return [span for group in groups if (span := _hull(point, group))]
+    years = (Year(known + digits[kept:], negative) for known in _all_digits(digits[:kept]))
+    return [span for year in years if (span := _hull(point, year))]
+
+
+def last_before(point: Point, instant: int) -> Span:
+    """Give the last of a point's spans that begin before an instant; there must be one."""
+    return _outermost(point, -1, lambda span: span.start < instant)
+
+
+def first_after(point: Point, instant: int) -> Span:
+    """Give the first of a point's spans that end after an instant; there must be one."""
+    return _outermost(point, 1, lambda span: span.end > instant)
+
+
+def _outermost(point: Point, step: int, fits: Callable[[Span], bool]) -> Span:
+    """Find the first span that fits, or by -1 the last, settling one digit of the year after another."""
+    if isinstance(point, Date) and point.is_one_of_many and not point.year.significant:
+        year = point.year
+        if "X" not in year.digits:
+            return next(span for span in _spans_in(point, year_range(year)[0], step) if fits(span))
+        for digit in "0123456789"[:: -step if year.negative else step]:
+            known = year._replace(digits=year.digits.replace("X", digit, 1))
+            if (span := _hull(point, known)) and fits(span):
+                return _outermost(point._replace(year=known), step, fits)
+    return existing(point)
+
+
+def existing(point: Point) -> Span:
+    """Give the hull of a point that is known to exist."""
+    span = hull(point)
+    if span is None:
+        raise ValueError(f"there is no such day: {point}")
+    return span
 
 
 def _is_whole_year(date: Date) -> bool:
@@ -148,30 +189,38 @@ def _is_whole_year(date: Date) -> bool:
 def _hull(date: Date, year: Year) -> Span | None:
     """Give the hull of a date as if it had another year."""
     low, high = year_range(year)
+    if low > high:
+        return None
+    if _is_whole_year(date):
+        return Span(day_start(low, 1, 1), day_start(high + 1, 1, 1))
+    if date.day in _UNSPECIFIED:
+        months = MONTHS[date.month]
+        return Span(month_start(low, months[0][0]), month_start(high, months[-1][1] + 1))
+    if low == high and "X" not in date.month and "X" not in date.day:
+        month, day = int(date.month), int(date.day)
+        start = day_start(low, month, day)
+        return Span(start, start + DAY) if day <= month_length(low, month) else None
+    if MONTHS[date.month] == _FEBRUARY and DAYS[date.day][0][0] == _LEAP_DAY:
+        return _leap_days(year)
+    # But for 29 February a date exists in all years or in none.
     first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
-    if first is None or last is None:
-        # Only a 29 February may be missing from one year and not from another.
-        leap_years = _leap_range(year)
-        if leap_years is None:
-            return None
-        low, high = leap_years
-        first, last = next(_spans_in(date, low), None), next(_spans_in(date, high, -1), None)
     return Span(first.start, last.end) if first and last else None
 
 
-def _leap_range(year: Year) -> tuple[int, int] | None:
-    """Give the first and the last leap year that four digits may mean, or None."""
-    heads, tails = _NUMBERS[year.digits[:2]], _NUMBERS[year.digits[2:]]
-    least = 1 if year.negative else 0
-
-    def next_leap(step: int) -> int | None:
-        numbers = (head * 100 + tail for head in heads[::step] for tail in tails[::step])
-        return next((number for number in numbers if number >= least and is_leap(number)), None)
-
-    low, high = next_leap(1), next_leap(-1)
+def _leap_days(year: Year) -> Span | None:
+    """Give the span from the first to the last 29 February of the years that four digits may mean."""
+    low, high = next(filter(is_leap, _years(year, 1)), None), next(filter(is_leap, _years(year, -1)), None)
     if low is None or high is None:
         return None
-    return (-high, -low) if year.negative else (low, high)
+    return Span(day_start(low, 2, _LEAP_DAY), day_start(high, 2, _LEAP_DAY) + DAY)
+
+
+def _years(year: Year, step: int) -> Iterator[int]:
+    """Give the years that four digits may mean, in the order of time or, by -1, against it."""
+    sign = -1 if year.negative else 1
+    heads, tails = _NUMBERS[year.digits[:2]][:: step * sign], _NUMBERS[year.digits[2:]][:: step * sign]
+    numbers = (head * 100 + tail for head in heads for tail in tails)
+    return (sign * number for number in numbers if number or sign > 0)
 
 
 def _spans_in(date: Date, year: int, step: int = 1) -> Iterator[Span]:

@@ -70,7 +70,7 @@ class Date(NamedTuple):
     @property
     def is_one_of_many(self) -> bool:
         """Whether the date leaves open which of several years, months or days it is."""
-        return "X" in self.year.digits + self.month + self.day or bool(self.year.significant)
+        return bool(self.year.significant) or "X" in self.year.digits or "X" in self.month or "X" in self.day
 
     def __str__(self) -> str:
         parts, flags = self.parts, self.qualifiers

@@ -72,6 +72,9 @@ class EmbeddedPostgres:
         self._folder.lock()
         try:
             self._start_locked()
+        except OSError as error:
+            self.stop()
+            raise EmbeddedError(f"PostgreSQL cannot be started on {self._folder.path}: {error}") from error
         except BaseException:
             self.stop()
             raise

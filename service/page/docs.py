@@ -10,7 +10,7 @@ from pathlib import Path
 
 import fastapi_offline
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from service.page.templates import page
@@ -18,18 +18,6 @@ from service.page.templates import page
 router = APIRouter(include_in_schema=False)
 
 _ASSETS = Path(str(files(fastapi_offline))) / "static"
-_START = """\
-window.addEventListener("load", () => {
-  window.ui = SwaggerUIBundle({
-    url: "openapi.json",
-    dom_id: "#docs",
-    deepLinking: true,
-    docExpansion: "list",
-    defaultModelsExpandDepth: 0,
-    validatorUrl: null,
-  });
-});
-"""
 
 
 def mount_assets(app: FastAPI) -> None:
@@ -41,9 +29,3 @@ def mount_assets(app: FastAPI) -> None:
 async def docs_page() -> HTMLResponse:
     """Show the documentation."""
     return page("docs.html")
-
-
-@router.get("/docs-start.js")
-async def docs_start() -> Response:
-    """Start Swagger UI: a file of its own, so that the page needs no inline script."""
-    return Response(_START, media_type="text/javascript")

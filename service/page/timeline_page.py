@@ -2,78 +2,117 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlencode
+from uuid import UUID
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
 
 from service.api.access import Reader, Store
-from service.dates import Answer, EdtfError, describe, parse, parse_window
+from service.api.events import event_path
+from service.dates import Answer, EdtfError, Relation, Window, describe, parse, parse_window, relate
 from service.page.templates import page
-from service.store.directory import TIMELINES, list_entries
+from service.store.directory import TIMELINES, get_entry, list_entries
 from service.store.paging import read_page
-from service.store.query import EventQuery
-from service.store.timelines import check_timeline
+from service.store.query import Caller, EventQuery
+from service.store.statement import Connection
+from service.wire.directory import Timeline
 from service.wire.event import Event
 
 router = APIRouter(include_in_schema=False)
 
-_STYLE = Path(__file__).with_name("style.css")
 _MOST_TIMELINES = 200
 _MOST_EVENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An event and its date in words."""
+    """An event as it is shown: its date in words, its answer to the window if there is one, what it leads to.
+
+    `formerly` are the dates that were given up, in words, and why; `links` are relation, address and title.
+    """
 
     event: Event
     words: str
+    answer: Answer | None
+    formerly: list[tuple[str, str | None]]
+    links: list[tuple[str, str, str]]
 
 
 @router.get("/")
 async def timeline_page(
     store: Store,
     caller: Reader,
-    timeline: Annotated[str | None, Query(max_length=80)] = None,
+    timeline: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
     datetime: Annotated[str, Query(max_length=200)] = "",
     certainty: Literal["possible", "certain"] = "possible",
 ) -> HTMLResponse:
     """Show a timeline, or the only one there is, or a list to choose from."""
+    window, refused = None, None
+    try:
+        window = parse_window(datetime) if datetime else None
+    except EdtfError as error:
+        refused = str(error)
     async with store.read() as connection:
-        listed = await list_entries(connection, TIMELINES, caller, after=None, limit=_MOST_TIMELINES)
-        timelines = listed.items
-        chosen = timeline or (timelines[0].slug if len(timelines) == 1 else None)
-        shown: list[Shown] = []
-        has_more, refused = False, None
-        if chosen is not None:
-            await check_timeline(connection, chosen, caller)
-            try:
-                window = parse_window(datetime) if datetime else None
-            except EdtfError as error:
-                refused = str(error)
-            else:
-                query = EventQuery(chosen, window=window, certainty=Answer(certainty))
-                rows = await read_page(connection, query, caller, limit=_MOST_EVENTS, after=None)
-                has_more = rows.end is not None
-                events = [Event.model_validate_json(one) for one in rows.documents]
-                shown = [Shown(one, describe(parse(one.when))) for one in events]
+        timelines, chosen = await _choose(connection, caller, timeline)
+        events: list[Event] = []
+        has_more = False
+        if chosen is not None and refused is None:
+            query = EventQuery(chosen.slug, window=window, certainty=Answer(certainty))
+            rows = await read_page(connection, query, caller, limit=_MOST_EVENTS, after=None)
+            has_more = rows.end is not None
+            events = [Event.model_validate_json(one) for one in rows.documents]
+    asked = {"datetime": datetime, "certainty": certainty} if datetime else {}
     return page(
         "timeline.html",
         status=200 if refused is None else 400,
         timelines=timelines,
-        chosen=next((one for one in timelines if one.slug == chosen), None),
-        shown=shown,
+        chosen=chosen,
+        shown=shown(events, window),
         has_more=has_more,
         refused=refused,
         datetime=datetime,
         certainty=certainty,
+        data=None if chosen is None else f"/v1/timelines/{chosen.slug}/events?{urlencode(asked)}".removesuffix("?"),
     )
 
 
-@router.get("/style.css")
-async def style() -> FileResponse:
-    """Give the pages their look."""
-    return FileResponse(_STYLE, media_type="text/css")
+async def _choose(
+    connection: Connection, caller: Caller, timeline: str | None
+) -> tuple[Sequence[Timeline], Timeline | None]:
+    """Find the timeline that is asked for, or the only one; else those to choose from. Raises NotFound."""
+    if timeline:
+        chosen, _ = await get_entry(connection, TIMELINES, timeline, caller)
+        return (), chosen
+    listed = await list_entries(connection, TIMELINES, caller, after=None, limit=_MOST_TIMELINES)
+    return listed.items, listed.items[0] if len(listed.items) == 1 else None
+
+
+def shown(events: Sequence[Event], window: Window | None) -> list[Shown]:
+    """Prepare events for the page; a link to one of them leads to its place there, any other to its data."""
+    titles = {event.id: event.title for event in events}
+
+    def link(rel: str, timeline: str, other: UUID) -> tuple[str, str, str]:
+        said = rel.replace("_", " ")
+        if other in titles:
+            return said, f"#e-{other}", titles[other]
+        return said, event_path(timeline, str(other)), "an event that is not shown"
+
+    return [
+        Shown(
+            event=event,
+            words=_sentence(event.when),
+            answer=None if window is None else relate(Relation.INTERSECTS, parse(event.when), window),
+            formerly=[(_sentence(one.when), one.reason) for one in event.previously],
+            links=[link(one.rel, event.timeline, one.event) for one in event.links],
+        )
+        for event in events
+    ]
+
+
+def _sentence(edtf: str) -> str:
+    words = describe(parse(edtf))
+    return words[:1].upper() + words[1:]

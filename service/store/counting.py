@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Integer, Select, bindparam, func, literal, select
+from sqlalchemy import Integer, bindparam, func, literal, select, union_all
 
 from service.store.query import Caller, EventQuery
-from service.store.selection import Shape, conditions, in_timelines, in_window, values_of
+from service.store.selection import Shape, conditions, in_timelines, values_of
 from service.store.statement import Connection, Statement, compiled
-from service.tables import event
+from service.store.walks import Lead, find_lead, walk
+from service.store.window import meets_window
+from service.tables import REACHES, event
 
 Count = Literal["none", "estimated", "exact"]
 
@@ -28,10 +30,12 @@ async def count_events(connection: Connection, query: EventQuery, caller: Caller
     if how == "none":
         return None
     shape, values = Shape.of(query), values_of(query, caller)
+    lead = await find_lead(connection, query, shape, values)
     if how == "exact":
-        cursor = await _exact(shape).run(connection, values, prepare=False)
+        cursor = await count_statement(shape, lead, bounded=False).run(connection, values, prepare=False)
         return int((await cursor.fetchall())[0][0])
-    cursor = await _bounded(shape).run(connection, values | {"limit": COUNTED_UP_TO + 1}, prepare=False)
+    limit = {"limit": COUNTED_UP_TO + 1}
+    cursor = await count_statement(shape, lead, bounded=True).run(connection, values | limit, prepare=False)
     counted = int((await cursor.fetchall())[0][0])
     if counted <= COUNTED_UP_TO:
         return counted
@@ -45,23 +49,24 @@ def planned_rows(plan: bytes) -> int:
     return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
 
 
-def _matching(shape: Shape) -> Select[Any]:
-    return select(literal(1)).where(in_timelines(shape, event), *in_window(shape, event), *conditions(shape, event))
-
-
 @lru_cache(maxsize=1024)
-def _exact(shape: Shape) -> Statement:
-    return compiled(select(func.count()).select_from(_matching(shape).subquery()))
-
-
-@lru_cache(maxsize=1024)
-def _bounded(shape: Shape) -> Statement:
-    return compiled(
-        select(func.count()).select_from(_matching(shape).limit(bindparam("limit", type_=Integer)).subquery())
-    )
+def count_statement(shape: Shape, lead: Lead | None, *, bounded: bool) -> Statement:
+    """Build the statement that counts, once; `bounded` stops at a limit."""
+    reaches = [None] if shape.window is None else REACHES
+    walks = [walk(shape, lead, reach, apart=False)[1] for reach in reaches]
+    if lead is not None and lead.table is not event and (lead.repeats or lead.several):
+        walks = [one.distinct() for one in walks]
+    found = union_all(*walks).subquery() if len(walks) > 1 else walks[0].subquery()
+    rows = select(found.c.event_id)
+    if bounded:
+        rows = rows.limit(bindparam("limit", type_=Integer))
+    return compiled(select(func.count()).select_from(rows.subquery()))
 
 
 @lru_cache(maxsize=1024)
 def _explained(shape: Shape) -> Statement:
-    matching = compiled(_matching(shape))
+    # the planner knows how many ranges meet another, but not that an event's two ends belong together
+    events = shape.events
+    window = [] if shape.window is None else [meets_window(shape.window, events)]
+    matching = compiled(select(literal(1)).where(in_timelines(shape, events), *window, *conditions(shape, events)))
     return Statement(f"EXPLAIN (FORMAT JSON) {matching.sql}", matching.fixed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import struct
 from uuid import UUID
@@ -23,7 +24,8 @@ _SECOND = 1_000_000
 
 def seal(key: bytes, context: bytes, content: bytes) -> str:
     """Make a cursor of `content` that only opens in the same `context`."""
-    mac = hmac.digest(key, context + content, "sha256")[:_MAC_BYTES]
+    # the context at a fixed length, or its end could be taken for the beginning of a content
+    mac = hmac.digest(key, hashlib.sha256(context).digest() + content, "sha256")[:_MAC_BYTES]
     return base64.urlsafe_b64encode(content + mac).rstrip(b"=").decode()
 
 

@@ -55,6 +55,8 @@ class Database:
             min_size=min(2, pool_size),
             max_size=pool_size,
             timeout=_WAIT_SECONDS,
+            # the pool waits longer from try to try; who asks after it gave up has it try at once
+            reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,
             reset=_keep,
             open=False,
@@ -90,13 +92,14 @@ class Database:
 
     @asynccontextmanager
     async def export(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction that reads for long.
+        """Lend a connection inside a transaction that reads for long, and sees one state of the store.
 
         Raises Unavailable while too many exports are under way.
         """
         if self._exports.locked():
             raise Unavailable("too many exports are under way")
         async with self._exports, self.transaction() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
 
     async def cursor_key(self) -> bytes:

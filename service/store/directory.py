@@ -41,7 +41,7 @@ from service.wire.directory import (
     Timeline,
     TimelineBody,
 )
-from service.wire.merge import merged
+from service.wire.merge import amended
 from service.wire.values import Answer, Body
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -184,12 +184,11 @@ async def amend_entry(
 ) -> tuple[AnswerT, int]:
     """Change an entry by a merge patch (RFC 7396).
 
-    Raises NotFound, VersionConflict, VersionRequired, and pydantic.ValidationError where the result is no
-    such entry.
+    Raises NotFound, VersionConflict, VersionRequired, and InvalidMerge where the result is no such entry.
     """
     present, version = await _lock_expected(connection, kind, slug, expected, caller)
     before = present.model_dump(mode="json", include=set(kind.body.model_fields))
-    values = kind.body.model_validate(merged(before, dict(patch))).model_dump()
+    values = amended(kind.body, before, dict(patch)).model_dump()
     await kind.update.run(connection, values | {"version": version + 1})
     await _write_aliases(connection, kind, values)
     return await get_entry(connection, kind, slug, caller)

@@ -15,10 +15,11 @@ from sqlalchemy import ARRAY, Integer, bindparam, case, func, null, select
 
 from service.dates import format_instant, parse, parse_instant
 from service.errors import Gone, Invalid, NotFound
+from service.store.adapters import At
 from service.store.expectation import Expectation
 from service.store.query import Caller, timeline_id_of
 from service.store.record import Report, Stored, new_id, record_event, record_tombstone
-from service.store.selection import TIMELINE_ID, is_visible
+from service.store.selection import KNOWN_AT, TIMELINE_ID, is_visible
 from service.store.statement import Connection, Statement, compiled
 from service.store.states import Identity, lock_identity
 from service.tables import event, event_state, timeline
@@ -30,54 +31,72 @@ from service.wire.event import (
     Event,
     EventBody,
     EventClaimBody,
-    EventPatch,
     Link,
     PlaceBody,
 )
-from service.wire.merge import merged
+from service.wire.merge import amended
 
 _EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
 _IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
-_READ: Statement = compiled(
+READ_EVENT: Statement = compiled(
     select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
 )
-_TOMBSTONE: Statement = compiled(
+_OF_PAST = (event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _EVENT_ID, is_visible())
+_READ_PAST: Statement = compiled(
+    select(
+        event_state.c.version,
+        case((event_state.c.version == func.any(_KNOWN), null()), else_=event_state.c.document),
+    )
+    .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
+    .where(*_OF_PAST, event_state.c.known.op("@>")(KNOWN_AT), event_state.c.document.is_not(None))
+)
+_DELETED = (
     select(event_state.c.reported_at, event_state.c.author)
     .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
-    .where(
-        event_state.c.timeline_id == TIMELINE_ID,
-        event_state.c.event_id == _EVENT_ID,
-        event_state.c.document.is_(None),
-        func.upper_inf(event_state.c.known),
-        is_visible(),
-    )
+    .where(*_OF_PAST, event_state.c.document.is_(None))
 )
+_TOMBSTONE: Statement = compiled(_DELETED.where(func.upper_inf(event_state.c.known)))
+_TOMBSTONE_PAST: Statement = compiled(_DELETED.where(event_state.c.known.op("@>")(KNOWN_AT)))
 
 
 async def get_event(
-    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, *, known: Collection[int] = ()
+    connection: Connection,
+    timeline_slug: str,
+    event_id: UUID,
+    caller: Caller,
+    *,
+    known: Collection[int] = (),
+    known_at: int | None = None,
 ) -> tuple[int, bytes | None]:
     """Read an event's version and document; no document if it is of those that the caller knows.
 
-    Raises NotFound where there is none that the caller may see.
+    With `known_at`, as it was known at that instant. Raises NotFound where there is none that the caller may see,
+    Gone where it had been deleted.
     """
-    cursor = await _READ.run(
-        connection,
-        _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)},
-    )
+    values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)}
+    if known_at is None:
+        cursor = await READ_EVENT.run(connection, values)
+    else:
+        cursor = await _READ_PAST.run(connection, values | {"known_at": At(known_at)})
     row = await cursor.fetchone()
     if row is None:
-        raise await _absent(connection, timeline_slug, event_id, caller)
+        raise await _absent(connection, timeline_slug, event_id, caller, known_at)
     return row[0], row[1]
 
 
-async def _absent(connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller) -> NotFound:
-    """Say why an event is not there: it never was, or not for this caller, or it was deleted."""
-    cursor = await _TOMBSTONE.run(connection, _key(timeline_slug, event_id) | {"sees_private": caller.sees_private})
+async def _absent(
+    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, known_at: int | None
+) -> NotFound:
+    """Say why an event is not there: it never was, or not yet, or not for this caller, or it was deleted."""
+    values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private}
+    if known_at is None:
+        cursor = await _TOMBSTONE.run(connection, values)
+    else:
+        cursor = await _TOMBSTONE_PAST.run(connection, values | {"known_at": At(known_at)})
     row = await cursor.fetchone()
     return _no_event(timeline_slug, event_id) if row is None else gone(event_id, row[0], row[1])
 
@@ -128,18 +147,17 @@ async def amend_event(
     """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
 
     A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
-    of these changes and nothing new comes along, the old reason or name goes. Raises pydantic.ValidationError
-    where the result is no event.
+    of these changes and nothing new comes along, the old reason or name goes. Raises InvalidMerge where
+    the result is no event.
     """
     identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
-    # the patch's own members first: a bad instant among them is refused before it is used
-    instant = EventPatch.model_validate(patch).reported_at
+    instant = patch.get("reported_at")
     base = identity.at(None if instant is None else parse_instant(instant))
     if base is None or base.document is None:
         raise Invalid("the event was deleted at that time", pointer="/reported_at")
     former = Event.model_validate_json(base.document)
     before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
-    body = EventBody.model_validate(merged(before, patch))
+    body = amended(EventBody, before, patch)
     moves = body.status != former.status or parse(body.when) != parse(former.when)
     if moves and "status_reason" not in patch:
         body = body.model_copy(update={"status_reason": None})

@@ -66,6 +66,8 @@ def translated() -> Iterator[None]:
         raise meaning from error
     except errors.QueryCanceled as error:
         raise TooSlow("the database gave up after its time limit; ask for less") from error
+    except errors.UndefinedTable as error:
+        raise Unavailable("the database lacks this release's schema") from error
     except (PoolTimeout, TooManyRequests) as error:
         raise Unavailable("no database connection is free") from error
     except (errors.SerializationFailure, errors.DeadlockDetected) as error:

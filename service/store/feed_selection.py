@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
     Integer,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     func,
     lateral,
     literal_column,
-    not_,
     null,
     or_,
     select,
@@ -31,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from service.store.selection import SEARCH, TIMELINE_ID, Shape, in_window, is_overdue, is_visible, window_scope
+from service.store.selection import TIMELINE_ID, Shape, conditions, in_window, is_visible
 from service.store.statement import Statement, compiled
 from service.store.window import Condition
 from service.tables import change, event_state, feed, feed_floor, timeline
@@ -54,7 +52,13 @@ class FeedShape:
     def lets_all_pass(self) -> bool:
         """Tell whether no filter holds anything back."""
         query = self.query
-        return query.window is None and not query.facets and query.overdue is None and not query.text
+        return (
+            query.window is None
+            and not query.facets
+            and query.overdue is None
+            and query.disputed is None
+            and not query.text
+        )
 
 
 def latest_of(timeline_id: ColumnElement[Any], name: str = "latest") -> LateralFromClause:
@@ -158,13 +162,5 @@ def _judged(
 
 def _passes(shape: Shape) -> Condition:
     """Tell whether a change's document is one of the query's; a tombstone cannot be told from one that is."""
-    terms = [*in_window(shape, event_state), window_scope(shape, event_state).holds] if shape.window else []
-    terms += [
-        event_state.c.facets.op("&&")(bindparam(f"{name}_values", type_=ARRAY(Text(collation="C"))))
-        for name in shape.facets
-    ]
-    if shape.overdue is not None:
-        terms.append(is_overdue(event_state) if shape.overdue else not_(is_overdue(event_state)))
-    if shape.text:
-        terms.append(event_state.c.search.op("@@")(SEARCH))
-    return or_(event_state.c.document.is_(None), and_(true(), *terms))
+    terms = and_(true(), *in_window(shape, event_state), *conditions(shape, event_state))
+    return or_(event_state.c.document.is_(None), terms)

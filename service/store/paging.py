@@ -1,11 +1,11 @@
 """Pages of a range query, as one statement whose cost does not depend on how wide the window is.
 
-By date, the window is asked in two: what already runs when it opens (the range index) and what begins
-inside it (the B-tree in the order of the answer), each limited, then united and limited again; only then
-are the documents fetched. A window in one piece is planned well only for some widths, and a prepared
-statement's generic plan for none: measured, see the migration that lays the indexes.
+By date, the events of each reach are walked in order, from where the first of them can belong to the answer
+(`service.store.extent`), and the walks are merged as they go; only then are the documents fetched. A window
+asked for in one piece is planned well only for some widths, and by a prepared statement's generic plan for
+none: measured, see the migration that lays the indexes.
 
-With filters, one of them leads: each of its values is walked in order, and the others are checked on the way.
+With filters, one of them leads: each of its values is walked so, and the others are checked on the way.
 """
 
 from __future__ import annotations
@@ -23,34 +23,43 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Select,
+    and_,
     bindparam,
     func,
     lateral,
+    literal_column,
+    or_,
     select,
     true,
     tuple_,
     union_all,
 )
 
+from service.dates import DISTANT_FUTURE, DISTANT_PAST
 from service.store.adapters import At
 from service.store.query import Caller, EventQuery, Keyset
 from service.store.selection import (
     TIMELINE_ID,
     Shape,
     conditions,
-    facet_column,
+    extent_of,
     facet_values,
-    in_timelines,
     in_window,
+    instant_value,
     is_visible,
+    keys_of,
     ordered,
     sort_value,
     values_of,
-    window_scope,
 )
 from service.store.statement import Connection, Statement, compiled
-from service.store.window import WINDOW_END, Condition
-from service.tables import event, timeline
+from service.store.walks import Lead, find_lead, outer_timeline_id, walk
+from service.store.window import Condition
+from service.tables import REACHES, event, timeline
+
+# The most events that one statement gives. Each walk is bounded by it in so many words: the planner then knows,
+# whatever the page's own limit, that it need not prepare for reading all.
+MOST_EVENTS = 500
 
 _LIMIT: ColumnElement[Any] = bindparam("limit", type_=Integer)
 _AFTER_INSTANT: ColumnElement[Any] = bindparam("after_value", type_=DateTime(timezone=True))
@@ -58,18 +67,16 @@ _AFTER_RANK: ColumnElement[Any] = bindparam("after_value", type_=Double)
 _AFTER_EVENT: ColumnElement[Any] = bindparam("after_event", type_=event.c.event_id.type)
 _AFTER_TIMELINE: ColumnElement[Any] = bindparam("after_timeline", type_=event.c.timeline_id.type)
 
-# The most that is counted to learn which of several filters is the narrowest.
-PROBE_LIMIT = 1_000
+_LEAST_ID, _GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """A page's form: the query's, how far it has come, and the filter that leads."""
+    """A page's form: the query's, whether it follows another, and the filter that leads."""
 
     query: Shape
     is_continued: bool
-    past_pivot: bool
-    lead: str | None
+    lead: Lead | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,62 +90,43 @@ class EventRows:
 async def read_page(
     connection: Connection, query: EventQuery, caller: Caller, *, limit: int, after: Keyset | None
 ) -> EventRows:
-    """Read the page of at most `limit` events that follows `after`, or the first."""
+    """Read the page of at most `limit` events (up to MOST_EVENTS) that follows `after`, or the first."""
     shape = Shape.of(query)
     values = values_of(query, caller)
-    lead = await _find_lead(connection, shape, values)
-    page = PageShape(shape, after is not None, _has_passed_pivot(query, shape, after), lead)
-    if after is not None:
-        values["after_value"] = after.value if query.sort == "relevance" else At(int(after.value))
-        values["after_event"] = after.event_id
-        values["after_timeline"] = after.timeline_id
+    by_date = query.sort in ("date", "-date")
+    lead = await find_lead(connection, query, shape, values) if by_date else None
+    page = PageShape(shape, after is not None, lead)
+    values |= keyset_values(query, after) | {"limit": limit + 1}
     # where the values decide which plan is good, PostgreSQL plans anew for them
-    prepare = False if shape.text or len(shape.facets) > 1 or query.sort not in ("date", "-date") else None
-    cursor = await page_statement(page).run(connection, values | {"limit": limit + 1}, prepare=prepare)
+    prepare = False if shape.text or not by_date else None
+    cursor = await page_statement(page).run(connection, values, prepare=prepare)
     rows = await cursor.fetchall()
     documents = [row[0] for row in rows[:limit]]
     if len(rows) <= limit:
         return EventRows(documents, None)
-    _, value, event_id, timeline_id = rows[limit - 1]
-    return EventRows(documents, Keyset(value, UUID(str(event_id)), UUID(str(timeline_id))))
+    return EventRows(documents, Keyset(*rows[limit - 1][1:]))
 
 
-def _has_passed_pivot(query: EventQuery, shape: Shape, after: Keyset | None) -> bool:
-    """Tell whether the cursor has left one half of the window behind."""
-    pivot = window_scope(shape, event).pivot
-    if after is None or pivot is None or query.window is None:
-        return False
-    instant = query.window.end if pivot is WINDOW_END else query.window.start
-    return after.value >= instant if query.sort == "date" else after.value < instant
+def keyset_values(query: EventQuery, after: Keyset | None) -> dict[str, object]:
+    """Give the values that say where a page begins.
 
-
-async def _find_lead(connection: Connection, shape: Shape, values: dict[str, object]) -> str | None:
-    """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit."""
-    if not shape.facets:
-        return None
-    first, *others = shape.facets
-    if not others or not shape.one_timeline or shape.sort not in ("date", "-date"):
-        return first
-    cursor = await _probe(shape.facets).run(connection, values)
-    counts = await cursor.fetchone()
-    assert counts is not None  # noqa: S101  # an aggregate without GROUP BY gives one row
-    return min(zip(counts, shape.facets, strict=True))[1]
-
-
-@lru_cache(maxsize=64)
-def _probe(facets: tuple[str, ...]) -> Statement:
-    def count(name: str) -> ColumnElement[Any]:
-        column = facet_column(name)
-        table = column.table
-        found = (
-            select(1)
-            .where(table.c.timeline_id == TIMELINE_ID, column == func.any(facet_values(name)))
-            .limit(PROBE_LIMIT)
-            .subquery()
-        )
-        return select(func.count()).select_from(found).scalar_subquery()
-
-    return compiled(select(*(count(name) for name in facets)))
+    By date, these are the first row of each reach that the page may hold, or the last row when it goes backward.
+    """
+    values: dict[str, object] = {}
+    if after is not None:
+        value = after.value if query.sort == "relevance" else At(int(after.value))
+        values = {"after_value": value, "after_event": after.event_id, "after_timeline": after.timeline_id}
+    place = extent_of(query)
+    if query.sort == "date":
+        begin = (DISTANT_PAST, _LEAST_ID) if after is None else (int(after.value), after.event_id)
+        for reach, floor in zip(REACHES, place.floors(), strict=True):
+            instant, event_id = max(begin, (floor, _LEAST_ID))
+            values |= {f"floor_{reach}": At(instant), f"floor_event_{reach}": event_id}
+    elif query.sort == "-date":
+        end = (DISTANT_FUTURE, _GREATEST_ID) if after is None else (int(after.value), after.event_id)
+        instant, event_id = min(end, (place.last, _GREATEST_ID))
+        values |= {"last": At(instant), "last_event": event_id}
+    return values
 
 
 @lru_cache(maxsize=1024)
@@ -149,103 +137,90 @@ def page_statement(page: PageShape) -> Statement:
     """
     keys = _keys_by_date(page) if page.query.sort in ("date", "-date") else _keys_by(page)
     order = ordered(page.query, keys.c.value, keys.c.event_id, keys.c.timeline_id)
+    events = page.query.events
+    pairs = zip(keys_of(page.query, events), keys_of(page.query, keys), strict=True)
     return compiled(
-        select(event.c.document, keys.c.value, keys.c.event_id, keys.c.timeline_id)
+        select(events.c.document, keys.c.value, keys.c.event_id, keys.c.timeline_id)
         .select_from(keys)
-        .join(event, (event.c.timeline_id == keys.c.timeline_id) & (event.c.event_id == keys.c.event_id))
-        .join(timeline, (timeline.c.timeline_id == event.c.timeline_id) & is_visible())
+        .join(events, and_(*(here == there for here, there in pairs)))
+        .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
         .order_by(*order)
     )
 
 
-def _comes_after(
-    shape: Shape, value: ColumnElement[Any], event_id: ColumnElement[Any], timeline_id: ColumnElement[Any]
-) -> Condition:
-    """Compare rows as a whole: the form that an index can begin at."""
-    last = _AFTER_RANK if shape.sort == "relevance" else _AFTER_INSTANT
-    columns, end = [value, event_id], [last, _AFTER_EVENT]
-    if not shape.one_timeline:
-        columns, end = [*columns, timeline_id], [*end, _AFTER_TIMELINE]
-    here, there = tuple_(*columns), tuple_(*end)
-    return here > there if shape.sort == "date" else here < there
-
-
 def _keys_by(page: PageShape) -> CTE:
     """Select the keys of a page in an order other than by date: one piece, planned for its values."""
-    value = sort_value(page.query.sort)
-    order = (value, event.c.event_id, event.c.timeline_id)
-    chosen = select(event.c.timeline_id, event.c.event_id, value.label("value")).where(
-        in_timelines(page.query, event), *in_window(page.query, event), *conditions(page.query, event)
+    shape = page.query
+    events = shape.events
+    order = (sort_value(shape), events.c.event_id, events.c.timeline_id)
+    timeline_id = TIMELINE_ID if shape.one_timeline else outer_timeline_id()
+    keys = select(*keys_of(shape, events), order[0].label("value")).where(
+        events.c.timeline_id == timeline_id, *in_window(shape, events), *conditions(shape, events)
     )
     if page.is_continued:
-        chosen = chosen.where(_comes_after(page.query, *order))
-    return chosen.order_by(*ordered(page.query, *order)).limit(_LIMIT).cte("keys")
+        last = _AFTER_RANK if shape.sort == "relevance" else _AFTER_INSTANT
+        # rows as a whole: the form that an index can begin at
+        here, there = tuple_(*order), tuple_(last, _AFTER_EVENT, _AFTER_TIMELINE)
+        keys = keys.where(here < there)
+    return _gathered(shape, None, keys.order_by(*ordered(shape, *order)).limit(_LIMIT))
 
 
 def _keys_by_date(page: PageShape) -> CTE:
-    """Select the keys of a page by date: the halves of the window, each limited, united and limited."""
+    """Select the keys of a page by date: walk by walk, merged, each as far as it is needed."""
     shape = page.query
-    place = window_scope(shape, event)
-    has_running = place.pivot is not None and not place.begins_inside
-    halves = []
-    if has_running and not (page.past_pivot and shape.sort == "date"):
-        halves.append(_half(page, running=True))
-    if not (has_running and page.past_pivot and shape.sort == "-date"):
-        halves.append(_half(page, running=False))
-    # materialised, or a generic plan folds a wide half into the rest and loses its limit
-    ctes = [half.cte(name).prefix_with("MATERIALIZED") for half, name in zip(halves, "ab", strict=False)]
-    rows = union_all(*(select(cte) for cte in ctes)).subquery("rows")
-    order = ordered(shape, rows.c.value, rows.c.event_id, rows.c.timeline_id)
-    # an event that two values of the leading filter found counts once
-    keys = select(rows).distinct() if page.lead else select(rows)
-    return keys.order_by(*order).limit(_LIMIT).cte("keys")
+    walks = union_all(*(_walk(page, reach) for reach in REACHES)).subquery("walks")
+    order = ordered(shape, walks.c.value, walks.c.event_id, walks.c.timeline_id)
+    return _gathered(shape, page.lead, select(walks).order_by(*order).limit(_LIMIT))
 
 
-def _half(page: PageShape, *, running: bool) -> Select[Any]:
-    """Select the keys of one half: what already runs at the window's pivot, or what begins there or later."""
-    shape, lead = page.query, page.lead
-    base: FromClause = event if lead is None else facet_column(lead).table
-    sources: list[FromClause] = []
-    timeline_id = TIMELINE_ID
-    if not shape.one_timeline:
-        sources.append(timeline)
-        timeline_id = timeline.c.timeline_id
-    where = [base.c.timeline_id == timeline_id]
-    if lead is not None:
-        values = func.unnest(facet_values(lead)).table_valued("value", name="lead").render_derived()
-        sources.append(values)
-        where.append(base.c[facet_column(lead).name] == values.c.value)
-    where += _in_half(shape, base, running=running)
-    if page.is_continued:
-        where.append(_comes_after(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
-    walked: FromClause = base
-    checks = conditions(shape, event, without=lead)
-    if base is not event and checks:
-        walked = base.join(event, (event.c.timeline_id == base.c.timeline_id) & (event.c.event_id == base.c.event_id))
-    chosen = (
-        select(base.c.timeline_id, base.c.event_id, base.c.start_earliest.label("value"))
-        .select_from(walked)
-        .where(*where, *checks)
-        .order_by(*ordered(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
-        .limit(_LIMIT)
-    )
+def _gathered(shape: Shape, lead: Lead | None, keys: Select[Any]) -> CTE:
+    """Select the first of the keys that are found for each timeline, and each value of the filter that leads."""
+    sources: list[FromClause] = [] if shape.one_timeline else [timeline]
+    if lead is not None and lead.several:
+        sources.append(func.unnest(facet_values(lead.name)).table_valued("value").render_derived(name="lead"))
     if not sources:
-        return chosen
-    found = lateral(chosen.correlate(*sources), "found")
-    outer: FromClause = sources[0]
-    for source in sources[1:]:
-        outer = outer.join(source, true())
-    rows = select(found.c.timeline_id, found.c.event_id, found.c.value).select_from(outer.join(found, true()))
-    return rows if shape.one_timeline else rows.where(is_visible())
+        return keys.cte("keys")
+    found = lateral(keys, "found")
+    outer, *others = [*sources, found]
+    for other in others:
+        outer = outer.join(other, true())
+    rows = select(*keys_of(shape, found), found.c.value).select_from(outer)
+    if not shape.one_timeline:
+        rows = rows.where(is_visible())
+    if lead is not None and lead.several and lead.table is not event:
+        rows = rows.distinct()  # an event that two values found counts once
+    order = ordered(shape, found.c.value, found.c.event_id, found.c.timeline_id)
+    return rows.order_by(*order).limit(_LIMIT).cte("keys")
 
 
-def _in_half(shape: Shape, base: FromClause, *, running: bool) -> list[Condition]:
-    place = window_scope(shape, event)
-    if running:
-        return [base.c.possible.op("@>")(place.pivot), base.c.start_earliest < place.pivot]
-    terms: list[Condition] = []
-    if place.pivot is not None:
-        terms.append(base.c.start_earliest >= place.pivot)
-    if place.upper is not None:
-        terms.append(base.c.start_earliest < place.upper)
+def _walk(page: PageShape, reach: int) -> Select[Any]:
+    """Walk the events of one reach in order, from where the page begins."""
+    shape = page.query
+    base, keys = walk(shape, page.lead, reach, apart=True)
+    chosen = (
+        keys.where(*_begins(page, base, reach))
+        .order_by(*ordered(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
+        .limit(literal_column(str(MOST_EVENTS + 1)))
+    )
+    # before the limit: an event counts once, however many of its rows are found
+    return chosen.distinct() if page.lead is not None and page.lead.repeats else chosen
+
+
+def _begins(page: PageShape, base: FromClause, reach: int) -> list[Condition]:
+    """List where a walk begins, in the form that an index can begin at: rows compared as a whole."""
+    shape = page.query
+    here = tuple_(base.c.start_earliest, base.c.event_id)
+    event_id_type = event.c.event_id.type
+    if shape.sort == "date":
+        floor_event: ColumnElement[Any] = bindparam(f"floor_event_{reach}", type_=event_id_type)
+        terms: list[Condition] = [here >= tuple_(instant_value(f"floor_{reach}"), floor_event)]
+    else:
+        terms = [here <= tuple_(instant_value("last"), bindparam("last_event", type_=event_id_type))]
+    if page.is_continued:
+        beyond: Condition = here != tuple_(_AFTER_INSTANT, _AFTER_EVENT)
+        if not shape.one_timeline:
+            # an event of the same identity, in a timeline that comes later
+            timeline_id, last = base.c.timeline_id, _AFTER_TIMELINE
+            beyond = or_(beyond, timeline_id > last if shape.sort == "date" else timeline_id < last)
+        terms.append(beyond)
     return terms

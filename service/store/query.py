@@ -49,6 +49,7 @@ class EventQuery:
     """A range query: everything that decides which events are meant, and in which order.
 
     `timeline` is a slug, or None for all timelines that the caller sees. `certainty` is CERTAIN or POSSIBLE.
+    `known_at` asks for what was known at that instant; None for what is known now.
     """
 
     timeline: str | None
@@ -57,8 +58,10 @@ class EventQuery:
     certainty: Answer = Answer.POSSIBLE
     facets: dict[str, tuple[str, ...]] = field(default_factory=dict)
     overdue: bool | None = None
+    disputed: bool | None = None
     text: str | None = None
     sort: Sort = "date"
+    known_at: int | None = None
 
     def digest(self) -> bytes:
         """Name the query in 16 bytes: the same for the same question, however it was written."""
@@ -69,7 +72,9 @@ class EventQuery:
             self.certainty,
             sorted((name, sorted(set(values))) for name, values in self.facets.items() if values),
             self.overdue,
+            self.disputed,
             self.text,
             self.sort,
+            self.known_at,
         ]
         return hashlib.sha256(json.dumps(question).encode("utf-8", "surrogatepass")).digest()[:16]

@@ -28,13 +28,14 @@ from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.store.states import Identity, Placement, State, place_report, write_state, write_tombstone
+from service.store.states import Identity, Placement, State, lock_identity, place_report, write_state, write_tombstone
 from service.tables import (
     actor,
     claim,
     event,
     event_link,
     event_participant,
+    event_state,
     event_topic,
     place,
     source,
@@ -121,6 +122,24 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     await append_change(connection, "deleted", row | {"state": identity.newest + 1})
 
 
+async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> int:
+    """Remove an event and every state of it for good, and give the number of states that went.
+
+    What stays is that it was there: its writes in the feed, without documents, and the purge itself as the last of
+    them. Raises NotFound where no state was ever recorded, InUse while other events are linked to it.
+    """
+    identity = await lock_identity(connection, timeline, event_id)
+    if not identity.newest:
+        raise NotFound(f"no event {event_id} in timeline {timeline!r}")
+    key: dict[str, object] = {"timeline_id": timeline_id_of(timeline), "event_id": event_id}
+    now = identity.clock(int((await (await _NOW.run(connection, {})).fetchall())[0][0]))
+    await _DELETE.run(connection, key)
+    gone = await _DELETE_STATES.run(connection, key)
+    row = key | {"version": identity.newest, "state": identity.newest, "recorded_at": At(now)}
+    await append_change(connection, "purged", row)
+    return gone.rowcount
+
+
 def _start(identity: Identity, report: Report, now: int) -> int:
     """Say from when a report is known; one of this moment never before what is known already."""
     if report.at is None:
@@ -200,6 +219,12 @@ _UPDATE: Statement = compiled(
     .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
 )
 _DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
+_DELETE_STATES: Statement = compiled(
+    delete(event_state).where(
+        event_state.c.timeline_id == TIMELINE_ID,
+        event_state.c.event_id == bindparam("event_id", type_=event_state.c.event_id.type),
+    )
+)
 _PARTS = (event_participant, event_topic, claim, event_link)
 _INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}
 _DELETE_PARTS = {

@@ -11,9 +11,11 @@ from service.dates import parse, parse_instant
 from service.store.adapters import At
 from service.store.query import timeline_id_of
 from service.wire.event import Event
+from service.wire.history import conflicts
 
-# A text vector holds at most 1 MiB; what stands beyond so many characters of one part is not searched.
-_SEARCHED_CHARACTERS = 100_000
+# A text vector holds at most 1 MiB, and words such as "𠀀-𠀁" take up to 8.75 bytes of it a character; with a title
+# and a summary of the greatest length, names and claims have room for so many each. What is beyond is not searched.
+_SEARCHED_CHARACTERS = 45_000
 
 # Names a value that the database gets: a parameter of a statement, or a column of a table that was copied in.
 Given = Callable[[str, Any], ColumnElement[Any]]
@@ -50,6 +52,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         "searched_summary": _searched([document.summary or ""]),
         "searched_claims": _searched(said),
         "document": text,
+        "disputed": bool(conflicts(document)),
     }
 
 

@@ -9,28 +9,36 @@ from sqlalchemy import (
     ARRAY,
     Boolean,
     ColumnElement,
+    DateTime,
     Double,
     FromClause,
+    SmallInteger,
+    Table,
     Text,
     and_,
     bindparam,
     exists,
     func,
+    literal_column,
     not_,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import UUID
 
 from service.store.adapters import At
+from service.store.extent import Extent, extent
 from service.store.query import FACETS, Caller, EventQuery, Sort, timeline_id_of
-from service.store.window import Condition, Scope, WindowShape, range_between, scope
-from service.tables import claim, event, event_participant, event_topic, timeline
+from service.store.window import Condition, WindowShape, holds
+from service.tables import REACHES, claim, event, event_participant, event_state, event_topic, timeline
 
 TIMELINE_ID: ColumnElement[Any] = bindparam("timeline_id", type_=UUID(as_uuid=True))
 SEES_PRIVATE: ColumnElement[Any] = bindparam("sees_private", type_=Boolean)
 SEARCH: ColumnElement[Any] = func.websearch_to_tsquery("english", bindparam("text", type_=Text))
+
+KNOWN_AT: ColumnElement[Any] = bindparam("known_at", type_=DateTime(timezone=True))
+
+_UNDECIDED = ("planned", "tentative")
 
 # Where each filter's value stands: a table of the event's, and its column.
 _FACET_COLUMNS = {
@@ -51,8 +59,10 @@ class Shape:
     window: WindowShape | None
     facets: tuple[str, ...]
     overdue: bool | None
+    disputed: bool | None
     text: bool
     sort: Sort
+    past: bool
 
     @classmethod
     def of(cls, query: EventQuery) -> Shape:
@@ -63,9 +73,27 @@ class Shape:
             window=None if window is None else WindowShape.of(window, query.relation, query.certainty),
             facets=tuple(name for name in FACETS if query.facets.get(name)),
             overdue=query.overdue,
+            disputed=query.disputed,
             text=query.text is not None,
             sort=query.sort,
+            past=query.known_at is not None,
         )
+
+    @property
+    def events(self) -> Table:
+        """The table that the answer comes from: the events as they stand, or their states."""
+        return event_state if self.past else event
+
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """Name the filters that narrow the answer to some values; what is overdue is planned or tentative.
+
+        None leads among past states, which hold all their values in one column.
+        """
+        if self.past:
+            return ()
+        implied = ("status",) if self.overdue and "status" not in self.facets else ()
+        return self.facets + implied
 
 
 def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
@@ -76,12 +104,31 @@ def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
     if query.window is not None:
         values["window_start"] = At(query.window.start)
         values["window_end"] = At(query.window.end)
+    place = extent_of(query)
+    values |= {f"floor_{reach}": At(floor) for reach, floor in zip(REACHES, place.floors(), strict=True)}
+    values |= {"last": At(place.last), "runs_past": At(place.runs_past)}
+    is_past = query.known_at is not None
+    if query.known_at is not None:
+        values["known_at"] = At(query.known_at)
+    if query.overdue:
+        values["status_values"] = list(_UNDECIDED)
     for name, chosen in query.facets.items():
         if chosen:
-            values[f"{name}_values"] = sorted(set(chosen))
+            values[f"{name}_values"] = sorted({f"{name}:{one}" if is_past else one for one in chosen})
+            values[f"{name}_value"] = chosen[0]
     if query.text is not None:
         values["text"] = query.text
     return values
+
+
+def extent_of(query: EventQuery) -> Extent:
+    """Say where in time the answer lies."""
+    return extent(query.window, query.relation, query.certainty)
+
+
+def instant_value(name: str) -> ColumnElement[Any]:
+    """Make a parameter that holds an instant."""
+    return bindparam(name, type_=DateTime(timezone=True))
 
 
 def facet_column(name: str) -> ColumnElement[Any]:
@@ -94,26 +141,27 @@ def facet_values(name: str) -> ColumnElement[Any]:
     return bindparam(f"{name}_values", type_=ARRAY(Text(collation="C")))
 
 
+def facet_value(name: str) -> ColumnElement[Any]:
+    """Make the parameter that holds a filter's value where it has but one."""
+    return bindparam(f"{name}_value", type_=Text(collation="C"))
+
+
 def is_visible() -> Condition:
     """Tell whether the caller may know of a row of `timeline`."""
     return or_(timeline.c.visibility == "public", SEES_PRIVATE)
 
 
-def is_overdue(events: FromClause) -> Condition:
-    """Tell whether an event should have happened by now and nobody says that it did or did not."""
-    undecided = or_(events.c.status == "planned", events.c.status == "tentative")
-    return and_(undecided, events.c.end_latest < func.now())
-
-
-def window_scope(shape: Shape, events: FromClause) -> Scope:
-    """Say where in time the answer lies; everywhere without a window."""
-    if shape.window is None:
-        return Scope(None, None, begins_inside=True, holds=true())
-    return scope(shape.window, events)
+def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
+    """Tell whether an event should have happened by now, or by then, and nobody says that it did or did not."""
+    undecided = or_(*(events.c.status == status for status in _UNDECIDED))
+    return and_(undecided, events.c.end_latest < (KNOWN_AT if past else func.now()))
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
     """Tell whether an event has one of a filter's values."""
+    if events is event_state:
+        found: Condition = event_state.c.facets.op("&&")(facet_values(name))
+        return found
     column = facet_column(name)
     if column.table is event:
         chosen: Condition = events.c[column.name] == func.any(facet_values(name))
@@ -130,33 +178,48 @@ def facet_condition(name: str, events: FromClause) -> Condition:
 
 def conditions(shape: Shape, events: FromClause, *, without: str | None = None) -> list[Condition]:
     """List what an event must satisfy besides its timeline; `without` leaves out one filter."""
-    terms: list[Condition] = [window_scope(shape, events).holds] if shape.window else []
+    terms: list[Condition] = [] if shape.window is None else [holds(shape.window, events)]
+    if shape.past:
+        terms += [events.c.known.op("@>")(KNOWN_AT), events.c.document.is_not(None)]
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
-        terms.append(is_overdue(events) if shape.overdue else not_(is_overdue(events)))
+        overdue = is_overdue(events, past=shape.past)
+        terms.append(overdue if shape.overdue else not_(overdue))
+    if shape.disputed is not None:
+        terms.append(events.c.disputed if shape.disputed else not_(events.c.disputed))
     if shape.text:
         terms.append(events.c.search.op("@@")(SEARCH))
     return terms
 
 
+def in_reach(events: FromClause, reach: int) -> list[Condition]:
+    """List what holds of an event of this reach wherever it belongs to the answer."""
+    return [
+        events.c.reach == literal_column(str(reach), SmallInteger),
+        events.c.start_earliest >= instant_value(f"floor_{reach}"),
+        events.c.start_earliest <= instant_value("last"),
+        events.c.end_latest > instant_value("runs_past"),
+    ]
+
+
 def in_window(shape: Shape, events: FromClause) -> list[Condition]:
-    """List the index conditions of the window in one piece, for a statement in another order than by date."""
-    place = window_scope(shape, events)
-    if not place.begins_inside:
-        return [events.c.possible.op("&&")(range_between(place.pivot, place.upper))]
-    terms: list[Condition] = []
-    if place.pivot is not None:
-        terms.append(events.c.start_earliest >= place.pivot)
-    if place.upper is not None:
-        terms.append(events.c.start_earliest < place.upper)
-    return terms
+    """List the window's conditions for an index, for a statement in another order than by date."""
+    if shape.window is None:
+        return []
+    return [or_(*(and_(*in_reach(events, reach)) for reach in REACHES))]
 
 
-def sort_value(sort: Sort) -> ColumnElement[Any]:
+def keys_of(shape: Shape, rows: FromClause) -> list[ColumnElement[Any]]:
+    """Name what tells one row of the answer's table from another: of past states, the version too."""
+    names = ("timeline_id", "event_id", "version") if shape.past else ("timeline_id", "event_id")
+    return [rows.c[name] for name in names]
+
+
+def sort_value(shape: Shape) -> ColumnElement[Any]:
     """Name what a sort compares first; identity breaks ties."""
-    if sort == "relevance":
-        return func.ts_rank(event.c.search, SEARCH).cast(Double)
-    return event.c.recorded_at if sort == "-recorded" else event.c.start_earliest
+    if shape.sort == "relevance":
+        return func.ts_rank(shape.events.c.search, SEARCH).cast(Double)
+    return shape.events.c.recorded_at if shape.sort == "-recorded" else shape.events.c.start_earliest
 
 
 def ordered(

@@ -1,4 +1,4 @@
-"""All events of a range query, read from one cursor as they stood when it was opened, in bounded memory."""
+"""All events of a range query, as they stood when the reading began, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,39 +7,57 @@ from functools import lru_cache
 
 from sqlalchemy import select
 
-from service.store.query import Caller, EventQuery
+from service.store.paging import MOST_EVENTS, read_page
+from service.store.query import Caller, EventQuery, Keyset
 from service.store.selection import Shape, conditions, in_timelines, in_window, ordered, sort_value, values_of
 from service.store.statement import Connection, Statement, compiled
-from service.tables import event
-
-_BATCH_EVENTS = 500
 
 
 async def stream_documents(
     connection: Connection, query: EventQuery, caller: Caller, *, limit: int | None = None
 ) -> AsyncIterator[list[bytes]]:
-    """Iterate over batches of documents (UTF-8 JSON) in the query's order; `connection` is in a transaction.
+    """Iterate over batches of documents (UTF-8 JSON) in the query's order.
 
-    `limit` ends it early. The database's time limit holds for each batch, not for the whole.
+    `connection` is in a transaction that sees one state of the store. `limit` ends it early. The database's
+    time limit holds for each batch, not for the whole.
     """
+    batches = _by_date if query.sort in ("date", "-date") else _by_cursor
     left = limit
+    async for documents in batches(connection, query, caller):
+        wanted = documents[:left]
+        left = None if left is None else left - len(wanted)
+        if wanted:
+            yield wanted
+        if left == 0:
+            return
+
+
+async def _by_date(connection: Connection, query: EventQuery, caller: Caller) -> AsyncIterator[list[bytes]]:
+    """Read page after page: nothing is sorted or gathered before the first, however much there is."""
+    after: Keyset | None = None
+    while True:
+        page = await read_page(connection, query, caller, limit=MOST_EVENTS, after=after)
+        yield page.documents
+        after = page.end
+        if after is None:
+            return
+
+
+async def _by_cursor(connection: Connection, query: EventQuery, caller: Caller) -> AsyncIterator[list[bytes]]:
+    """Read from one cursor, in an order that the database must gather anyway."""
     statement = _streamed(Shape.of(query))
-    cursor = connection.cursor("export", binary=True)
-    async with cursor:
+    async with connection.cursor("export", binary=True) as cursor:
         await cursor.execute(statement.sql, {**statement.fixed, **values_of(query, caller)})
-        while left != 0:
-            rows = await cursor.fetchmany(_BATCH_EVENTS if left is None else min(left, _BATCH_EVENTS))
-            if not rows:
-                return
-            left = None if left is None else left - len(rows)
+        while rows := await cursor.fetchmany(MOST_EVENTS):
             yield [row[0] for row in rows]
 
 
 @lru_cache(maxsize=256)
 def _streamed(shape: Shape) -> Statement:
-    order = ordered(shape, sort_value(shape.sort), event.c.event_id, event.c.timeline_id)
+    events = shape.events
+    order = ordered(shape, sort_value(shape), events.c.event_id, events.c.timeline_id)
     return compiled(
-        select(event.c.document)
-        .where(in_timelines(shape, event), *in_window(shape, event), *conditions(shape, event))
+        select(events.c.document)
+        .where(in_timelines(shape, events), *in_window(shape, events), *conditions(shape, events))
         .order_by(*order)
     )

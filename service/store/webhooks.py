@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from service.dates import DISTANT_FUTURE, format_instant
-from service.errors import InUse, Invalid, InvalidCursor, NotFound
+from service.errors import CursorOutlived, InUse, Invalid, InvalidCursor, NotFound
 from service.store.changes import read_changes
 from service.store.expectation import Expectation
 from service.store.position import Place, Position, read_place
@@ -38,7 +38,7 @@ from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Row, Statement, compiled, parameters
 from service.store.timelines import check_timeline
 from service.tables import timeline, webhook, webhook_delivery, webhook_secret
-from service.wire.merge import merged
+from service.wire.merge import amended
 from service.wire.webhook import RotationBody, Secret, Webhook, WebhookBody, WebhookFilter
 
 MOST_SECRETS = 10
@@ -188,11 +188,11 @@ async def amend_webhook(
 ) -> Webhook:
     """Change a webhook by a merge patch (RFC 7396); one that is enabled again goes on where it had come to.
 
-    Raises NotFound, VersionConflict, VersionRequired, and pydantic.ValidationError where the result is no webhook.
+    Raises NotFound, VersionConflict, VersionRequired, and InvalidMerge where the result is no webhook.
     """
     kept = await _lock_expected(connection, timeline_slug, webhook_id, expected, caller)
     before = kept.answer.model_dump(mode="json", include=set(WebhookBody.model_fields))
-    body = WebhookBody.model_validate(merged(before, patch))
+    body = amended(WebhookBody, before, patch)
     values = _key(timeline_slug, webhook_id) | _written(body)
     if not body.enabled and not kept.answer.enabled:
         values["disabled_reason"] = kept.answer.disabled_reason
@@ -291,14 +291,14 @@ async def replay_webhook(
 ) -> Webhook:
     """Send a webhook back to an earlier place in the feed, so that all changes from there on are sent again.
 
-    Raises Invalid for what is no cursor of this timeline's feed, CursorOutlived where changes are missing behind it.
+    Raises Invalid for what is no cursor of this timeline's feed, and for one that changes are missing behind.
     """
     kept = await _lock_expected(connection, timeline_slug, webhook_id, expected, caller, required=False)
     try:
         after = None if cursor is None else read_place(cursor_key, timeline_slug, cursor)
-    except InvalidCursor as error:
+        feed = await read_changes(connection, EventQuery(timeline_slug), caller, after=after, limit=1, documents=False)
+    except (InvalidCursor, CursorOutlived) as error:
         raise Invalid(str(error), pointer="/after") from error
-    feed = await read_changes(connection, EventQuery(timeline_slug), caller, after=after, limit=1, documents=False)
     place = Place(feed.token, feed.oldest if after is None else after.position)
     await move_webhook(connection, _key(timeline_slug, webhook_id), place)
     return kept.answer
@@ -379,7 +379,7 @@ def _kept(row: Row) -> Kept:
         url=url,
         description=description,
         operations=operations,
-        filter=WebhookFilter.model_validate(_by_name(facets)),
+        filter=WebhookFilter.model_validate({name: [] for name in FACETS} | _by_name(facets)),
         enabled=enabled,
         disabled_reason=reason,
         secrets=secrets,

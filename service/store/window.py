@@ -53,47 +53,46 @@ class WindowShape:
         return self.certainty is Answer.CERTAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where in the order of `start_earliest` the answer may lie, and what must hold there besides.
-
-    What begins at `pivot` or later and before `upper`; and what begins before `pivot` and still runs then,
-    unless `begins_inside`. `holds` is what the relation asks for besides.
-    """
-
-    pivot: ColumnElement[Any] | None
-    upper: ColumnElement[Any] | None
-    begins_inside: bool
-    holds: Condition
-
-
-# Nothing lies before a window without start, or after one without end.
-_NOWHERE = Scope(None, None, begins_inside=True, holds=false())
-
-
 def range_between(start: ColumnElement[Any] | None, end: ColumnElement[Any] | None) -> ColumnElement[Any]:
     """Make a half-open range; None is an open end."""
     none: ColumnElement[Any] = literal_column("NULL::timestamptz")
     return func.tstzrange(none if start is None else start, none if end is None else end)
 
 
-def scope(shape: WindowShape, event: FromClause) -> Scope:
-    """Say where the events are that stand in the shape's relation to the window."""
+def meets_window(shape: WindowShape, event: FromClause) -> Condition:
+    """Tell whether an event's range meets the window, or for `before` and `after` what lies on that side of it."""
+    start = None if shape.open_start else WINDOW_START
+    end = None if shape.open_end else WINDOW_END
+    if shape.relation is Relation.BEFORE:
+        start, end = None, start
+    elif shape.relation is Relation.AFTER:
+        start, end = end, None
+    if "possible" not in event.c:  # a past state, whose range nobody asks for but the planner
+        return and_(
+            true() if start is None else event.c.end_latest > start,
+            true() if end is None else event.c.start_earliest < end,
+        )
+    return event.c.possible.op("&&")(range_between(start, end))
+
+
+def holds(shape: WindowShape, event: FromClause) -> Condition:
+    """Tell whether an event that lies in the window's extent stands in the shape's relation to it."""
     start = None if shape.open_start else WINDOW_START
     end = None if shape.open_end else WINDOW_END
     match shape.relation:
         case Relation.INTERSECTS:
-            return Scope(start, end, begins_inside=False, holds=_intersects(shape, event, start, end))
+            return _intersects(shape, event, start, end)
         case Relation.WITHIN:
-            return Scope(start, end, shape.is_certain, _within(shape, event, start, end))
+            return _within(shape, event, start, end)
         case Relation.CONTAINS:
-            return Scope(start, end, begins_inside=False, holds=_contains(shape, event, start, end))
+            return _contains(shape, event, start, end)
         case Relation.BEFORE:
+            # nothing lies before a window without start, or after one without end
             latest = event.c.end_latest if shape.is_certain else event.c.end_earliest
-            return _NOWHERE if start is None else Scope(None, start, begins_inside=True, holds=latest <= start)
+            return false() if start is None else latest <= start
         case _:
             earliest = event.c.start_earliest if shape.is_certain else event.c.start_latest
-            return _NOWHERE if end is None else Scope(end, None, shape.is_certain, earliest >= end)
+            return false() if end is None else earliest >= end
 
 
 def _intersects(
@@ -101,7 +100,7 @@ def _intersects(
 ) -> Condition:
     window = range_between(start, end)
     if not shape.is_certain:
-        # the hull meets the window, as the scope says; of a gapped event a piece must
+        # the hull meets the window, as the extent says; of a gapped event a piece must
         return or_(event.c.pieces.is_(None), event.c.pieces.op("&&")(window))
     piece = func.unnest(event.c.pieces).alias("piece")
     return case(
@@ -121,9 +120,11 @@ def _within(
             true() if start is None else event.c.start_earliest >= start,
             true() if end is None else event.c.end_latest <= end,
         )
-    first = event.c.start_earliest if start is None else func.greatest(event.c.start_earliest, start)
-    last = event.c.end_latest if end is None else func.least(event.c.end_latest, end)
-    return and_(first <= event.c.start_latest, event.c.end_earliest <= last, first < last)
+    # that some start < some end fits goes without saying: the extent has the event meet the window
+    return and_(
+        true() if start is None else event.c.start_latest >= start,
+        true() if end is None else event.c.end_earliest <= end,
+    )
 
 
 def _contains(
@@ -133,11 +134,5 @@ def _contains(
     first: ColumnElement[Any] = literal_column("'-infinity'::timestamptz") if start is None else start
     last: ColumnElement[Any] = literal_column("'infinity'::timestamptz") if end is None else end
     if shape.is_certain:
-        # the first and the last term say nothing new: they are what an index can use
-        return and_(
-            event.c.start_earliest <= first,
-            event.c.start_latest <= first,
-            event.c.end_earliest >= last,
-            event.c.end_latest >= last,
-        )
+        return and_(event.c.start_latest <= first, event.c.end_earliest >= last)
     return and_(event.c.start_earliest <= first, event.c.end_latest >= last)

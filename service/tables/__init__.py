@@ -1,7 +1,17 @@
 """Columns and constraints, and nothing else."""
 
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
-from service.tables.event import RELS, STATUSES, claim, event, event_link, event_participant, event_topic
+from service.tables.event import (
+    REACH_DAYS,
+    REACHES,
+    RELS,
+    STATUSES,
+    claim,
+    event,
+    event_link,
+    event_participant,
+    event_topic,
+)
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
@@ -9,6 +19,8 @@ from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, w
 __all__ = [
     "DELIVERY_STATES",
     "OPERATIONS",
+    "REACHES",
+    "REACH_DAYS",
     "RELS",
     "SLUG",
     "STATUSES",

@@ -3,6 +3,8 @@
 The tables that a filter may start from (participants, topics, claims) repeat the event's
 `start_earliest` and `end_latest`, so that each filter has an index in the order of the answer. The one
 function that writes an event writes these copies too.
+
+Events are indexed by reach: how long before a window one of them may begin and still run into it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSON, TSTZMULTIRANGE, TSTZRANGE, TSVECTOR, UUID
@@ -27,6 +30,12 @@ from service.tables.metadata import instant, metadata, slug, timeline_id
 
 STATUSES = ("tentative", "planned", "occurred", "postponed", "cancelled")
 RELS = ("causes", "prevents", "follows", "part_of", "responds_to")
+
+# The most days that an event of each reach may last: a day, a month, a year, a decade, a century, with some slack.
+REACH_DAYS = (1, 32, 366, 4018, 36_890)
+# Beyond these, what lasts longer or has no beginning, and what has no end.
+_REACH_LONGER, _REACH_ENDLESS = len(REACH_DAYS), len(REACH_DAYS) + 1
+REACHES = range(_REACH_ENDLESS + 1)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> str:
@@ -45,6 +54,36 @@ def derived_possible() -> Column[object]:
         Computed("tstzrange(NULLIF(start_earliest, '-infinity'), NULLIF(end_latest, 'infinity'))", persisted=True),
         nullable=False,
     )
+
+
+def derived_reach() -> Column[object]:
+    """Make the class of an event's length; the database derives it.
+
+    Its first terms keep the subtraction in range: neither ±infinity nor more than 292,271 years will do. Spelt as
+    PostgreSQL spells it back, or a comparison of schemas would find it changed.
+    """
+    classes = "".join(
+        f" WHEN end_latest - start_earliest <= '{days} day{'s' if days > 1 else ''}'::interval THEN {reach}"
+        for reach, days in enumerate(REACH_DAYS)
+    )
+    return Column(
+        "reach",
+        SmallInteger,
+        Computed(
+            f"CASE WHEN end_latest = 'infinity' THEN {_REACH_ENDLESS}"
+            f" WHEN start_earliest = '-infinity' THEN {_REACH_LONGER}"
+            " WHEN start_earliest < to_timestamp('100000000000'::double precision)"
+            " AND end_latest > to_timestamp('200000000000'::double precision)"
+            f" THEN {_REACH_LONGER}{classes} ELSE {_REACH_LONGER} END",
+            persisted=True,
+        ),
+        nullable=False,
+    )
+
+
+def disputed() -> Column[object]:
+    """Make the mark of an event that one of its own claims contradicts."""
+    return Column("disputed", Boolean, nullable=False, server_default=false())
 
 
 def _belongs_to_event() -> ForeignKeyConstraint:
@@ -66,6 +105,7 @@ event = Table(
     instant("end_earliest"),
     instant("end_latest"),
     derived_possible(),
+    derived_reach(),
     Column("pieces", TSTZMULTIRANGE),
     Column("every_piece", Boolean, nullable=False),
     Column("status", Text(collation="C"), nullable=False),
@@ -80,6 +120,7 @@ event = Table(
     instant("created_at"),
     Column("search", TSVECTOR, nullable=False),
     Column("document", JSON, nullable=False),
+    disputed(),
     PrimaryKeyConstraint("timeline_id", "event_id"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ForeignKeyConstraint(["place"], ["place.slug"]),
@@ -112,7 +153,7 @@ event_participant = Table(
     Column("role", Text),
     instant("start_earliest"),
     instant("end_latest"),
-    derived_possible(),
+    derived_reach(),
     PrimaryKeyConstraint("timeline_id", "event_id", "position"),
     _belongs_to_event(),
     ForeignKeyConstraint(["actor"], ["actor.slug"]),
@@ -127,7 +168,7 @@ event_topic = Table(
     slug("topic"),
     instant("start_earliest"),
     instant("end_latest"),
-    derived_possible(),
+    derived_reach(),
     PrimaryKeyConstraint("timeline_id", "event_id", "topic"),
     _belongs_to_event(),
 )
@@ -148,7 +189,7 @@ claim = Table(
     instant("reported_at"),
     instant("start_earliest"),
     instant("end_latest"),
-    derived_possible(),
+    derived_reach(),
     PrimaryKeyConstraint("timeline_id", "event_id", "claim_id"),
     _belongs_to_event(),
     ForeignKeyConstraint(["source"], ["source.slug"]),
@@ -169,35 +210,30 @@ event_link = Table(
     CheckConstraint("event_id <> other_id", name="not_to_itself"),
 )
 
-# Order and range, then each filter: a B-tree in the order of the answer, for what starts inside a window,
-# and a GiST on the range, for what already runs when the window opens. Figures: migrations/versions.
-Index("event_start_idx", event.c.timeline_id, event.c.start_earliest, event.c.event_id)
+# The order within each reach, of all events and then of those with each filter's value. Whether an event still
+# runs at an instant, or may begin then, stands in the index too, so that only what belongs to the answer is
+# fetched. Figures: migrations/versions.
+ORDER = ("reach", "start_earliest", "event_id", "end_latest")
+Index("event_start_idx", *(event.c[name] for name in ("timeline_id", *ORDER, "start_latest")))
+Index(
+    "event_disputed_idx",
+    *(event.c[name] for name in ("timeline_id", *ORDER)),
+    postgresql_where=text("disputed"),
+)
 Index("event_recorded_idx", event.c.timeline_id, event.c.recorded_at, event.c.event_id)
-Index("event_possible_idx", event.c.timeline_id, event.c.possible, postgresql_using="gist")
 Index("event_search_idx", event.c.timeline_id, event.c.search, postgresql_using="gin")
-for _table, _facet in (
-    (event, event.c.status),
-    (event, event.c.kind),
-    (event, event.c.place),
-    (event_participant, event_participant.c.actor),
-    (event_topic, event_topic.c.topic),
-    (claim, claim.c.source),
+for _facet in (
+    event.c.status,
+    event.c.kind,
+    event.c.place,
+    event_participant.c.actor,
+    event_topic.c.topic,
+    claim.c.source,
 ):
-    _where = text("place IS NOT NULL") if _facet is event.c.place else None
+    _table = _facet.table
     Index(
         f"{_table.name}_{_facet.name}_start_idx",
-        _table.c.timeline_id,
-        _facet,
-        _table.c.start_earliest,
-        _table.c.event_id,
-        postgresql_where=_where,
-    )
-    Index(
-        f"{_table.name}_{_facet.name}_possible_idx",
-        _table.c.timeline_id,
-        _facet,
-        _table.c.possible,
-        postgresql_using="gist",
-        postgresql_where=_where,
+        *(_table.c[name] for name in ("timeline_id", _facet.name, *ORDER, "start_latest") if name in _table.c),
+        postgresql_where=text("place IS NOT NULL") if _facet is event.c.place else None,
     )
 Index("event_link_other_idx", event_link.c.timeline_id, event_link.c.other_id)

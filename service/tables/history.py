@@ -32,7 +32,7 @@ from sqlalchemy.dialects.postgresql import (
     ExcludeConstraint,
 )
 
-from service.tables.event import STATUSES, derived_possible, one_of
+from service.tables.event import ORDER, STATUSES, derived_reach, disputed, one_of
 from service.tables.metadata import instant, metadata, timeline_id
 
 OPERATIONS = ("created", "amended", "deleted", "revived", "purged")
@@ -55,12 +55,13 @@ event_state = Table(
     Column("start_latest", DateTime(timezone=True)),
     Column("end_earliest", DateTime(timezone=True)),
     Column("end_latest", DateTime(timezone=True)),
-    derived_possible(),
+    derived_reach(),
     Column("pieces", TSTZMULTIRANGE),
     Column("every_piece", Boolean, nullable=False),
     Column("status", Text(collation="C")),
     Column("facets", ARRAY(Text(collation="C")), nullable=False),
     Column("search", TSVECTOR),
+    disputed(),
     PrimaryKeyConstraint("timeline_id", "event_id", "version"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ExcludeConstraint(
@@ -80,18 +81,8 @@ event_state = Table(
 )
 Index(
     "event_state_start_idx",
-    event_state.c.timeline_id,
-    event_state.c.start_earliest,
-    event_state.c.event_id,
+    *(event_state.c[name] for name in ("timeline_id", *ORDER)),
     postgresql_include=["version", "known"],
-    postgresql_where=text("document IS NOT NULL"),
-)
-Index(
-    "event_state_possible_idx",
-    event_state.c.timeline_id,
-    event_state.c.possible,
-    event_state.c.known,
-    postgresql_using="gist",
     postgresql_where=text("document IS NOT NULL"),
 )
 Index("event_state_reported_idx", event_state.c.timeline_id, event_state.c.reported_at, event_state.c.event_id)

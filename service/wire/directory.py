@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from service.wire.values import (
     Answer,
@@ -20,6 +20,7 @@ from service.wire.values import (
     Title,
     WebAddress,
     never_null,
+    refuse_null,
 )
 
 Visibility = Annotated[Literal["public", "private"], Field(description="`private` is for those alone who have a key.")]
@@ -38,11 +39,6 @@ class Page(Answer, Generic[ItemT]):
 
     items: list[ItemT] = Field(description="The entries of this page.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name a page by its items, as clients read it in the published document."""
-        return f"{params[0].__name__}Page"
 
 
 class TimelineBody(Body):
@@ -64,6 +60,8 @@ class TimelinePatch(Body):
     title: Title | None = Field(None, description="What the story is, in a line.")
     description: Prose | None = Field(None, description="What the story is, in a few sentences.")
     visibility: Visibility | None = Field(None, description="`private` is for those alone who have a key.")
+
+    _keep = field_validator("title", mode="before")(refuse_null)
 
 
 class Timeline(Answer):
@@ -96,6 +94,8 @@ class ActorPatch(Body):
     kind: ActorKind | None = Field(None, description="What it is.")
     aliases: Aliases | None = Field(None, description="Other names: the whole list anew.")
     same_as: SameAs | None = Field(None, description="The same thing elsewhere: the whole list anew.")
+
+    _keep = field_validator("name", "kind", mode="before")(refuse_null)
 
 
 class Actor(Answer):
@@ -135,6 +135,8 @@ class PlaceEntryPatch(Body):
     latitude: Latitude | None = Field(None, description="Degrees north, WGS 84.")
     longitude: Longitude | None = Field(None, description="Degrees east, WGS 84.")
     same_as: SameAs | None = Field(None, description="The same thing elsewhere: the whole list anew.")
+
+    _keep = field_validator("name", mode="before")(refuse_null)
 
 
 class PlaceEntry(Answer):
@@ -176,6 +178,8 @@ class SourcePatch(Body):
     published: Edtf | None = Field(None, description="When it was published: an EDTF expression.")
     language: Language | None = None
 
+    _keep = field_validator("title", mode="before")(refuse_null)
+
 
 class Source(Answer):
     """A publication that claims rest on."""
@@ -187,3 +191,19 @@ class Source(Answer):
     url: WebAddress | None
     published: StoredEdtf | None = Field(description="When it was published: an EDTF expression.")
     language: Language | None
+
+
+class TimelinePage(Page[Timeline]):
+    """A page of timelines, in the order of their slugs."""
+
+
+class ActorPage(Page[Actor]):
+    """A page of actors, in the order of their slugs."""
+
+
+class PlaceEntryPage(Page[PlaceEntry]):
+    """A page of places, in the order of their slugs."""
+
+
+class SourcePage(Page[Source]):
+    """A page of sources, in the order of their slugs."""

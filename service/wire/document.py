@@ -116,7 +116,7 @@ def _participants(body: EventBody, around: Surroundings) -> list[Participant]:
     return [
         Participant(
             actor=one.actor,
-            name=one.name or _named(around.actors, one.actor, "actor", f"/participants/{i}/actor"),
+            name=_credited(one.name, around.actors, one.actor, "actor", f"/participants/{i}/actor"),
             role=one.role,
         )
         for i, one in enumerate(body.participants)
@@ -126,7 +126,7 @@ def _participants(body: EventBody, around: Surroundings) -> list[Participant]:
 def _place(body: EventBody, around: Surroundings) -> EventPlace | None:
     if body.place is None:
         return None
-    name = body.place.name or _named(around.places, body.place.place, "place", "/place/place")
+    name = _credited(body.place.name, around.places, body.place.place, "place", "/place/place")
     return EventPlace(place=body.place.place, name=name)
 
 
@@ -135,7 +135,7 @@ def _claims(body: EventBody, around: Surroundings) -> list[Claim]:
         Claim(
             id=one.id or around.new_id(),
             source=one.source,
-            title=one.title or _named(around.sources, one.source, "source", f"/claims/{i}/source"),
+            title=_credited(one.title, around.sources, one.source, "source", f"/claims/{i}/source"),
             attributed_to=one.attributed_to,
             quote=one.quote,
             asserts=one.asserts or Assertion(),
@@ -148,7 +148,8 @@ def _claims(body: EventBody, around: Surroundings) -> list[Claim]:
     return claims
 
 
-def _named(names: Mapping[str, str], slug: str, what: str, pointer: str) -> str:
+def _credited(given: str | None, names: Mapping[str, str], slug: str, what: str, pointer: str) -> str:
+    """Take the name given, or the directory's; what the directory lacks is refused in either case."""
     if slug not in names:
         raise Invalid(f"no {what} {slug!r} in the directory", pointer=pointer)
-    return names[slug]
+    return given or names[slug]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from service.wire.values import (
     Answer,
@@ -21,6 +21,7 @@ from service.wire.values import (
     StoredInstant,
     Title,
     never_null,
+    refuse_null,
 )
 
 Status = Annotated[
@@ -120,6 +121,8 @@ class PlacePatch(Body):
     place: Slug | None = Field(None, description="A place of the directory.", examples=["moscow"])
     name: Name | None = Field(None, description="As credited in this event; `null` for the directory's name.")
 
+    _keep = field_validator("place", mode="before")(refuse_null)
+
 
 class EventPatch(Body):
     """Members of an event to change (JSON Merge Patch, RFC 7396): `null` clears, what is absent stays."""
@@ -145,6 +148,8 @@ class EventPatch(Body):
     )
     reason: Reason | None = None
     supersede: Supersede = False
+
+    _keep = field_validator("title", "when", "status", mode="before")(refuse_null)
 
 
 class Span(Answer):

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from service.dates import EdtfError, parse, parse_instant
 
 _NO_NUL = r"^[^\x00]*$"
 _NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+# No body has so many; naming each of fifty thousand unknown ones would take seconds.
+_MOST_MEMBERS = 100
 
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
@@ -31,11 +34,25 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_members(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > _MOST_MEMBERS:
+            raise ValueError(f"has more than {_MOST_MEMBERS} members")
+        return value
+
 
 class Answer(BaseModel):
     """What an answer is made of; read from the store, never from a client."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def refuse_null(value: object) -> object:
+    """Refuse to clear, by a merge patch, a member that must always be there; a validator of a member."""
+    if value is None:
+        raise ValueError("is always there: it may be changed, not cleared")
+    return value
 
 
 def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
@@ -45,6 +62,7 @@ def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
         for name in members:
             member = schema["properties"][name]
             (kept,) = (one for one in member.pop("anyOf") if one != {"type": "null"})
+            member.pop("default", None)
             schema["properties"][name] = kept | member
 
     return narrow

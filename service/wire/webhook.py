@@ -45,7 +45,7 @@ Operations = Annotated[
 Values = Annotated[list[Slug], Field(max_length=50)]
 
 
-class WebhookFilter(Body):
+class WebhookFilterBody(Body):
     """Which events are told of, by the filters of the range query: any of a filter's values, and every filter.
 
     Where an event is gone (deleted, purged) that is always told.
@@ -59,23 +59,38 @@ class WebhookFilter(Body):
     source: Values = Field([], description="Claimed by any of these.")
 
 
+class WebhookFilter(Answer):
+    """Which events are told of: any of a filter's values, and every filter; an empty one lets all pass."""
+
+    status: list[Status] = Field(description="Any of these.")
+    kind: list[Slug] = Field(description="Any of these.")
+    actor: list[Slug] = Field(description="Any of these takes part.")
+    place: list[Slug] = Field(description="At any of these.")
+    topic: list[Slug] = Field(description="About any of these.")
+    source: list[Slug] = Field(description="Claimed by any of these.")
+
+
 class WebhookBody(Body):
     """Where a timeline's changes are to be sent."""
 
     url: EndpointUrl
-    description: Phrase | None = None
-    operations: Operations = Field(default_factory=lambda: list(OPERATIONS))
-    filter: WebhookFilter = Field(default_factory=WebhookFilter)
-    enabled: bool = True
+    description: Phrase | None = Field(None, description="What it is for, for those who look after it.")
+    operations: Operations = Field(
+        default_factory=lambda: list(OPERATIONS), description="The operations that are told of; all when absent."
+    )
+    filter: WebhookFilterBody = Field(
+        default_factory=WebhookFilterBody, description="Which events are told of; all when absent."
+    )
+    enabled: bool = Field(default=True, description="Whether anything is sent. What happens meanwhile is sent later.")
 
 
 class WebhookPatch(Body):
     """Members of a webhook to change (RFC 7396)."""
 
-    url: EndpointUrl | None = None
-    description: Phrase | None = None
-    operations: Operations | None = None
-    filter: WebhookFilter | None = None
+    url: EndpointUrl | None = Field(None, description="Where messages are sent to from now on.")
+    description: Phrase | None = Field(None, description="What it is for.")
+    operations: Operations | None = Field(None, description="The operations that are told of; `null` for all.")
+    filter: WebhookFilterBody | None = Field(None, description="Which events are told of; `null` for all.")
     enabled: bool | None = Field(
         None, description="`true` takes up again what was disabled: all that happened since is sent."
     )
@@ -84,7 +99,7 @@ class WebhookPatch(Body):
 class Secret(Answer):
     """A secret that signs; what it is was shown once, when it was made."""
 
-    id: UUID
+    id: UUID = Field(description="Names it, where it is to be removed.")
     created_at: Recorded
     expires_at: StoredInstant | None = Field(description="Until when it signs; `null` for the newest.")
 
@@ -92,16 +107,16 @@ class Secret(Answer):
 class Webhook(Answer):
     """Where a timeline's changes are sent."""
 
-    id: UUID
-    timeline: Slug
+    id: UUID = Field(description="Given by the service: a UUID of version 7.")
+    timeline: Slug = Field(description="The timeline whose changes are sent.")
     url: StoredUrl
-    description: Phrase | None
-    operations: list[Operation]
+    description: str | None = Field(description="What it is for.")
+    operations: list[Operation] = Field(description="The operations that are told of.")
     filter: WebhookFilter
-    enabled: bool
+    enabled: bool = Field(description="Whether anything is sent.")
     disabled_reason: str | None = Field(description="Why nothing is sent; `null` while it is.")
-    secrets: list[Secret]
-    version: Annotated[int, Field(ge=1)]
+    secrets: list[Secret] = Field(description="The secrets that sign, the newest last.")
+    version: Annotated[int, Field(ge=1, description="Its `ETag`.")]
     created_at: Recorded
 
 
@@ -117,7 +132,7 @@ class NewWebhook(Webhook):
 class WebhookPage(Answer):
     """A page of a timeline's webhooks, the oldest first."""
 
-    items: list[Webhook]
+    items: list[Webhook] = Field(description="Webhooks in the order in which they were made.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
 
 
@@ -151,15 +166,15 @@ class Delivery(Answer):
 
     id: UUID = Field(description="The message's `webhook-id`; the same for every try, and when it is replayed.")
     cursor: str = Field(description="The change's place in the feed.")
-    operation: Operation
-    event: UUID
-    version: int
+    operation: Operation = Field(description="What the change did.")
+    event: UUID = Field(description="The event that it did it to.")
+    version: int = Field(description="The version of the event that stands after it.")
     recorded_at: Recorded
-    state: DeliveryState
-    tries: int
-    tried_at: Recorded | None = Field(description="When it was last tried.")
+    state: DeliveryState = Field(description="Whether it is to be sent, was taken, or was given up.")
+    tries: int = Field(description="How often it was tried, since it was made, replayed or retried.")
+    tried_at: StoredInstant | None = Field(description="When it was last tried.")
     due_at: StoredInstant | None = Field(description="When it is tried next; `null` once it is delivered or dead.")
-    settled_at: Recorded | None = Field(description="When it was delivered or given up.")
+    settled_at: StoredInstant | None = Field(description="When it was delivered or given up.")
     status: int | None = Field(description="The status of the last answer; `null` where there was none.")
     error: str | None = Field(description="Why the last try failed.")
 
@@ -167,7 +182,7 @@ class Delivery(Answer):
 class DeliveryPage(Answer):
     """A page of deliveries, the newest change first."""
 
-    items: list[Delivery]
+    items: list[Delivery] = Field(description="Messages in the order of the feed, the newest first.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
     reached: str = Field(description="The cursor of the change feed up to which messages were made of changes.")
 

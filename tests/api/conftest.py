@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from service.seeding import seed
+from tests.api.asking import KEY
 from tests.client import Client, connected
 from tests.conftest import fresh_database
 
@@ -30,3 +32,25 @@ def direct(api_database_url: str) -> Iterator[psycopg.Connection]:
     """Answer a connection of one's own to the database of the shared application."""
     with psycopg.connect(api_database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def seeded_template(postgres: str, template: str) -> Iterator[str]:
+    """Name a seeded database that no connection uses."""
+    with fresh_database(postgres, template) as url:
+        seed(url)
+        yield url.rpartition("/")[2].partition("?")[0]
+
+
+@pytest.fixture(scope="module")
+def reading(postgres: str, seeded_template: str) -> Iterator[Client]:
+    """Answer a client of a seeded application on which a module's tests write nothing that is not refused."""
+    with fresh_database(postgres, seeded_template) as url, connected(url, write_key=KEY) as client:
+        yield client
+
+
+@pytest.fixture
+def writing(postgres: str, seeded_template: str) -> Iterator[Client]:
+    """Answer a client of a seeded application of this test alone."""
+    with fresh_database(postgres, seeded_template) as url, connected(url, write_key=KEY) as client:
+        yield client

@@ -336,7 +336,7 @@ def test_what_is_deleted_is_gone(api: Client, direct: psycopg.Connection) -> Non
     event = api.post(events, full_body(api)).json()
     answer = api.delete(path_of(event), '"1"')
     assert (answer.status_code, answer.content) == (204, b"")
-    assert api.get(path_of(event)).status_code == 404
+    assert api.get(path_of(event)).status_code == 410
     assert api.read(events)["items"] == []
     for table in ("event", "event_participant", "event_topic", "claim", "event_link"):
         left = direct.execute(f"SELECT count(*) FROM {table} WHERE event_id = %s", [event["id"]]).fetchone()  # noqa: S608

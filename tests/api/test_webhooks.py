@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from typing import Any
 from uuid import uuid4
 
@@ -93,7 +92,7 @@ def test_a_webhook_is_read_changed_and_removed_by_version(api: Client) -> None:
     read = api.get(path(made))
     assert read.headers["etag"] == '"1"'
     assert read.json() == {name: value for name, value in made.items() if name != "secret"}
-    assert api.get(path(made), headers={"If-None-Match": '"1"'}).status_code == 304
+    assert api.get(path(made), {"If-None-Match": '"1"'}).status_code == 304
     assert api.patch(path(made), {"description": "x"}).status_code == 428
     changed = api.patch(
         path(made),
@@ -220,7 +219,7 @@ def test_only_who_may_write_sees_or_changes_webhooks(api_database_url: str, head
         hooks = f"/v1/timelines/{slug}/webhooks"
         made = client.post(hooks, {"url": URL}, headers=mine).json()
         one = f"{hooks}/{made['id']}"
-        assert client.get(one, headers=mine).status_code == 200
+        assert client.get(one, mine).status_code == 200
         tried = [
             ("GET", hooks, None),
             ("POST", hooks, {"url": URL}),
@@ -237,7 +236,7 @@ def test_only_who_may_write_sees_or_changes_webhooks(api_database_url: str, head
             answer = client.send(method, address, json=body, headers=headers | {"If-Match": "*"})
             assert answer.status_code == 401, (method, address)
             assert URL not in answer.text
-        assert client.get(one, headers=mine).json()["version"] == 1
+        assert client.get(one, mine).json()["version"] == 1
 
 
 def test_what_belongs_to_another_timeline_is_not_there(api: Client) -> None:
@@ -283,15 +282,3 @@ def test_a_replay_begins_at_a_cursor_of_this_feed_alone(api: Client) -> None:
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/after")
     assert api.post(f"{path(made)}/replay", {"before": "x"}).status_code == 422
     assert api.send("POST", f"{path(made)}/replay", json={}, headers={"If-Match": '"9"'}).status_code == 412
-
-
-def test_the_documentation_describes_every_answer(api: Client) -> None:
-    paths = json.loads(api.get("/openapi.json").text)["paths"]
-    described = [name for name in paths if "/webhooks" in name]
-    assert len(described) == 7
-    for name in described:
-        for operation in paths[name].values():
-            assert operation["tags"] == ["Webhooks"]
-            assert operation["summary"]
-            assert len(operation["description"]) > 20
-            assert {"401", "403", "404"} <= operation["responses"].keys()

@@ -114,6 +114,8 @@ def test_open_ends_are_certain_and_unknown_ones_are_not(text: str, bounds: tuple
         ("2001-XX-31", (2001, 1, 31), (2002, 1, 1)),
         ("2001-XX-30", (2001, 1, 30), (2001, 12, 31)),
         ("-000X", (-9, 1, 1), (0, 1, 1)),
+        ("-00X0", (-90, 1, 1), (-9, 1, 1)),
+        ("-0X00-21", (-900, 3, 1), (-100, 6, 1)),
         ("-00XX-02-29", (-96, 2, 29), (-4, 3, 1)),
         ("-0043-03-15", (-43, 3, 15), (-43, 3, 16)),
         ("0000", (0, 1, 1), (1, 1, 1)),
@@ -163,6 +165,10 @@ def test_an_interval_is_tightened_so_that_some_start_lies_before_some_end() -> N
 def test_tightening_regards_the_gaps() -> None:
     # December does not lie before September, so that it began in February.
     assert parse("1560-X2/1560-0X").bounds.start_latest == day_start(1560, 3, 1) - 1
+    # However many years there are, none is looked at in vain.
+    assert parse("XXXX-X2-2X/2004-0X").bounds.start_latest == day_start(2004, 3, 1) - 1
+    assert parse("2003-03/XXXX-X2-30").bounds.end_earliest == day_start(2003, 12, 30) + 1
+    assert parse("-00X0-12/-0050").bounds.start_latest == day_start(-49, 1, 1) - 1
     # And what began in March did not end in the February of that year.
     assert parse("1560-03/1560-X2").bounds.end_earliest == day_start(1560, 12, 1) + 1
 

@@ -22,6 +22,7 @@ Days = tuple[tuple[int, int, int], tuple[int, int, int]]
         ("201X-02-29", [((year, 2, 29), (year, 3, 1)) for year in (2012, 2016)]),
         ("156X-12-25", [((year, 12, 25), (year, 12, 26)) for year in range(1560, 1570)]),
         ("-000X-12", [((year, 12, 1), (year + 1, 1, 1)) for year in range(-9, 0)]),
+        ("-00X0", [((year, 1, 1), (year + 1, 1, 1)) for year in range(-90, 0, 10)]),
         ("1X80", [((year, 1, 1), (year + 1, 1, 1)) for year in range(1080, 2000, 100)]),
         ("1X8X", [((year, 1, 1), (year + 10, 1, 1)) for year in range(1080, 2000, 100)]),
         ("198X-24", [((year, 12, 1), (year + 1, 3, 1)) for year in range(1980, 1990)]),

@@ -8,7 +8,7 @@ from service.dates.tree import Date, DateSet, Edge, Interval, Moment, Range, Tre
 
 _YEARS: Final = (
     *("2000", "2001", "2003", "2004", "1900", "1999", "0000", "0001", "0004", "9999", "200X", "20XX", "1XXX"),
-    *("XXXX", "199X", "19X0", "2X04", "XX00", "X999", "000X", "0X00"),
+    *("XXXX", "199X", "19X0", "2X04", "XX00", "X999", "000X", "0X00", "00X0"),
 )
 _MONTHS: Final = ("01", "02", "02", "03", "04", "06", "11", "12", "0X", "1X", "X0", "X1", "X2", "XX", "XX")
 _SEASONS: Final = tuple(str(number) for number in range(21, 42))

@@ -100,6 +100,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         EmbeddedPostgres(tmp_path / "file" / "data").start()
 
 
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "postgresql.log").mkdir()
+    with pytest.raises(EmbeddedError, match=r"cannot be started on .*Is a directory: '.*/postgresql\.log'"):
+        EmbeddedPostgres(tmp_path).start()
+    assert (tmp_path / "lock").read_text() == "", "and the folder is free again"
+
+
 def test_data_of_an_absent_version_are_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "postgresql").mkdir(parents=True)
     (tmp_path / "postgresql" / "PG_VERSION").write_text("9.6\n")

@@ -68,6 +68,7 @@ def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     with start_writer(tmp_path / "data") as writer:
         assert writer.stdout is not None
         postmaster = psutil.Process(int(writer.stdout.readline()))
+        assert writer.stdout.readline() == "1\n"
         os.kill(writer.pid, signal.SIGKILL)
         postmaster.wait(20)
     log = (tmp_path / "data" / "postgresql.log").read_text()

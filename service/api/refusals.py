@@ -1,0 +1,116 @@
+"""An example of each error that an operation documents, as the operation would answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service.api import problems
+from service.api.examples import EVENT, EXCHANGES, REQUEST_ID
+from service.api.exchange import Json
+from service.api.problems import KINDS, Kind
+from service.wire.problem import Problem, ProblemError
+
+_UNKNOWN = "datum"
+_MISSPELT = "titel"
+_NOWHERE = "nowhere"
+_DETAILS = {
+    problems.INVALID_CURSOR: "the cursor is damaged, or was made for another query",
+    problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
+    problems.UNAUTHENTICATED: "the key is not known here",
+    problems.FORBIDDEN: "writing needs a key, and this service has been given none",
+    problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by operator",
+    problems.CURSOR_OUTLIVED: "the changes that follow this cursor are kept no longer",
+    problems.NOT_ACCEPTABLE: "to be had are: application/json, application/x-ndjson",
+    problems.CONFLICT: "it exists already",
+    problems.VERSION_CONFLICT: "the present version is 1, not the one expected",
+    problems.TOO_LARGE: problems.TOO_LARGE.explanation,
+    problems.UNSUPPORTED: "send the body as application/json",
+    problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
+    problems.INTERNAL: problems.INTERNAL.explanation,
+    problems.UNAVAILABLE: "the database cannot be reached",
+    problems.TOO_SLOW: "the database gave up after its time limit; ask for less",
+}
+_IN_USE = {
+    "delete_event": "it is in use: other events are linked to it",
+    "delete_timeline": "it is in use: it still holds events",
+    "delete_actor": "it is in use: it takes part in events",
+    "delete_place": "it is in use: events take place there",
+    "delete_source": "it is in use: claims rest on it",
+    "delete_secret": "it is the newest secret, which signs: make another first",
+}
+# What bears the version of the whole that it belongs to.
+_PART_OF = {"claim": "event", "link": "event", "secret": "webhook", "replay": "webhook"}
+_PRESENT = {one.operation: one.answer for one in EXCHANGES if one.operation.startswith("get_") and one.answer}
+
+
+def refusals(operation: Json, path: str, status: int) -> dict[str, Json]:
+    """Give an example for each kind of problem that an operation answers with this status, by the kind's name.
+
+    `path` is the operation's, with the examples of its parameters filled in.
+    """
+    kinds = [kind for kind in KINDS.values() if kind.status == status and _can_come(kind, operation)]
+    return {kind.name: _problem(kind, operation, path) for kind in kinds}
+
+
+def _can_come(kind: Kind, operation: Json) -> bool:
+    if kind is problems.INVALID_CURSOR:
+        return any(one["name"] == "cursor" for one in operation.get("parameters", ()))
+    if kind is problems.MALFORMED_BODY:
+        return "requestBody" in operation
+    if kind is problems.IN_USE:
+        return str(operation["operationId"]) in _IN_USE
+    if kind is problems.CONFLICT:
+        return str(operation["operationId"]) not in _IN_USE
+    if kind is problems.TOO_SLOW:
+        return str(operation["operationId"]) != "get_readiness"
+    return True
+
+
+def _problem(kind: Kind, operation: Json, path: str) -> Json:
+    name = operation["operationId"]
+    found: list[ProblemError] = []
+    current = None
+    if kind is problems.NOT_FOUND:
+        path, detail = _missing(operation, path)
+    elif kind is problems.INVALID_PARAMETER:
+        known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
+        found = [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
+        detail = f"{_UNKNOWN}: {found[0].detail}"
+    elif kind is problems.INVALID_BODY and "requestBody" in operation:
+        found = [ProblemError(pointer=f"/{_MISSPELT}", detail="is unknown here, or is not for clients to write")]
+        detail = f"/{_MISSPELT}: {found[0].detail}"
+    elif kind is problems.INVALID_BODY:
+        path = path.rpartition("/")[0] + f"/{EVENT['id']}"
+        found = [ProblemError(parameter="other", detail="an event is not linked to itself")]
+        detail = f"other: {found[0].detail}"
+    elif kind is problems.IN_USE:
+        detail = _IN_USE[name]
+    else:
+        detail = _DETAILS[kind]
+    if kind is problems.INVALID_CURSOR:
+        found = [ProblemError(parameter="cursor", detail=detail)]
+    if kind is problems.VERSION_CONFLICT:
+        of = name.partition("_")[2]
+        current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
+    answer: dict[str, Any] = Problem(
+        type=kind.path,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        instance=path,
+        request_id=REQUEST_ID,
+        errors=found or None,
+        current=current,
+    ).model_dump(mode="json", exclude_none=True)
+    # what is null there is shown so
+    return answer if current is None else answer | {"current": current}
+
+
+def _missing(operation: Json, path: str) -> tuple[str, str]:
+    """Give a path that leads nowhere, and what is said of it."""
+    *_, first = (one for one in operation["parameters"] if one["in"] == "path" and one["name"] in ("timeline", "slug"))
+    elsewhere = path.replace(f"/{first['example']}", f"/{_NOWHERE}", 1)
+    if any(one["name"] == "event" for one in operation["parameters"]) and operation["operationId"] != "put_event":
+        return elsewhere, f"no event {EVENT['id']} in timeline '{_NOWHERE}'"
+    what = path.split("/")[2].removesuffix("s")
+    return elsewhere, f"no {what} '{_NOWHERE}'"

@@ -1,0 +1,29 @@
+"""Remove an event for good, where the law asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+from service.store.database import Database
+from service.store.record import purge_event
+
+_STATEMENT_TIMEOUT_SECONDS = 60.0
+
+
+def purge(url: str, timeline: str, event_id: UUID) -> int:
+    """Remove an event and all that was ever known of it, and give the number of states that went.
+
+    The feed says so. Raises NotFound, InUse, Unavailable.
+    """
+    return asyncio.run(_purge(url, timeline, event_id))
+
+
+async def _purge(url: str, timeline: str, event_id: UUID) -> int:
+    database = Database(url, pool_size=1, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS)
+    await database.open()
+    try:
+        async with database.transaction() as connection:
+            return await purge_event(connection, timeline, event_id)
+    finally:
+        await database.close()

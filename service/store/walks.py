@@ -1,0 +1,130 @@
+"""Walks: the events of one reach that belong to an answer, as an index yields them.
+
+With filters, one of them leads: its table is walked, and the others are checked on the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal_column, select
+
+from service.store.query import EventQuery
+from service.store.selection import (
+    SEARCH,
+    TIMELINE_ID,
+    Shape,
+    conditions,
+    facet_column,
+    facet_value,
+    facet_values,
+    in_reach,
+    in_timelines,
+    keys_of,
+)
+from service.store.statement import Connection, Statement, compiled
+from service.tables import claim, event, event_participant, timeline
+
+# The most that is counted to learn which of several filters is the narrowest.
+PROBE_LIMIT = 1_000
+
+# Tables in which one event may bear a filter's value more than once.
+_MANY_OF_AN_EVENT = (claim, event_participant)
+_TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The filter that leads, and whether several values of it will do."""
+
+    name: str
+    several: bool
+
+    @property
+    def table(self) -> Table:
+        """The table that is walked."""
+        table = facet_column(self.name).table
+        assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
+        return table
+
+    @property
+    def repeats(self) -> bool:
+        """Whether one event may be met more than once among one value's."""
+        return self.table in _MANY_OF_AN_EVENT
+
+
+async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
+    """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
+
+    None where there is none, or where the words that are searched for are the narrowest.
+    """
+    names = shape.leads
+    if not names:
+        return None
+    first, *others = names
+    if (others or shape.text) and shape.one_timeline:
+        rivals = (*names, _TEXT) if shape.text else names
+        cursor = await _probe(rivals).run(connection, values, prepare=False if shape.text else None)
+        counts = (await cursor.fetchall())[0]
+        first = min(zip(counts, rivals, strict=True))[1]
+    if first == _TEXT:
+        return None
+    return Lead(first, several=len(set(query.facets.get(first, ()))) != 1)
+
+
+@lru_cache(maxsize=128)
+def _probe(rivals: tuple[str, ...]) -> Statement:
+    def count(name: str) -> ColumnElement[Any]:
+        table: FromClause = event
+        if name == _TEXT:
+            matches: ColumnElement[Any] = event.c.search.op("@@")(SEARCH)
+        else:
+            column = facet_column(name)
+            table, matches = column.table, column == func.any(facet_values(name))
+        found = select(1).where(table.c.timeline_id == TIMELINE_ID, matches).limit(PROBE_LIMIT).subquery()
+        return select(func.count()).select_from(found).scalar_subquery()
+
+    return compiled(select(*(count(name) for name in rivals)))
+
+
+def outer_timeline_id() -> ColumnElement[Any]:
+    """Name the timeline of an outer row; as a column it would bring its table into the inner FROM."""
+    return literal_column("timeline.timeline_id", timeline.c.timeline_id.type)
+
+
+def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> tuple[FromClause, Select[Any]]:
+    """Select the keys and the value of the answer's events of one reach, or of all; also give the table walked.
+
+    `apart` keeps to one timeline and one value of the leading filter: the outer row's where there are several
+    (`timeline`, and `lead.value`). Only so do the rows come in order.
+    """
+    events = shape.events
+    base: FromClause = events if lead is None else lead.table
+    where = [_of_timeline(shape, base, apart=apart)]
+    if lead is not None:
+        where.append(base.c[facet_column(lead.name).name] == _value(lead, apart=apart))
+    if reach is not None:
+        where += in_reach(base, reach)
+    checks = conditions(shape, events, without=None if lead is None else lead.name)
+    walked = base
+    if base is not events and checks:
+        walked = base.join(
+            events, (events.c.timeline_id == base.c.timeline_id) & (events.c.event_id == base.c.event_id)
+        )
+    keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))
+    return base, keys.select_from(walked).where(*where, *checks)
+
+
+def _of_timeline(shape: Shape, base: FromClause, *, apart: bool) -> ColumnElement[bool]:
+    if shape.one_timeline or not apart:
+        return in_timelines(shape, base)
+    return base.c.timeline_id == outer_timeline_id()
+
+
+def _value(lead: Lead, *, apart: bool) -> ColumnElement[Any]:
+    if not lead.several:
+        return facet_value(lead.name)
+    column = facet_column(lead.name)
+    return literal_column("lead.value", column.type) if apart else func.any(facet_values(lead.name))

@@ -1,0 +1,170 @@
+"""The published document is valid and complete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from openapi_spec_validator import validate
+
+from service.api.examples import EXCHANGES
+from service.api.openapi import MERGE_PATCH
+from service.api.problems import KINDS
+from tests.api.published import EACH, NDJSON, OPERATIONS, PROBLEM, Operation, check, document
+
+NAMES = [one.name for one in OPERATIONS]
+HAS_BODY = [one for one in OPERATIONS if "requestBody" in one.described]
+
+
+def _schemas(part: object) -> Iterator[dict[str, Any]]:
+    """Walk through every schema that has members."""
+    if isinstance(part, dict):
+        if isinstance(part.get("properties"), dict):
+            yield part
+        for one in part.values():
+            yield from _schemas(one)
+
+
+def test_it_is_a_valid_document() -> None:
+    assert document()["openapi"].startswith("3.1.")
+    validate(document())
+
+
+@EACH
+def test_an_operation_says_what_it_is(operation: Operation) -> None:
+    described = operation.described
+    assert re.fullmatch(r"(list|get|create|put|amend|delete|explain)_[a-z_]+", operation.name)
+    assert len(described["tags"]) == 1
+    assert described["tags"][0] in {tag["name"] for tag in document()["tags"]}
+    assert described["summary"]
+    assert not described["summary"].endswith(".")
+    assert described["description"].endswith(".")
+    assert described["description"] != described["summary"]
+
+
+def test_names_are_each_of_one_operation() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+
+
+@EACH
+def test_each_parameter_is_described_with_an_example(operation: Operation) -> None:
+    for parameter in operation.described.get("parameters", ()):
+        assert parameter["description"], parameter["name"]
+        schema = parameter["schema"]
+        examples = [parameter["example"]] if "example" in parameter else schema["examples"]
+        for example in examples:
+            check(example, schema)
+        # what is sent unasked by a form that is filled in by examples must be needed to send anything
+        assert ("example" in parameter) == parameter["required"], parameter["name"]
+        assert {"type": "null"} not in schema.get("anyOf", ()), "a parameter is absent, never null"
+
+
+@EACH
+def test_each_body_and_answer_has_examples_that_its_schema_allows(operation: Operation) -> None:
+    bodiless = operation.name in ("put_link", "create_retry")
+    assert bool(operation.bodies()) == (operation.method in ("post", "put", "patch") and not bodiless)
+    media = list(operation.described.get("requestBody", {}).get("content", {}).values())
+    for answer in operation.described["responses"].values():
+        assert answer["description"]
+        assert "X-Request-Id" in answer["headers"]
+        media += answer.get("content", {}).values()
+    for one in media:
+        assert one["examples"]
+        for example in one["examples"].values():
+            assert example["summary"]
+            check(example["value"], one["schema"])
+
+
+@EACH
+def test_an_operation_has_its_answers(operation: Operation) -> None:
+    expected = {400, 500}
+    if operation.described["tags"][0] not in ("Health", "Dates"):
+        expected |= {401, 503}
+    if operation.parameters("path"):
+        expected |= {404}
+    if "requestBody" in operation.described:
+        expected |= {413, 415, 422}
+    if operation.method != "get":
+        expected |= {403}
+    if any(one["name"] == "If-Match" for one in operation.parameters("header")):
+        expected |= {412}
+    assert expected <= operation.statuses
+    assert any(status < 300 for status in operation.statuses)
+    for status, answer in operation.described["responses"].items():
+        content = set(answer.get("content", {}))
+        if int(status) >= 400:
+            assert content == {PROBLEM}, status
+        elif int(status) in (204, 304):
+            assert not content, status
+        elif operation.name.startswith("list_events"):
+            assert content == {"application/json", NDJSON}
+        else:
+            assert content == {"application/json"}, status
+
+
+@EACH
+def test_only_writing_needs_a_key(operation: Operation) -> None:
+    security = operation.described.get("security")
+    if operation.method != "get" or operation.described["tags"] == ["Webhooks"]:
+        assert security == [{"Key": []}]
+    elif operation.described["tags"][0] in ("Health", "Dates"):
+        assert security is None
+    else:
+        assert security == [{}, {"Key": []}], "reading works without one"
+
+
+def test_a_change_is_documented_as_a_merge_patch() -> None:
+    patches = [one for one in OPERATIONS if one.method == "patch"]
+    assert len(patches) == 6
+    for one in patches:
+        assert set(one.bodies()) == {"application/json", MERGE_PATCH}, one.name
+    for one in HAS_BODY:
+        assert one.method == "patch" or set(one.bodies()) == {"application/json"}, one.name
+
+
+def test_bodies_take_no_unknown_member_and_all_members_are_described() -> None:
+    schemas = document()["components"]["schemas"]
+    assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
+    assert all(re.fullmatch("[A-Za-z]+", name) for name in schemas), "a name that no person would give"
+    bodies = {name for name in schemas if name.endswith(("Body", "Patch"))}
+    assert len(bodies) == 20
+    for name, schema in schemas.items():
+        assert schema.get("description"), name
+        if name in bodies | {"Assertion"}:
+            assert schema["additionalProperties"] is False, name
+        for member, one in schema["properties"].items():
+            assert "description" in str(one) or "$ref" in one, f"{name}.{member}"
+            assert "title" not in one, f"{name}.{member}"
+
+
+def test_answers_say_which_members_they_always_have() -> None:
+    optional = {"Problem": {"errors", "current"}, "ProblemError": {"pointer", "parameter"}, "Health": {"status"}}
+    for name, schema in document()["components"]["schemas"].items():
+        if not name.endswith(("Body", "Patch")) and name != "Assertion":
+            assert set(schema["properties"]) - set(schema.get("required", ())) == optional.get(name, set()), name
+
+
+def test_date_time_is_said_of_the_own_clock_alone() -> None:
+    found = {
+        name
+        for schema in _schemas(document())
+        for name, one in schema["properties"].items()
+        if "date-time" in str(one.get("format"))
+    }
+    assert found == {"recorded_at", "created_at"}
+
+
+def test_examples_are_of_every_success() -> None:
+    successes = {(one.name, status) for one in OPERATIONS for status in one.statuses if status < 400}
+    assert {(one.operation, one.status) for one in EXCHANGES} == successes
+
+
+def test_each_kind_of_problem_is_shown_somewhere() -> None:
+    shown = {
+        kind
+        for operation in OPERATIONS
+        for answer in operation.described["responses"].values()
+        for kind in answer.get("content", {}).get(PROBLEM, {}).get("examples", {})
+    }
+    assert shown == set(KINDS) - {"method-not-allowed"}, "which is of a path, not of an operation"

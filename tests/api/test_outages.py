@@ -1,0 +1,203 @@
+"""A database that is slow, busy, empty, or gone: 503, and all is well again when it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.client import connected
+from tests.conftest import database_url_of
+from tests.factories import event_body, make_actor, make_event, make_timeline, path_of
+
+
+def is_unavailable(answer: httpx.Response, name: str) -> bool:
+    if answer.status_code != 503:
+        return False
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["type"] == f"/problems/{name}"
+    assert "psycopg" not in answer.text
+    return True
+
+
+@contextmanager
+def locked(url: str, statement: str) -> Iterator[None]:
+    """Hold what the statement locks until the block ends."""
+    with psycopg.connect(url) as connection:
+        connection.execute(statement)
+        yield
+
+
+def test_a_statement_has_its_time(module_database_url: str) -> None:
+    with connected(module_database_url, statement_timeout_seconds=0.2) as client:
+        events = make_timeline(client)
+        event = make_event(client, events)
+        with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+            began = time.monotonic()
+            assert is_unavailable(client.get(events), "too-slow")
+            assert is_unavailable(client.get(path_of(event)), "too-slow")
+            assert is_unavailable(client.get(events, format="ndjson"), "too-slow")
+            assert is_unavailable(client.patch(path_of(event), {"title": "New"}, "*"), "too-slow")
+            assert time.monotonic() - began < 5
+        assert client.read(path_of(event)) == event
+        assert client.patch(path_of(event), {"title": "New"}, "*").status_code == 200
+
+
+def test_the_time_is_that_of_the_settings(module_database_url: str) -> None:
+    with connected(module_database_url, statement_timeout_seconds=1.5) as client:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(1) as pool, locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+            waiting = pool.submit(client.get, events)
+            time.sleep(0.5)
+            assert not waiting.done()
+        assert waiting.result().status_code == 200
+
+
+def test_who_finds_no_free_connection_is_told_to_come_again(
+    module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.database._WAIT_SECONDS", 0.3)
+    with connected(module_database_url, pool_size=1, statement_timeout_seconds=30) as client:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(1) as pool:
+            with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+                busy = pool.submit(client.get, events)
+                time.sleep(0.2)
+                assert is_unavailable(client.get("/v1/actors"), "unavailable")
+            assert busy.result().status_code == 200
+        assert client.get("/v1/actors").status_code == 200
+
+
+def test_exports_leave_connections_to_others(module_database_url: str) -> None:
+    with connected(module_database_url, pool_size=4) as client:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(2) as pool:
+            with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+                busy = [pool.submit(client.get, events, format="ndjson") for _ in range(2)]
+                time.sleep(0.3)
+                assert is_unavailable(client.get(events, format="ndjson"), "unavailable")
+                assert client.get("/v1/actors").status_code == 200
+            assert [one.result().status_code for one in busy] == [200, 200]
+        assert client.get(events, format="ndjson").status_code == 200
+
+
+def test_writers_who_stand_in_each_others_way_are_told_to_come_again(module_database_url: str) -> None:
+    """Two transactions that wait for each other: one must give way, and it is not its client's fault."""
+    with connected(module_database_url) as client:
+        events = make_timeline(client)
+        event, actor = make_event(client, events), make_actor(client)
+        with psycopg.connect(module_database_url) as other, ThreadPoolExecutor(1) as pool:
+            other.execute("SET deadlock_timeout = '10s'")
+            other.execute("SELECT FROM actor WHERE slug = %s FOR UPDATE", [actor])
+            waiting = pool.submit(client.patch, path_of(event), {"participants": [{"actor": actor}]}, "*")
+            time.sleep(0.3)
+            other.execute("SELECT FROM event WHERE event_id = %s FOR UPDATE", [event["id"]])
+            assert is_unavailable(waiting.result(), "unavailable")
+        assert client.read(path_of(event)) == event
+
+
+# Ready or not
+
+
+def test_a_database_without_a_schema_is_not_ready(empty_database_url: str) -> None:
+    with connected(empty_database_url) as client:
+        assert client.get("/health/live").status_code == 200
+        assert is_unavailable(client.get("/health/ready"), "unavailable")
+
+
+def test_a_schema_of_another_release_is_not_ready(database_url: str) -> None:
+    with connected(database_url) as client, psycopg.connect(database_url, autocommit=True) as direct:
+        assert client.get("/health/ready").status_code == 200
+        direct.execute("UPDATE alembic_version SET version_num = '2099_01_01_later'")
+        assert is_unavailable(client.get("/health/ready"), "unavailable")
+        direct.execute("DELETE FROM alembic_version")
+        assert is_unavailable(client.get("/health/ready"), "unavailable")
+        assert client.get("/health/live").status_code == 200
+
+
+def until(condition: Callable[[], bool], *, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@contextmanager
+def gone(server: str, url: str) -> Iterator[None]:
+    """Let nobody into a database, and throw out whoever is in."""
+    name = sql.Identifier(url.rpartition("/")[2].partition("?")[0])
+    database = url.rpartition("@/")[2].partition("?")[0]
+    with psycopg.connect(server, autocommit=True) as connection:
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        away = sql.Identifier(f"{database}_away")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [database],
+        )
+        while True:
+            try:
+                connection.execute(rename.format(sql.Identifier(database), away))
+                break
+            except psycopg.errors.ObjectInUse:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
+                )
+        try:
+            yield
+        finally:
+            connection.execute(rename.format(away, name))
+
+
+def test_a_database_that_went_away_comes_back_without_a_restart(
+    postgres: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as after a minute, when the pool waits longer and longer from one try to the next
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 30.0)
+    with connected(database_url) as client:
+        events = make_timeline(client)
+        event = make_event(client, events)
+        with gone(postgres, database_url):
+            assert until(lambda: is_unavailable(client.get("/health/ready"), "unavailable"), seconds=5)
+            assert client.get("/health/live").status_code == 200
+            assert is_unavailable(client.get(events), "unavailable")
+            assert is_unavailable(client.post(events, event_body()), "unavailable")
+            assert client.read("/v1/dates", edtf="2013")["level"] == 0
+        # however long it was away, it is found again soon
+        assert until(lambda: client.get("/health/ready").status_code == 200, seconds=10)
+        assert until(lambda: client.get(events).status_code == 200, seconds=5)
+        assert client.read(events)["items"] == [event]
+        assert client.post(events, event_body()).status_code == 201
+
+
+def test_connections_that_broke_are_replaced(postgres: str, database_url: str) -> None:
+    """A database that was started anew answers the next requests, but for those that find a broken connection."""
+    with connected(database_url, pool_size=4) as client, psycopg.connect(postgres, autocommit=True) as direct:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(4) as pool:
+            assert [one.status_code for one in pool.map(client.get, [events] * 8)] == [200] * 8
+        database = database_url.rpartition("@/")[2].partition("?")[0]
+        direct.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+        answers = [client.get(events).status_code for _ in range(12)]
+        assert set(answers) <= {200, 503}
+        assert answers[-4:] == [200] * 4
+
+
+def test_a_service_may_start_before_its_database(postgres: str, template: str) -> None:
+    url = database_url_of(postgres, "test_not_there_yet")
+    with connected(url) as client:
+        assert client.get("/health/live").status_code == 200
+        assert is_unavailable(client.get("/health/ready"), "unavailable")
+        with psycopg.connect(postgres, autocommit=True) as direct:
+            direct.execute(sql.SQL("CREATE DATABASE test_not_there_yet TEMPLATE {}").format(sql.Identifier(template)))
+        assert until(lambda: client.get("/health/ready").status_code == 200, seconds=20)
+    with psycopg.connect(postgres, autocommit=True) as direct:
+        direct.execute("DROP DATABASE test_not_there_yet WITH (FORCE)")

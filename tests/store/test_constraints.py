@@ -1,0 +1,190 @@
+"""What must never be is refused by the database itself, whoever writes: each constraint, by its name."""
+
+# ruff: noqa: S608  # the statements are made of this file's own words
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import errors
+
+TIMELINE = "00000000-0000-4000-8000-00000000000a"
+EVENT = "00000000-0000-4000-8000-00000000000b"
+OTHER = "00000000-0000-4000-8000-00000000000c"
+NOBODY = "00000000-0000-4000-8000-00000000000d"
+KEY = f"'{TIMELINE}', '{EVENT}'"
+SPAN = "'2013-02-25Z', '2013-02-26Z'"
+
+VALID = f"""
+INSERT INTO timeline VALUES ('{TIMELINE}', 'story', 'A story', NULL, 'public', 1, now());
+INSERT INTO actor (slug, name, kind, same_as, version) VALUES ('kerry', 'Kerry', 'person', '{{}}', 1);
+INSERT INTO actor_alias VALUES ('kerry', 0, 'Secretary');
+INSERT INTO place (slug, name, country, latitude, longitude, same_as, version)
+    VALUES ('moscow', 'Moscow', 'RU', 55.75, 37.6, '{{}}', 1);
+INSERT INTO source (slug, title, version) VALUES ('paper', 'A paper', 1);
+INSERT INTO event (timeline_id, event_id, title, edtf, start_earliest, start_latest, end_earliest, end_latest, pieces,
+        every_piece, status, kind, place, place_name, previously, version, reported_at, recorded_at, created_at, search,
+        document)
+    SELECT '{TIMELINE}', id::uuid, 'Talks', '2013-02-25', '2013-02-25Z', '2013-02-25 23:59:59.999999Z',
+        '2013-02-25 00:00:00.000001Z', '2013-02-26Z', NULL, false, 'planned', 'event', 'moscow', 'Moscow', '[]', 1,
+        now(), now(), now(), '', '{{}}'
+    FROM unnest(ARRAY['{EVENT}', '{OTHER}']) AS id;
+INSERT INTO event_participant (timeline_id, event_id, position, actor, name, start_earliest, end_latest)
+    VALUES ({KEY}, 0, 'kerry', 'Kerry', {SPAN});
+INSERT INTO event_topic (timeline_id, event_id, position, topic, start_earliest, end_latest)
+    VALUES ({KEY}, 0, 'war', {SPAN});
+INSERT INTO claim (timeline_id, event_id, claim_id, position, source, title, reported_at, start_earliest, end_latest)
+    VALUES ({KEY}, '{OTHER}', 0, 'paper', 'A paper', now(), {SPAN});
+INSERT INTO event_link VALUES ({KEY}, 'causes', '{OTHER}');
+"""
+
+# By constraint: statements that it must refuse, each on its own, on the rows above.
+REFUSED: dict[str, tuple[str, ...]] = {
+    "timeline_pkey": (f"INSERT INTO timeline VALUES ('{TIMELINE}', 'other', 'x', NULL, 'public', 1, now())",),
+    "timeline_slug_key": (f"INSERT INTO timeline VALUES ('{NOBODY}', 'story', 'x', NULL, 'public', 1, now())",),
+    "timeline_slug_check": tuple(
+        f"UPDATE timeline SET slug = '{slug}'" for slug in ("", "A", "a b", "-a", "a-", "a--b", "é", "a" * 81, "a\n")
+    ),
+    "timeline_visibility_check": ("UPDATE timeline SET visibility = 'hidden'",),
+    "actor_pkey": ("INSERT INTO actor VALUES ('kerry', 'x', 'person', '{}', 1)",),
+    "actor_slug_check": ("INSERT INTO actor VALUES ('Kerry', 'x', 'person', '{}', 1)",),
+    "actor_kind_check": ("UPDATE actor SET kind = 'robot'",),
+    "actor_alias_pkey": ("INSERT INTO actor_alias VALUES ('kerry', 0, 'x')",),
+    "actor_alias_actor_alias_key": ("INSERT INTO actor_alias VALUES ('kerry', 1, 'Secretary')",),
+    "actor_alias_actor_fkey": ("INSERT INTO actor_alias VALUES ('nobody', 0, 'x')",),
+    "place_pkey": ("INSERT INTO place (slug, name, same_as, version) VALUES ('moscow', 'x', '{}', 1)",),
+    "place_slug_check": ("INSERT INTO place (slug, name, same_as, version) VALUES ('Moscow', 'x', '{}', 1)",),
+    "place_country_check": tuple(f"UPDATE place SET country = '{code}'" for code in ("ru", "RUS", "R", "", "R1")),
+    "place_latitude_check": tuple(f"UPDATE place SET latitude = '{n}'" for n in ("90.001", "-91", "NaN", "Infinity")),
+    "place_longitude_check": tuple(f"UPDATE place SET longitude = '{n}'" for n in ("180.1", "-181", "NaN")),
+    "place_coordinates_check": ("UPDATE place SET latitude = NULL", "UPDATE place SET longitude = NULL"),
+    "source_pkey": ("INSERT INTO source (slug, title, version) VALUES ('paper', 'x', 1)",),
+    "source_slug_check": ("INSERT INTO source (slug, title, version) VALUES ('A paper', 'x', 1)",),
+    "signing_key_pkey": ("INSERT INTO signing_key SELECT * FROM signing_key",),
+    "signing_key_length_check": ("UPDATE signing_key SET key = 'short'",),
+    "event_pkey": (f"UPDATE event SET event_id = '{OTHER}' WHERE event_id = '{EVENT}'",),
+    "event_timeline_id_fkey": (f"DELETE FROM timeline WHERE timeline_id = '{TIMELINE}'",),
+    "event_place_fkey": ("DELETE FROM place", f"UPDATE event SET place = 'nowhere' WHERE event_id = '{OTHER}'"),
+    "event_status_check": ("UPDATE event SET status = 'done'",),
+    "event_start_check": ("UPDATE event SET start_latest = start_earliest - interval '1 us'",),
+    "event_end_check": ("UPDATE event SET end_earliest = end_latest + interval '1 us'",),
+    "event_end_after_start_check": (
+        "UPDATE event SET start_latest = start_earliest, end_earliest = start_earliest, end_latest = start_earliest",
+        (
+            "UPDATE event SET start_earliest = 'infinity', start_latest = 'infinity', end_earliest = 'infinity',"
+            " end_latest = 'infinity'"
+        ),
+    ),
+    "event_end_earliest_after_start_check": ("UPDATE event SET end_earliest = start_earliest",),
+    "event_start_latest_before_end_check": ("UPDATE event SET start_latest = end_latest",),
+    "event_pieces_span_possible_check": tuple(
+        f"UPDATE event SET pieces = '{pieces}'"
+        for pieces in (
+            "{}",
+            "{[2013-02-25Z,2013-02-25 12:00Z)}",
+            "{[2013-02-24Z,2013-02-26Z)}",
+            "{[2013-02-25Z,)}",
+            "{(,2013-02-26Z)}",
+        )
+    ),
+    "event_every_piece_check": ("UPDATE event SET every_piece = true",),
+    "event_place_credited_check": ("UPDATE event SET place = NULL", "UPDATE event SET place_name = NULL"),
+    "event_version_check": ("UPDATE event SET version = 0",),
+    "event_recorded_after_created_check": ("UPDATE event SET created_at = recorded_at + interval '1 us'",),
+    "event_participant_pkey": (
+        (
+            f"INSERT INTO event_participant (timeline_id, event_id, position, actor, name, start_earliest, end_latest)"
+            f" VALUES ({KEY}, 0, 'kerry', 'x', {SPAN})"
+        ),
+    ),
+    "event_participant_actor_fkey": ("DELETE FROM actor", "UPDATE event_participant SET actor = 'nobody'"),
+    "event_participant_timeline_id_event_id_fkey": (f"UPDATE event_participant SET event_id = '{NOBODY}'",),
+    "event_topic_pkey": (
+        (
+            f"INSERT INTO event_topic (timeline_id, event_id, position, topic, start_earliest, end_latest)"
+            f" VALUES ({KEY}, 1, 'war', {SPAN})"
+        ),
+    ),
+    "event_topic_timeline_id_event_id_fkey": (f"UPDATE event_topic SET event_id = '{NOBODY}'",),
+    "claim_pkey": (
+        (
+            "INSERT INTO claim (timeline_id, event_id, claim_id, position, source, title, reported_at, start_earliest,"
+            f" end_latest) VALUES ({KEY}, '{OTHER}', 1, 'paper', 'x', now(), {SPAN})"
+        ),
+    ),
+    "claim_source_fkey": ("DELETE FROM source", "UPDATE claim SET source = 'nothing'"),
+    "claim_timeline_id_event_id_fkey": (f"UPDATE claim SET event_id = '{NOBODY}'",),
+    "claim_asserts_status_check": ("UPDATE claim SET asserts_status = 'done'",),
+    "event_link_pkey": (f"INSERT INTO event_link VALUES ({KEY}, 'causes', '{OTHER}')",),
+    "event_link_rel_check": ("UPDATE event_link SET rel = 'likes'",),
+    "event_link_not_to_itself_check": (f"INSERT INTO event_link VALUES ({KEY}, 'causes', '{EVENT}')",),
+    "event_link_timeline_id_event_id_fkey": (f"UPDATE event_link SET event_id = '{NOBODY}'",),
+    "event_link_timeline_id_other_id_fkey": (
+        f"UPDATE event_link SET other_id = '{NOBODY}'",
+        f"DELETE FROM event WHERE event_id = '{OTHER}'",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def rows(module_database_url: str) -> Iterator[psycopg.Connection]:
+    """Answer a connection to a database with one row of everything."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        connection.execute(VALID)
+        yield connection
+
+
+@pytest.mark.parametrize(("name", "statement"), [(name, one) for name, all_ in REFUSED.items() for one in all_])
+def test_a_constraint_refuses_what_it_is_named_for(rows: psycopg.Connection, name: str, statement: str) -> None:
+    with pytest.raises(errors.IntegrityError) as refused, rows.transaction():
+        rows.execute(statement.encode())
+    assert refused.value.diag.constraint_name == name
+
+
+def test_no_constraint_is_left_out(rows: psycopg.Connection) -> None:
+    there = rows.execute(
+        "SELECT conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+        " AND contype IN ('c', 'f', 'p', 'u', 'x') AND conrelid <> 'alembic_version'::regclass"
+    ).fetchall()
+    assert {str(name) for (name,) in there} == REFUSED.keys()
+
+
+def test_what_the_database_derives_nobody_sets(rows: psycopg.Connection) -> None:
+    derived = rows.execute(
+        "SELECT table_name, column_name FROM information_schema.columns"
+        " WHERE is_generated = 'ALWAYS' AND table_schema = 'public'"
+    ).fetchall()
+    assert ("event", "possible") in derived
+    for table, column in derived:
+        with pytest.raises(errors.GeneratedAlways), rows.transaction():
+            rows.execute(f"UPDATE {table} SET {column} = NULL".encode())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "possible"),
+    [
+        ("2013-02-25Z", "2013-02-26Z", "[2013-02-25,2013-02-26)"),
+        ("-infinity", "2013-02-26Z", "(,2013-02-26)"),
+        ("2013-02-25Z", "infinity", "[2013-02-25,)"),
+        ("-infinity", "infinity", "(,)"),
+        ("0044-03-15Z BC", "2013-02-26Z", '["0044-03-15 BC",2013-02-26)'),
+    ],
+)
+def test_the_possible_range_follows_the_bounds(rows: psycopg.Connection, start: str, end: str, possible: str) -> None:
+    with rows.transaction(force_rollback=True):
+        rows.execute("SET LOCAL TimeZone = 'UTC'")
+        row = rows.execute(
+            "UPDATE event SET start_earliest = %s, start_latest = '2013-02-25 12:00Z', end_earliest = %s,"
+            " end_latest = %s WHERE event_id = %s RETURNING possible = %s::tstzrange",
+            [start, "-infinity" if start == "-infinity" else "2013-02-25 12:00Z", end, EVENT, possible],
+        ).fetchone()
+    assert row == (True,)
+
+
+def test_what_belongs_to_an_event_goes_with_it(rows: psycopg.Connection) -> None:
+    with rows.transaction(force_rollback=True):
+        rows.execute("DELETE FROM event WHERE event_id = %s", [EVENT])
+        for table in (b"event_participant", b"event_topic", b"claim", b"event_link"):
+            assert rows.execute(b"SELECT FROM " + table).fetchall() == []

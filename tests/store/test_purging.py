@@ -1,0 +1,81 @@
+"""What the law wants gone is gone, and the feed says that it went."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from service.cli import app
+from service.errors import InUse, NotFound
+from service.purging import purge
+from tests.client import Client, connected
+from tests.factories import Json, make_event, make_timeline
+
+WORD = "unrepeatable"
+
+
+def written(client: Client) -> tuple[str, Json, Json]:
+    """Write an event with two states, and another; give the timeline's slug and both."""
+    events = make_timeline(client)
+    event, other = make_event(client, events, title=WORD), make_event(client, events)
+    client.patch(f"{events}/{event['id']}", {"summary": WORD}, "*")
+    return event["timeline"], event, other
+
+
+def test_nothing_is_left_but_that_it_was_there(database_url: str) -> None:
+    with connected(database_url) as client:
+        timeline, event, _ = written(client)
+        assert purge(database_url, timeline, UUID(event["id"])) == 2
+        path = f"/v1/timelines/{timeline}/events/{event['id']}"
+        assert client.get(path).status_code == 404
+        assert client.get(f"{path}/history").status_code == 404
+        assert client.get(path, known_at="2999").status_code == 404
+    with psycopg.connect(database_url) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchall()
+        for (table,) in tables:
+            found = connection.execute(f"SELECT count(*) FROM {table} t WHERE t::text LIKE %s", [f"%{WORD}%"])  # noqa: S608
+            assert found.fetchone() == (0,), table
+        operations = connection.execute(
+            "SELECT operation FROM change WHERE event_id = %s ORDER BY transaction_id, sequence", [event["id"]]
+        ).fetchall()
+    assert [one for (one,) in operations] == ["created", "amended", "purged"]
+
+
+def test_a_tombstone_is_purged_too(database_url: str) -> None:
+    with connected(database_url) as client:
+        timeline, event, _ = written(client)
+        path = f"/v1/timelines/{timeline}/events/{event['id']}"
+        client.delete(path, "*")
+        assert purge(database_url, timeline, UUID(event["id"])) == 3
+        assert client.get(path).status_code == 404
+
+
+def test_what_others_are_linked_to_is_not_purged(database_url: str) -> None:
+    with connected(database_url) as client:
+        timeline, event, other = written(client)
+        client.put(f"/v1/timelines/{timeline}/events/{other['id']}/links/follows/{event['id']}", None)
+        with pytest.raises(InUse):
+            purge(database_url, timeline, UUID(event["id"]))
+        assert client.get(f"/v1/timelines/{timeline}/events/{event['id']}/history").status_code == 200
+
+
+def test_what_never_was_is_not_purged(database_url: str) -> None:
+    with pytest.raises(NotFound):
+        purge(database_url, "nowhere", uuid4())
+
+
+def test_the_command_asks_first(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", database_url)
+    with connected(database_url) as client:
+        timeline, event, _ = written(client)
+        path = f"/v1/timelines/{timeline}/events/{event['id']}"
+        assert CliRunner().invoke(app, ["purge", timeline, event["id"]], input="n\n").exit_code == 1
+        assert client.get(path).status_code == 200
+        done = CliRunner().invoke(app, ["purge", timeline, event["id"], "--yes"])
+        assert (done.exit_code, done.output) == (0, "Purged, with 2 states.\n")
+        assert client.get(path).status_code == 404

@@ -6,12 +6,12 @@ import json
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from service.dates import format_instant
 from service.wire.endpoint import parse_endpoint
 from service.wire.event import Status
-from service.wire.values import Answer, Body, Phrase, Recorded, Slug, StoredInstant
+from service.wire.values import Answer, Body, Phrase, Recorded, Slug, StoredInstant, never_null, refuse_null
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
 DeliveryState = Literal["pending", "delivered", "dead"]
@@ -87,6 +87,8 @@ class WebhookBody(Body):
 class WebhookPatch(Body):
     """Members of a webhook to change (RFC 7396)."""
 
+    model_config = ConfigDict(json_schema_extra=never_null("url"))
+
     url: EndpointUrl | None = Field(None, description="Where messages are sent to from now on.")
     description: Phrase | None = Field(None, description="What it is for.")
     operations: Operations | None = Field(None, description="The operations that are told of; `null` for all.")
@@ -94,6 +96,8 @@ class WebhookPatch(Body):
     enabled: bool | None = Field(
         None, description="`true` takes up again what was disabled: all that happened since is sent."
     )
+
+    _keep = field_validator("url", mode="before")(refuse_null)
 
 
 class Secret(Answer):

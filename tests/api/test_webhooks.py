@@ -154,7 +154,7 @@ def test_what_cannot_be_is_refused_and_a_url_never_echoed(api: Client, members: 
     made = make_webhook(api, events)
     for answer in (
         api.post(hooks_of(events), {"url": URL} | members),
-        *([api.patch(path(made), members, '"1"')] if members.get("url", "x") is not None else []),
+        api.patch(path(made), members, '"1"'),
     ):
         problem = answer.json()
         assert (answer.status_code, problem["errors"][0]["pointer"]) == (422, pointer), problem

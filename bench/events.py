@@ -14,7 +14,7 @@ from bench.chance import Lottery, made_up_words, skewed
 from bench.whens import made_up_when
 from service.dates import format_instant, parse
 from service.wire.directory import ActorBody, PlaceEntryBody, SourceBody
-from service.wire.document import Draft, Surroundings, compose
+from service.wire.document import Draft, Succession, Surroundings, compose
 from service.wire.event import Event, EventBody
 
 SEED = 20130220
@@ -87,7 +87,7 @@ def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
     for number in range(count):
         recorded_at = _RECORDED_FROM + (chunk * CHUNK_EVENTS + number) * _RECORDED_EVERY
         around = Surroundings(recorded_at, *_NAMES, partial(_identity, chance, recorded_at))
-        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), None, around)
+        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), Succession(None, 1, None), around)
 
 
 def _identity(chance: Random, at: int) -> UUID:

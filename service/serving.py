@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import uvicorn
+import uvloop
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -36,6 +38,7 @@ START_SECONDS = 60
 GRACE_SECONDS = 5  # for answers under way when the service is told to stop
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
+WORKER_CONNECTIONS = 4  # of what sends webhooks in a server process: a small pool, and one that listens
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
@@ -97,6 +100,31 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     logger.info("stopped")
 
 
+def work(settings: Settings) -> None:
+    """Send webhooks, and do nothing else, until SIGINT or SIGTERM.
+
+    Raises CannotServeError, or EmbeddedError, where it cannot run.
+    """
+    with stopping_on_signals(), database(settings) as url:
+        migrate(url)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work_until_told(settings, url))
+    logger.info("stopped")
+
+
+async def _work_until_told(settings: Settings, url: str) -> None:
+    # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
+    from service.worker import working  # noqa: PLC0415
+
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    async with working(settings, url):
+        logger.info("sending webhooks")
+        await told.wait()
+
+
 @contextmanager
 def stopping_on_signals() -> Iterator[StopRequest]:
     """End the block quietly at SIGINT or SIGTERM."""
@@ -146,7 +174,10 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    connections = settings.workers * (settings.pool_size + 1) + SPARE_CONNECTIONS  # one listens for changes
+    each = settings.pool_size + 1  # one listens for changes
+    if settings.worker:
+        each += WORKER_CONNECTIONS
+    connections = settings.workers * each + SPARE_CONNECTIONS
     server = EmbeddedPostgres(settings.data, connections=connections)
 
     def tell() -> None:

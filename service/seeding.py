@@ -14,7 +14,7 @@ from pydantic import Field
 from service.errors import NotFound
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, create_entry, get_entry
-from service.store.events import get_event, report_of
+from service.store.events import report_of
 from service.store.query import Caller, timeline_id_of
 from service.store.record import record_event
 from service.store.statement import Connection
@@ -122,16 +122,17 @@ async def _add_entry(connection: Connection, kind: Kind[Any], body: Body) -> Non
 
 
 async def _add_event(connection: Connection, timeline: str, event: SeedEvent) -> bool:
+    """Write an event of the file, unless it was ever written here: what was deleted or purged stays away."""
     event_id = event_id_of(timeline, event.key)
-    try:
-        await get_event(connection, timeline, event_id, _SEEDER)
-    except NotFound:
-        links = tuple(Link(rel=link.rel, event=event_id_of(timeline, link.event)) for link in event.links)
-        for body in _states_of(event, event_id):
-            identity = await lock_identity(connection, timeline, event_id)
-            await record_event(connection, Draft(timeline, event_id, body, links), identity, report_of(body, _SEEDER))
-        return True
-    return False
+    identity = await lock_identity(connection, timeline, event_id)
+    if identity.newest:
+        return False
+    links = tuple(Link(rel=link.rel, event=event_id_of(timeline, link.event)) for link in event.links)
+    *earlier, last = _states_of(event, event_id)
+    for body, tied in [*((body, ()) for body in earlier), (last, links)]:
+        identity = await lock_identity(connection, timeline, event_id)
+        await record_event(connection, Draft(timeline, event_id, body, tied), identity, report_of(body, _SEEDER))
+    return True
 
 
 def _states_of(event: SeedEvent, event_id: UUID) -> list[EventBody]:

@@ -166,6 +166,7 @@ def _record_present_states() -> None:
 
 
 def _create_indexes() -> None:
+    op.create_index("change_event_idx", "change", ["timeline_id", "event_id", "state"], unique=False)
     op.create_index(
         "event_state_facets_idx", "event_state", ["timeline_id", "facets"], unique=False, postgresql_using="gin"
     )

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse, parse_instant
 
 _MOST_CHARACTERS = 200
+_SHIFT = re.compile(r"([Zz]|[+-]\d\d:?\d\d)$")
 _TO_THE_MINUTE = re.compile(r"(T\d\d:\d\d)(?=$|[Zz+-])")
 
 
@@ -27,7 +28,8 @@ def read_clock(text: object) -> object:
     if len(text) > _MOST_CHARACTERS:
         raise ValueError(f"must have at most {_MOST_CHARACTERS} characters")
     if "T" in text:
-        return parse_instant(_TO_THE_MINUTE.sub(r"\1:00", text))
+        timed = _TO_THE_MINUTE.sub(r"\1:00", text)
+        return parse_instant(timed if _SHIFT.search(timed) else f"{timed}Z")
     end = parse(text).bounds.end_latest
     if end in (DISTANT_FUTURE, DISTANT_PAST):
         raise ValueError("must have an end")

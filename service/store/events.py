@@ -21,7 +21,7 @@ from service.store.query import Caller, timeline_id_of
 from service.store.record import Report, Stored, new_id, record_event, record_tombstone
 from service.store.selection import KNOWN_AT, TIMELINE_ID, is_visible
 from service.store.statement import Connection, Statement, compiled
-from service.store.states import Identity, lock_identity
+from service.store.states import Identity, lock_identity, read_document
 from service.tables import event, event_state, timeline
 from service.wire.document import OF_THE_WRITE, Draft, body_of
 from service.wire.event import (
@@ -149,12 +149,17 @@ async def amend_event(
     of these changes and nothing new comes along, the old reason or name goes. Raises InvalidMerge where
     the result is no event.
     """
-    identity, _ = await _lock_expected(connection, timeline_slug, event_id, expected)
+    identity, present = await _lock_expected(connection, timeline_slug, event_id, expected)
     instant = patch.get("reported_at")
-    base = identity.at(None if instant is None else parse_instant(instant))
-    if base is None or base.document is None:
+    at = None if instant is None else parse_instant(instant)
+    base = identity.at(at)
+    past = None if base is None else await read_document(connection, timeline_slug, event_id, base)
+    if base is None or past is None:
         raise Invalid("the event was deleted at that time", pointer="/reported_at")
-    former = Event.model_validate_json(base.document)
+    former = Event.model_validate_json(past)
+    if at is not None and at < base.start:  # before all that was known: what was claimed since had not been said
+        said = [one for one in former.claims if parse_instant(one.reported_at) <= at]
+        former = former.model_copy(update={"claims": said})
     before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
     body = amended(EventBody, before, patch)
     moves = body.status != former.status or parse(body.when) != parse(former.when)
@@ -163,7 +168,8 @@ async def amend_event(
     goes_elsewhere = body.place and former.place and body.place.place != former.place.place
     if goes_elsewhere and "name" not in patch["place"]:
         body = body.model_copy(update={"place": PlaceBody(place=patch["place"]["place"])})
-    draft = Draft(timeline_slug, event_id, body, tuple(former.links))
+    # links are no reports: those that stand are kept by what is now the present
+    draft = Draft(timeline_slug, event_id, body, tuple(present.links if body.supersede else former.links))
     # a reason that was given before is not one for this change
     reason = patch.get("reason") or patch.get("status_reason")
     return await record_event(connection, draft, identity, replace(report_of(body, caller), reason=reason))

@@ -29,7 +29,16 @@ from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.store.states import Identity, Placement, State, lock_identity, place_report, write_state, write_tombstone
+from service.store.states import (
+    Identity,
+    Placement,
+    State,
+    lock_identity,
+    place_report,
+    read_document,
+    write_state,
+    write_tombstone,
+)
 from service.tables import (
     actor,
     claim,
@@ -90,7 +99,8 @@ async def record_event(connection: Connection, draft: Draft, identity: Identity,
     if present is not None and present.document is None and not placement.is_present:
         raise Invalid("the event has been deleted since then", pointer="/reported_at")
     before = identity.version(placement.before)
-    former = None if before is None or before.document is None else Event.model_validate_json(before.document)
+    past = None if before is None else await read_document(connection, draft.timeline, draft.event_id, before)
+    former = None if past is None else Event.model_validate_json(past)
     follows = Succession(former, identity.newest + 1, identity.created_at)
     document = compose(draft, follows, around)
     text = document.model_dump_json()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, func, insert, literal_column, select, update
 
 from service.dates import DISTANT_FUTURE
 from service.store.adapters import At
@@ -20,7 +20,7 @@ from service.store.query import timeline_id_of
 from service.store.rows import derived_values
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.tables import event_state
+from service.tables import change, event_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,26 +88,34 @@ def spans(recorded: Iterable[Recorded]) -> dict[int, Span]:
 
     The same as the store keeps it, for any time at which it recorded them.
     """
-    counting: list[Known] = []
+    # the starts that count and their versions, in order: each report changes them around its place alone
+    starts: list[int] = []
+    versions: list[int] = []
     found: dict[int, Span] = {}
     for one in recorded:
-        placement = place_report(counting, one.start, supersedes=one.supersedes)
-        for span in placement.changed:
-            found[span.version] = span
-        found[one.version] = Span(one.version, one.start, placement.end)
-        counting = [Known(span.version, span.start) for span in found.values() if span.start < span.end]
-        counting.sort(key=lambda known: known.start)
+        first = bisect_left(starts, one.start)
+        after = len(starts) if one.supersedes else bisect_right(starts, one.start)
+        end = starts[after] if after < len(starts) else DISTANT_FUTURE
+        for gone in range(first, after):
+            found[versions[gone]] = Span(versions[gone], starts[gone], starts[gone])
+        if first:
+            found[versions[first - 1]] = Span(versions[first - 1], starts[first - 1], one.start)
+        found[one.version] = Span(one.version, one.start, end)
+        starts[first:after], versions[first:after] = [one.start], [one.version]
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state that counts, as it stands in the store; no document for a tombstone."""
+    """A state that counts, as it stands in the store.
+
+    The document is that of the present state alone: of others it is read where it is needed.
+    """
 
     version: int
     start: int
-    recorded_at: int
     author: str
+    is_tombstone: bool
     document: bytes | None
 
 
@@ -164,13 +172,21 @@ _READ: Statement = compiled(
     select(
         event_state.c.version,
         event_state.c.reported_at,
-        event_state.c.recorded_at,
         event_state.c.author,
-        event_state.c.document,
+        event_state.c.document.is_(None),
+        case((func.upper_inf(event_state.c.known), event_state.c.document)),
         func.isempty(event_state.c.known),
+        event_state.c.recorded_at,
     )
     .where(*_IS_EVENT)
     .order_by(event_state.c.reported_at, event_state.c.version)
+)
+_DOCUMENT: Statement = compiled(
+    select(event_state.c.document).where(*_IS_EVENT, event_state.c.version == bindparam("state_version", type_=Integer))
+)
+# Writes outlive what they wrote: a version is never given twice, not even after a purge.
+_NEWEST: Statement = compiled(
+    select(func.max(change.c.state)).where(change.c.timeline_id == TIMELINE_ID, change.c.event_id == _EVENT_ID)
 )
 _CHANGE_SPAN: Statement = compiled(
     update(event_state)
@@ -206,8 +222,20 @@ async def lock_identity(connection: Connection, timeline_slug: str, event_id: UU
     rows = await cursor.fetchall()
     states = tuple(State(*row[:5]) for row in rows if not row[5])
     newest = max((row[0] for row in rows), default=0)
-    recorded = [row[2] for row in rows]
+    if not rows:
+        written = await (await _NEWEST.run(connection, {"timeline_id": timeline_id, "event_id": event_id})).fetchone()
+        newest = (written and written[0]) or 0
+    recorded = [row[6] for row in rows]
     return Identity(event_id, states, newest, min(recorded, default=None), max(recorded, default=None))
+
+
+async def read_document(connection: Connection, timeline_slug: str, event_id: UUID, state: State) -> bytes | None:
+    """Read the document of a state that counts; None for a tombstone."""
+    if state.document is not None or state.is_tombstone:
+        return state.document
+    key = {"timeline_id": timeline_id_of(timeline_slug), "event_id": event_id}
+    row = await (await _DOCUMENT.run(connection, key | {"state_version": state.version})).fetchone()
+    return None if row is None else row[0]
 
 
 async def write_state(connection: Connection, placement: Placement, row: Mapping[str, object]) -> None:

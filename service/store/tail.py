@@ -189,8 +189,8 @@ class Tail:
                 try:
                     if await self._look():
                         seconds = min(_HURRY_SECONDS, seconds)
-                except DatelineError as error:
-                    logger.info("cannot look for changes: %s", error)
+                except (DatelineError, psycopg.Error) as error:
+                    logger.warning("cannot look for changes: %s", error)
             await asyncio.sleep(_BREATH_SECONDS)
 
     async def _look(self) -> bool:

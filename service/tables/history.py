@@ -118,6 +118,8 @@ change = Table(
     CheckConstraint(one_of("operation", OPERATIONS), name="operation"),
 )
 
+Index("change_event_idx", change.c.timeline_id, change.c.event_id, change.c.state)
+
 # Which life of the database this is: a dump that was restored elsewhere goes on in another epoch, since there
 # the transactions are counted anew. One row.
 feed = Table(

@@ -12,6 +12,8 @@ from service.wire.event import Event, Status
 from service.wire.values import Answer, Instant
 
 _CALLED_OFF = ("cancelled", "postponed")
+# Kinds of change that a `status_reason` is given for.
+_REASONED = ("moved", "called_off", "confirmed", "reinstated")
 
 
 class Standing(Answer):
@@ -72,10 +74,10 @@ def kinds_of_change(before: Event | None, now: Event | None) -> list[str]:
     if before.status != now.status:
         if now.status in _CALLED_OFF:
             kinds.append("called_off")
-        elif before.status in _CALLED_OFF:
-            kinds.append("reinstated")
         elif now.status == "occurred" or (before.status, now.status) == ("tentative", "planned"):
             kinds.append("confirmed")
+        elif before.status in _CALLED_OFF:
+            kinds.append("reinstated")
     return kinds or ["amended"]
 
 
@@ -91,8 +93,10 @@ def compare(
         shown = now or before
         for kind in kinds_of_change(before, now):
             assert shown is not None  # noqa: S101  # or there were no kind
+            # a later word on something else does not take away why the event stands so
+            why = reason or (now.status_reason if now is not None and kind in _REASONED else None)
             changed = Changed(
-                event=shown.id, title=shown.title, now=_standing(now), before=_standing(before), reason=reason
+                event=shown.id, title=shown.title, now=_standing(now), before=_standing(before), reason=why
             )
             lists[kind].append(changed)
     return Comparison.model_validate({"from": start, "to": end, "more": more} | lists)

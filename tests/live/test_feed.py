@@ -20,10 +20,8 @@ from service.embedded import find_programs
 from tests.conftest import database_url_of
 from tests.live.service import Service, running
 from tests.live.stream import ask_and_take_nothing, opened
-from tests.prove.feed import prove
 
 Json = dict[str, Any]
-PROOF_SECONDS = 6
 # a hundred such events are more than the kernel keeps for a client that does not read
 LONG = "€" * 20_000
 
@@ -335,13 +333,3 @@ def test_after_dump_and_restore_a_cursor_is_refused_with_advice(
     finally:
         with psycopg.connect(postgres, autocommit=True) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS restored WITH (FORCE)"))
-
-
-def test_followers_that_are_killed_and_resumed_miss_nothing(tmp_path: Path, postgres: str, database_url: str) -> None:
-    """The short form of `make prove`: eight writers, three followers of pages and three of streams."""
-    findings, written = prove(tmp_path, postgres, database_url, PROOF_SECONDS)
-    for one in findings:
-        assert (one.missed, one.out_of_order, one.duplicates) == (0, 0, 0), one
-        assert one.changes > 100
-    assert sum(one.kills for one in findings) > 3
-    assert written.lost_by_number > 0, "the load is too tame to prove anything"

@@ -39,7 +39,8 @@ def test_another_program_computes_the_same(key: bytes, body: bytes, timestamp: i
 
 def test_the_receiver_in_the_readme_takes_what_is_signed_and_nothing_else() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (block,) = (one for one in re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL) if "whsec_" in one)
+    blocks = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (block,) = (one for one in blocks if "whsec_" in one)
     given: dict[str, Any] = {}
     exec(block, given)  # noqa: S102  # our own page's words
     is_from_dateline = given["is_from_dateline"]

@@ -85,7 +85,7 @@ def _conditions(if_match: str | None) -> dict[str, str]:
 
 
 @contextmanager
-def connected(url: str, *, base_url: str = "http://timeline.test", **settings: str | float | None) -> Iterator[Client]:
+def connected(url: str, *, base_url: str = "http://localhost", **settings: str | float | None) -> Iterator[Client]:
     """Start the application on a database, and talk to it until the block ends."""
     app = create_app(Settings.model_validate({"database_url": url, "worker": False, **settings}))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)

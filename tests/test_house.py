@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"serving", "app", "embedded", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
+MOST_LINES = 450
 WEB = {"fastapi", "starlette"}
 DATABASE = {"psycopg", "psycopg_pool", "sqlalchemy", "alembic"}
 # Those that know a library of these, and what for where it is not plain.
@@ -134,6 +135,29 @@ def test_dates_and_the_embedded_database_need_nothing_but_python() -> None:
         and room_of(found.name) != found.room
     ]
     assert foreign == []
+
+
+def test_wire_and_tables_never_meet() -> None:
+    """Nor by way of a third: neither leads to the other, whatever the rule above comes to allow."""
+
+    def reached_from(room: str) -> set[str]:
+        named = {room_of(one.name) for one in IMPORTS if one.room == room}
+        beyond = {found for found in named if found is not None and found != room}
+        return beyond.union(*map(reached_from, beyond))
+
+    assert "tables" not in reached_from("wire")
+    assert "wire" not in reached_from("tables")
+
+
+def test_a_module_is_read_at_one_sitting() -> None:
+    root = SERVICE.parent
+    folders = ("service", "migrations", "seeds", "tests", "bench")
+    lengths = {
+        str(path.relative_to(root)): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in folders
+        for path in (root / folder).rglob("*.py")
+    }
+    assert {path: length for path, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_nothing_is_imported_under_another_name() -> None:

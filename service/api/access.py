@@ -1,7 +1,9 @@
 """Who asks, and what they may do.
 
 With a write key (`DATELINE_WRITE_KEY`), whoever sends it may write and sees private timelines. Without
-one, the service's own machine may, as long as the service listens to nobody else; beyond that nobody may write.
+one, the service's own machine may, as long as the service listens to nobody else; beyond that nobody may write. Such
+a request names this machine, too: a page from elsewhere whose name was made to lead here does not, and a proxy that
+passes on what strangers ask should not.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hmac
 from ipaddress import ip_address
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -34,11 +37,19 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+def _named_host(request: Request) -> str:
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    except ValueError:
+        return ""
+
+
 async def caller(request: Request, credentials: Credentials) -> Caller:
     """Tell who asks. Raises Unauthenticated for a key that is not known."""
     settings: Settings = request.app.state.settings
     if settings.write_key is None:
-        return Caller(sees_private=True, name="local") if _is_loopback(settings.host) else Caller(sees_private=False)
+        is_local = _is_loopback(settings.host) and _is_loopback(_named_host(request))
+        return Caller(sees_private=is_local, name="local" if is_local else "anonymous")
     if credentials is None:
         return Caller(sees_private=False)
     expected = settings.write_key.get_secret_value().encode()
@@ -58,8 +69,8 @@ async def writer(request: Request, who: Annotated[Caller, Depends(caller)]) -> C
     raise Unauthenticated("writing needs a key")
 
 
-def database(request: Request) -> Database:
-    """Give the process's database."""
+async def database(request: Request) -> Database:
+    """Give the process's database; not a plain function, which FastAPI would send to another thread."""
     given: Database = request.app.state.database
     return given
 

@@ -17,6 +17,7 @@ from service.api.problems import MEDIA_TYPE
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
+TEXT = "text/plain"
 
 # What FastAPI takes as the documentation of an operation's answers.
 Responses = dict[int | str, dict[str, Any]]

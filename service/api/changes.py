@@ -10,12 +10,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import format_sse_event
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from service.api import answers
 from service.api.access import Reader, Store
 from service.api.event_stream import MEDIA_TYPE, EventStream, Streams, retry_milliseconds
-from service.api.known import read_clock
+from service.api.known import RECORDED_AS_OF, Clock
 from service.api.negotiation import choose
 from service.api.parameters import MOST_PAGE_EVENTS, PAGE_EVENTS, FilterParameters, TimelineSlug
 from service.api.problems import InvalidParameters
@@ -43,23 +43,28 @@ class ChangeParameters(FilterParameters):
         None,
         description="The cursor behind which to begin, or `latest` for the present end; absent, it begins with the "
         "oldest change that is kept.",
+        examples=["latest"],
     )
     limit: int | None = Field(
-        None, ge=1, le=MOST_PAGE_EVENTS, description=f"The most changes of a page: {PAGE_EVENTS} when absent."
-    )
-    documents: bool = Field(default=True, description="Whether each change comes with the event as it then stood.")
-    recorded_as_of: Annotated[int | None, BeforeValidator(read_clock)] = Field(
         None,
-        description="Only what this store had recorded by this instant (RFC 3339), or by the end of this day, month "
-        "or year.",
-        examples=["2026-12-31"],
-        json_schema_extra={"type": "string", "maxLength": 200},
+        ge=1,
+        le=MOST_PAGE_EVENTS,
+        description=f"The most changes of a page: {PAGE_EVENTS} when absent.",
+        examples=[50],
     )
+    documents: bool = Field(
+        default=True, description="Whether each change comes with the event as it then stood.", examples=[False]
+    )
+    recorded_as_of: Clock | None = Field(None, description=RECORDED_AS_OF, examples=["2026-12-31"])
 
 
 LastEventId = Annotated[
     str | None,
-    Header(max_length=500, description="Where an event stream goes on: its last message's `id`. Goes before `after`."),
+    Header(
+        max_length=500,
+        description="Where an event stream goes on: its last message's `id`. Goes before `after`.",
+        examples=["ACCg0Uw8S7KU5Rpo_lL-agAAAAEAAAAAAAAC8QAAAAAAAAAZ_BWGTU-qlo8dwtnHZipcCQ"],
+    ),
 ]
 
 
@@ -83,11 +88,7 @@ class Batch:
 
 _OUTLIVED = answers.problems(410)
 _OUTLIVED[410]["description"] = "Changes behind the cursor are missing; `detail` says how to start again."
-_EXAMPLE = (
-    "retry: 2718\nid: AZq…Fg\n\n"
-    'event: amended\ndata: {"cursor":"AZq…Gg","operation":"amended","event":"018f3d5e-7a10-7000-8000-000000000001",…}\n'
-    "id: AZq…Gg\n\n: here\nid: AZq…Gg\n\n"
-)
+_VARY = {"Vary": "Accept"}
 
 
 @router.get(
@@ -99,8 +100,8 @@ _EXAMPLE = (
     | {
         200: {
             "description": "A page of changes; as an event stream, a message a change for as long as you stay.",
-            "content": {MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE}},
-            "headers": {"Link": {"description": 'The next page, `rel="next"`.', "schema": {"type": "string"}}},
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-sent events (HTML, 9.2)."}}},
+            **answers.headers("Link", "Vary"),
         }
     },
 )
@@ -158,7 +159,7 @@ def _page(request: Request, key: bytes, timeline: str, changes: Changes, *, docu
     def cursor(position: Position) -> str:
         return write_place(key, timeline, changes.place(position))
 
-    headers = {}
+    headers = dict(_VARY)
     following = cursor(changes.end) if changes.has_more else None
     if following is not None:
         address = request.url.include_query_params(after=following)

@@ -22,15 +22,22 @@ from service.wire.event import Event
 
 router = APIRouter(tags=["History"], route_class=StrictRoute)
 
-TEXT = "text/plain"
 _MOST_CHANGES = 1_000
+_MEDIA_TYPES = {"json": answers.JSON, "text": answers.TEXT}
+_VARY = {"Vary": "Accept"}
 
 
 @router.get(
     "/timelines/{timeline}/diff",
     response_model=Comparison,
     responses=answers.problems(400, 401, 404, 406)
-    | {200: {"description": "What changed.", "content": {TEXT: {"schema": {"type": "string"}}}}},
+    | {
+        200: {
+            "description": "What changed; as text, to be read by people.",
+            "content": {answers.TEXT: {"schema": {"type": "string", "description": "A line for each change."}}},
+            **answers.headers("Vary"),
+        }
+    },
 )
 async def compare_timeline(
     request: Request,
@@ -46,7 +53,8 @@ async def compare_timeline(
         Query(alias="to", description="As it was known then, read as `known_at` is.", examples=["2013-02-21"]),
     ],
     format: Annotated[  # noqa: A002  # the parameter's name in the contract
-        Literal["json", "text"] | None, Query(description="The representation, where a link cannot say `Accept`.")
+        Literal["json", "text"] | None,
+        Query(description="The representation, where a link cannot say `Accept`.", examples=["text"]),
     ] = None,
 ) -> Response:
     """Compare a timeline as it was known at two instants: what was added, moved, called off, confirmed, withdrawn.
@@ -55,9 +63,7 @@ async def compare_timeline(
     """
     if start >= end:
         raise InvalidParameters({"to": "must be later than from"})
-    media_type = (
-        choose(request, (answers.JSON, TEXT)) if format is None else {"json": answers.JSON, "text": TEXT}[format]
-    )
+    media_type = choose(request, tuple(_MEDIA_TYPES.values())) if format is None else _MEDIA_TYPES[format]
     async with store.read() as connection:
         await check_timeline(connection, timeline, caller)
         pairs, more = await compare_states(connection, timeline, start, end, limit=_MOST_CHANGES)
@@ -67,9 +73,8 @@ async def compare_timeline(
         [(_event(before), _event(now), reason) for before, now, reason in pairs],
         more=more,
     )
-    if media_type == TEXT:
-        return Response(summary(comparison), 200, media_type=f"{TEXT}; charset=utf-8")
-    return Response(comparison.model_dump_json(by_alias=True), 200, media_type=answers.JSON)
+    content = summary(comparison) if media_type == answers.TEXT else comparison.model_dump_json(by_alias=True)
+    return Response(content, 200, _VARY, media_type)
 
 
 def _event(document: bytes | None) -> Event | None:

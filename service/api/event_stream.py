@@ -25,7 +25,7 @@ logger = logging.getLogger("dateline.streams")
 MEDIA_TYPE = EventSourceResponse.media_type
 _LAST_SECONDS = 1.0  # for a message on its way when the service stops
 _RETRY_MILLISECONDS = (1_000, 5_000)  # spread, so that clients do not all come back at once
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class Streams:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Json = dict[str, Any]
+from service.api.specimens import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """A request and its answer: `query` and `headers` beside the path's own examples, a JSON `body`, the `answer`.
 
-    `called` says in the document what the request is.
+    `called` says in the document what the request is. `texts` holds the answer in its other media types. Of an
+    excerpt, the answer's lists show some of their items only.
     """
 
     operation: str
     status: int
     called: str
     answer: Json | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Json | None = None
+    is_excerpt: bool = False

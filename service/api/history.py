@@ -26,7 +26,7 @@ _PLACE = struct.Struct(">qi")
 @router.get(
     "/timelines/{timeline}/events/{event}/history",
     response_model=HistoryPage,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404) | {200: {"description": "A page of states.", **answers.headers("Link")}},
 )
 async def list_history(
     request: Request,
@@ -38,10 +38,11 @@ async def list_history(
     cursor: Cursor = None,
     recorded_as_of: RecordedAsOf = None,
 ) -> Response:
-    """Read every state of an event, the latest known first: when it was known, who wrote it, and what it changed.
+    """Read every state of an event: when it was known, who wrote it, and what it changed.
 
-    Two clocks: `known` says when the world knew, `recorded_at` when this store learned it. With `recorded_as_of`
-    the history is as this store held it at that instant, whatever was reported since about the time before.
+    The latest known comes first; what was deleted has its history still. Two clocks: `known` says when the world
+    knew, `recorded_at` when this store learned it. With `recorded_as_of` the history is as this store held it at that
+    instant, whatever was reported since about the time before.
     """
     key = await store.cursor_key()
     context = f"history:{timeline}:{event}:{recorded_as_of}".encode()
@@ -51,7 +52,7 @@ async def list_history(
             connection, timeline, event, caller, limit=limit, after=after, recorded_as_of=recorded_as_of
         )
     following = None if end is None else seal(key, context, _PLACE.pack(*end))
-    return answers.page(request, [_item(one) for one in states], following, headers={})
+    return answers.page(request, [_item(one) for one in states], following)
 
 
 def _item(past: Past) -> bytes:

@@ -9,10 +9,11 @@ import re
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse, parse_instant
 
+_MOST_CHARACTERS = 200
 _TO_THE_MINUTE = re.compile(r"(T\d\d:\d\d)(?=$|[Zz+-])")
 
 
@@ -23,6 +24,8 @@ def read_clock(text: object) -> object:
     """
     if not isinstance(text, str):
         return text
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"must have at most {_MOST_CHARACTERS} characters")
     if "T" in text:
         return parse_instant(_TO_THE_MINUTE.sub(r"\1:00", text))
     end = parse(text).bounds.end_latest
@@ -31,9 +34,8 @@ def read_clock(text: object) -> object:
     return end - 1
 
 
-Clock = Annotated[
-    int, BeforeValidator(read_clock), WithJsonSchema({"type": "string", "maxLength": 200, "examples": ["2013-02-15"]})
-]
+_Text = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS)]
+Clock = Annotated[int, BeforeValidator(read_clock, json_schema_input_type=_Text)]
 
 _WHEN = "an instant (RFC 3339), or the end of a day, month or year (EDTF)"
 KNOWN_AT = f"As it was known at {_WHEN}: what had been reported by then, whenever this store learned it."

@@ -17,19 +17,25 @@ from service.store.lag import read_lag
 
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = "text/plain; version=0.0.4"
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses=answers.problems()
-    | {200: {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses=answers.problems(400)
+    | {
+        200: {
+            "description": "The figures.",
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Three gauges."}}},
+        }
+    },
 )
-async def metrics(request: Request, store: Store) -> Response:
-    """Read how the service is doing, for Prometheus: how far the change feed lags, how many streams are open.
+async def get_metrics(request: Request, store: Store) -> Response:
+    """Read how the service is doing, for Prometheus.
 
-    The number of streams is that of the server process that answers.
+    How far the change feed lags behind the writes, and how many of its streams are open. The number of streams is
+    that of the server process that answers.
     """
     feed: Feed = request.app.state.feed
     async with store.read() as connection:

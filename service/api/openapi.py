@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,10 @@ from fastapi.openapi.utils import get_openapi
 
 from service.api import answers
 from service.api.examples import EXCHANGES, SLUGS
-from service.api.exchange import Exchange, Json
+from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
+from service.api.specimens import Json
 from service.wire.problem import Problem
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -23,11 +23,12 @@ _TAGS = [
     {"name": "Events", "description": "Dated events, found by what is certain and what is possible of them."},
     {"name": "Claims", "description": "Who says so."},
     {"name": "Links", "description": "How events of a timeline are tied to each other."},
+    {"name": "History", "description": "What was known when, what it became, and how plans moved."},
     {"name": "Changes", "description": "The feed that misses nothing: every write, in commit order, resumable."},
     {"name": "Webhooks", "description": "The same changes, sent to you: signed, tried again, and replayed."},
     {"name": "Directory", "description": "Actors, places and sources, shared by all timelines."},
     {"name": "Dates", "description": "EDTF expressions, explained."},
-    {"name": "Health", "description": "Whether the service lives and can do its work."},
+    {"name": "Health", "description": "Whether the service lives and can do its work, and how it does."},
 ]
 _DESCRIPTION = """\
 An event-timeline service that keeps every date as precisely as it is known, and no more precisely.
@@ -195,21 +196,16 @@ def _complete_answers(path: str, operation: Json) -> None:
 
 def _show(exchange: Exchange, answer: Json) -> None:
     for media_type, media in answer.get("content", {}).items():
-        if media_type == answers.NDJSON and exchange.answer:
-            lines = (
-                json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n" for item in exchange.answer["items"]
-            )
-            value: object = "".join(lines)
-        else:
-            media["schema"] = _untitled(media["schema"])
-            value = exchange.answer
-        media.setdefault("examples", {})["seeded"] = {"summary": _request_line(exchange), "value": value}
+        media["schema"] = _untitled(media["schema"])
+        value = exchange.texts.get(media_type, exchange.answer)
+        media["examples"] = {"seeded": {"summary": _request_line(exchange), "value": value}}
 
 
 def _request_line(exchange: Exchange) -> str:
     """Say which request it is, by what is in its query."""
     query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
-    return f"{exchange.called} (?{query})" if query else exchange.called
+    asked = f"{exchange.called} (?{query})" if query else exchange.called
+    return f"{asked}: an excerpt" if exchange.is_excerpt else asked
 
 
 def _exchanges(operation: Json) -> list[Exchange]:

@@ -7,7 +7,7 @@ import time
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from service.api import answers
 from service.api.access import Reader, Store
@@ -27,9 +27,10 @@ _PLACE = struct.Struct(">q16s")
 @router.get(
     "/timelines/{timeline}/plans",
     response_model=PlanPage,
-    responses=answers.problems(400, 401, 404),
+    responses=answers.problems(400, 401, 404) | {200: {"description": "A page of plans.", **answers.headers("Link")}},
 )
 async def list_plans(
+    request: Request,
     timeline: TimelineSlug,
     store: Store,
     caller: Reader,
@@ -37,15 +38,17 @@ async def list_plans(
         PlanState,
         Query(
             description="`open`: planned or tentative; `overdue`: of these, those whose latest end has passed; "
-            "`ended`: once planned, now occurred, postponed or cancelled."
+            "`ended`: once planned, now occurred, postponed or cancelled.",
+            examples=["overdue"],
         ),
     ] = "open",
     limit: Limit = PAGE_EVENTS,
     cursor: Cursor = None,
 ) -> Response:
-    """Follow the plans of a timeline: first date, present date, how often and how far each was moved.
+    """Follow the plans of a timeline: how often and how far each was moved, and how past ones ended.
 
-    `outcomes` counts, for the whole timeline, how events that are or once were planned stand now.
+    They come in the order of their present dates. `outcomes` counts, for the whole timeline, how events that are or
+    once were planned stand now.
     """
     key = await store.cursor_key()
     context = f"plans:{timeline}:{state}".encode()
@@ -58,9 +61,6 @@ async def list_plans(
         documents, end = await read_plans(connection, timeline, state, limit=limit, after=after)
         outcomes = await count_outcomes(connection, timeline)
     now = time.time_ns() // 1_000
-    page = PlanPage(
-        items=[plan_of(Event.model_validate_json(one), now) for one in documents],
-        next=None if end is None else seal(key, context, _PLACE.pack(end[0], end[1].bytes)),
-        outcomes=outcomes,
-    )
-    return Response(page.model_dump_json(), 200, media_type=answers.JSON)
+    items = [plan_of(Event.model_validate_json(one), now).model_dump_json().encode() for one in documents]
+    following = None if end is None else seal(key, context, _PLACE.pack(end[0], end[1].bytes))
+    return answers.page(request, items, following, outcomes=outcomes.model_dump_json().encode())

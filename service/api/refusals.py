@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from service.api import problems
-from service.api.examples import EVENT, EXCHANGES, REQUEST_ID
-from service.api.exchange import Json
+from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.problems import KINDS, Kind
+from service.api.specimens import EVENT, TIMELINE, Json
 from service.wire.problem import Problem, ProblemError
 
 _UNKNOWN = "datum"
 _MISSPELT = "titel"
 _NOWHERE = "nowhere"
 _DETAILS = {
-    problems.INVALID_CURSOR: "the cursor is damaged, or was made for another query",
     problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
     problems.UNAUTHENTICATED: "the key is not known here",
     problems.FORBIDDEN: "writing needs a key, and this service has been given none",
     problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by operator",
-    problems.CURSOR_OUTLIVED: "the changes that follow this cursor are kept no longer",
-    problems.NOT_ACCEPTABLE: "to be had are: application/json, application/x-ndjson",
+    problems.CURSOR_OUTLIVED: "the database was restored since this cursor was made. Start again: take `latest` of "
+    f"/v1/timelines/{TIMELINE['slug']}/changes?after=latest, list the events, then follow from that cursor",
     problems.CONFLICT: "it exists already",
-    problems.VERSION_CONFLICT: "the present version is 1, not the one expected",
     problems.TOO_LARGE: problems.TOO_LARGE.explanation,
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
@@ -37,6 +35,11 @@ _IN_USE = {
     "delete_place": "it is in use: events take place there",
     "delete_source": "it is in use: claims rest on it",
     "delete_secret": "it is the newest secret, which signs: make another first",
+}
+# What a cursor is taken for, by the parameter that it is sent as.
+_CURSORS = {
+    "cursor": "the cursor is damaged, or was made for another query",
+    "after": "the cursor is damaged, or is of another timeline's feed",
 }
 # What bears the version of the whole that it belongs to.
 _PART_OF = {"claim": "event", "link": "event", "secret": "webhook", "replay": "webhook"}
@@ -53,17 +56,18 @@ def refusals(operation: Json, path: str, status: int) -> dict[str, Json]:
 
 
 def _can_come(kind: Kind, operation: Json) -> bool:
-    if kind is problems.INVALID_CURSOR:
-        return any(one["name"] == "cursor" for one in operation.get("parameters", ()))
-    if kind is problems.MALFORMED_BODY:
-        return "requestBody" in operation
-    if kind is problems.IN_USE:
-        return str(operation["operationId"]) in _IN_USE
-    if kind is problems.CONFLICT:
-        return str(operation["operationId"]) not in _IN_USE
-    if kind is problems.TOO_SLOW:
-        return str(operation["operationId"]) != "get_readiness"
-    return True
+    name = str(operation["operationId"])
+    parameters = {one["name"] for one in operation.get("parameters", ())}
+    limited = {
+        problems.INVALID_CURSOR: not parameters.isdisjoint(_CURSORS),
+        problems.CURSOR_OUTLIVED: "after" in parameters,
+        problems.GONE: "event" in parameters,
+        problems.MALFORMED_BODY: "requestBody" in operation,
+        problems.IN_USE: name in _IN_USE,
+        problems.CONFLICT: name not in _IN_USE,
+        problems.TOO_SLOW: name != "get_readiness",
+    }
+    return limited.get(kind, True)
 
 
 def _problem(kind: Kind, operation: Json, path: str) -> Json:
@@ -83,15 +87,20 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         path = path.rpartition("/")[0] + f"/{EVENT['id']}"
         found = [ProblemError(parameter="other", detail="an event is not linked to itself")]
         detail = f"other: {found[0].detail}"
+    elif kind is problems.INVALID_CURSOR:
+        parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
+        found = [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
+        detail = _CURSORS[parameter]
+    elif kind is problems.NOT_ACCEPTABLE:
+        detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.IN_USE:
         detail = _IN_USE[name]
-    else:
-        detail = _DETAILS[kind]
-    if kind is problems.INVALID_CURSOR:
-        found = [ProblemError(parameter="cursor", detail=detail)]
-    if kind is problems.VERSION_CONFLICT:
+    elif kind is problems.VERSION_CONFLICT:
         of = name.partition("_")[2]
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
+        detail = f"the present version is {current.get('version', 1)}, not the one expected"
+    else:
+        detail = _DETAILS[kind]
     answer: dict[str, Any] = Problem(
         type=kind.path,
         title=kind.title,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from service.api.exchange import Exchange, Json
+from service.api.exchange import Exchange
+from service.api.specimens import Json
 
 # What names things in the examples' paths.
 WEBHOOK_ID = "019ab5a2-3c00-7d10-8f4e-5b1d2c3a4e01"

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from service.dates import format_instant
 from service.errors import NotFound
 from service.store.expectation import Expectation
+from service.store.failures import removing
 from service.store.query import Caller, timeline_id_of
 from service.store.selection import is_visible
 from service.store.statement import Connection, Row, Statement, compiled
@@ -199,7 +200,8 @@ async def remove_entry(
 ) -> None:
     """Remove an entry. Raises InUse while something refers to it."""
     await _lock_expected(connection, kind, slug, expected, caller)
-    await kind.delete.run(connection, {"slug": slug})
+    with removing():
+        await kind.delete.run(connection, {"slug": slug})
 
 
 async def _lock_expected(

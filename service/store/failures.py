@@ -45,13 +45,21 @@ def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
     if isinstance(error, errors.UniqueViolation):
         return AlreadyExists("it exists already")
     if isinstance(error, errors.ForeignKeyViolation):
-        if "still referenced" in (error.diag.message_primary or "") or "update or delete" in str(error):
-            return InUse(f"it is in use: {_IN_USE.get(name, 'something refers to it')}")
         if name in _UNKNOWN:
             message, pointer = _UNKNOWN[name]
             return Invalid(message, pointer=pointer)
         return NotFound("what this refers to is not there")
     return None
+
+
+@contextmanager
+def removing() -> Iterator[None]:
+    """Raise InUse where something refers to what is removed; the error's own words may be of any language."""
+    try:
+        yield
+    except errors.ForeignKeyViolation as error:
+        name = constraint_name(error)
+        raise InUse(f"it is in use: {_IN_USE.get(name, 'something refers to it')}") from error
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from uuid_utils.compat import uuid7
 from service.errors import Invalid, NotFound
 from service.store.adapters import At
 from service.store.changes import Operation, append_change
+from service.store.failures import removing
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
@@ -118,7 +119,8 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
     row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
     await write_tombstone(connection, placement, row)
-    await _DELETE.run(connection, key)
+    with removing():
+        await _DELETE.run(connection, key)
     await append_change(connection, "deleted", row | {"state": identity.newest + 1})
 
 
@@ -133,7 +135,8 @@ async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> 
         raise NotFound(f"no event {event_id} in timeline {timeline!r}")
     key: dict[str, object] = {"timeline_id": timeline_id_of(timeline), "event_id": event_id}
     now = identity.clock(int((await (await _NOW.run(connection, {})).fetchall())[0][0]))
-    await _DELETE.run(connection, key)
+    with removing():
+        await _DELETE.run(connection, key)
     gone = await _DELETE_STATES.run(connection, key)
     row = key | {"version": identity.newest, "state": identity.newest, "recorded_at": At(now)}
     await append_change(connection, "purged", row)

@@ -128,6 +128,20 @@ def test_another_machine_may_not(module_database_url: str, host: str) -> None:
         assert client.post("/v1/timelines", timeline_body()).status_code == 403
 
 
+@pytest.mark.parametrize("name", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]", "[::1]:8000"])
+def test_this_machine_is_called_by_its_own_name(owner: Client, name: str) -> None:
+    assert owner.send("POST", "/v1/timelines", json=timeline_body(), headers={"Host": name}).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["timeline.test", "localhost.timeline.test", "127.0.0.1.test", "192.0.2.1", "", "["])
+def test_a_name_from_elsewhere_that_leads_here_opens_nothing(owner: Client, private: dict[str, str], name: str) -> None:
+    """A page may have its own name lead to this machine, and a proxy pass on what strangers ask of it."""
+    answer = owner.send("POST", "/v1/timelines", json=timeline_body(), headers={"Host": name})
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
+    assert owner.send("GET", private["event"], headers={"Host": name}).status_code == 404
+    assert owner.send("GET", "/v1/timelines", headers={"Host": name}).status_code == 200
+
+
 def test_with_a_key_the_services_own_machine_needs_it_too(module_database_url: str) -> None:
     with connected(module_database_url, host="127.0.0.1", write_key=KEY) as client:
         assert is_unauthenticated(client.post("/v1/timelines", timeline_body()))

@@ -51,7 +51,7 @@ class Witness:
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": b"",
-            "headers": [(b"content-type", b"application/json"), (b"if-match", b"*")],
+            "headers": [(b"content-type", b"application/json"), (b"if-match", b"*"), (b"host", b"localhost")],
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
         }

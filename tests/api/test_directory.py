@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.client import Client
@@ -152,6 +153,22 @@ def test_what_is_in_use_stays(api: Client) -> None:
     api.delete(f"{events}/{event['id']}", "*")
     for path in paths:
         assert api.delete(path, "*").status_code == 204, path
+
+
+def test_what_is_in_use_stays_whatever_language_the_database_speaks(api: Client, direct: psycopg.Connection) -> None:
+    actor = make_actor(api)
+    direct.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE 'Aktualisieren oder Löschen in Tabelle »actor« verletzt Fremdschlüssel-Constraint'"
+        " USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'event_participant_actor_fkey'; END $$"
+    )
+    direct.execute("CREATE TRIGGER refuse BEFORE DELETE ON actor FOR EACH ROW EXECUTE FUNCTION refuse()")
+    try:
+        refused = api.delete(f"/v1/actors/{actor}", "*")
+    finally:
+        direct.execute("DROP FUNCTION refuse CASCADE")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/in-use")
+    assert "events" in refused.json()["detail"]
 
 
 # Lists

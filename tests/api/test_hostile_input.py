@@ -205,7 +205,7 @@ def test_an_odd_query_string_is_no_fault_of_ours(api: Client, path: str, query: 
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": query,
-            "headers": [(b"host", b"timeline.test")],
+            "headers": [(b"host", b"localhost")],
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
         }

@@ -7,8 +7,9 @@ import re
 import httpx
 import pytest
 
-from service.api.examples import EVENT, EXCHANGES, RECORDED
+from service.api.examples import EXCHANGES
 from service.api.exchange import Exchange
+from service.api.specimens import EVENT, RECORDED
 from tests.api.asking import KEY, MADE_HERE, Asked, comparable
 from tests.api.published import NDJSON, OPERATIONS, document, operation_of
 from tests.client import Client, connected

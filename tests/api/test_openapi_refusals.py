@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service.api.examples import EVENT, REQUEST_ID
+from service.api.examples import REQUEST_ID
+from service.api.specimens import EVENT
 from service.api.webhook_examples import NEWEST_SECRET_ID
 from service.seeding import read_seed
 from tests.api.asking import KEY, Asked, comparable, valid

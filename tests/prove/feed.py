@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import os
 import random
@@ -39,7 +40,7 @@ EVENTS_PER_WRITER = 20
 
 @dataclass
 class Written:
-    """What writers were told is done: events and their states, and how often a follower by number would have lost one."""
+    """What writers were told is done: events and their states, and what a follower by number would have lost."""
 
     states: set[tuple[str, int]] = field(default_factory=set)
     lost_by_number: int = 0
@@ -117,7 +118,7 @@ def judge(follower: Followed, truth: list[tuple[str, int]]) -> Finding:
         follower.kills,
         len(truth),
         missed=len(set(truth) - set(changes)),
-        out_of_order=sum(1 for one, next_one in zip(order, order[1:], strict=False) if next_one < one),
+        out_of_order=sum(1 for one, next_one in itertools.pairwise(order) if next_one < one),
         duplicates=len(seen) - len({cursor for cursor, _, _ in seen}),
     )
 
@@ -204,7 +205,8 @@ def write_slowly(url: str, stop: threading.Event, written: Written) -> None:
             event = str(uuid4())
             connection.execute(
                 "INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version,"
-                " recorded_at) SELECT %s, epoch, pg_current_xact_id()::text::bigint, 'amended', %s, 1, 1, now() FROM feed",
+                " recorded_at)"
+                " SELECT %s, epoch, pg_current_xact_id()::text::bigint, 'amended', %s, 1, 1, now() FROM feed",
                 [timeline_id_of(TIMELINE), event],
             )
             time.sleep(random.uniform(0, 0.2))  # noqa: S311
@@ -222,7 +224,7 @@ def delay(url: str, stop: threading.Event) -> None:
 
 
 def read_by_number(url: str, stop: threading.Event, written: Written) -> None:
-    """Follow by the sequence's number alone, as a naive follower would, to see that this load loses changes that way."""
+    """Follow by the sequence's number alone, as a naive follower would: this load must lose changes that way."""
     seen, last = 0, 0
     with psycopg.connect(url, autocommit=True) as connection:
 

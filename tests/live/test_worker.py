@@ -143,7 +143,7 @@ def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
     assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
 
 
@@ -170,6 +170,7 @@ def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its
     log = (tmp_path / "stderr.txt").read_text()
     assert "Traceback" not in log
     assert made["secret"].removeprefix("whsec_") not in log
+    assert "hunter2" not in log
 
 
 def test_a_service_without_a_worker_sends_nothing(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class Bench:
         allow_private: bool = True,
         timeout_seconds: float = 5,
         kept_days: float = 30,
+        feed_kept_days: float | None = None,
     ) -> None:
         async def run() -> None:
             database = Database(self.url, pool_size=2, statement_timeout_seconds=5)
@@ -74,7 +75,14 @@ class Bench:
                 allow_private=allow_private,
                 clock=lambda: self.clock.now / SECOND,
             )
-            worker = Worker(database, sender, concurrency=16, kept_days=kept_days, clock=lambda: self.clock.now)
+            worker = Worker(
+                database,
+                sender,
+                concurrency=16,
+                kept_days=kept_days,
+                feed_kept_days=feed_kept_days,
+                clock=lambda: self.clock.now,
+            )
             try:
                 await act(worker)
             finally:

@@ -323,6 +323,20 @@ def test_what_was_settled_long_ago_is_forgotten_and_expired_secrets_too(bench: B
     assert bench.direct.execute("SELECT count(*) FROM webhook_secret").fetchall() == [(1,)]
 
 
+def test_changes_that_the_feed_keeps_no_longer_are_swept(bench: Bench) -> None:
+    events = make_timeline(bench.client)
+    for _ in range(3):
+        make_event(bench.client, events)
+    bench.direct.execute(
+        "UPDATE change SET recorded_at = now() - interval '8 days' WHERE sequence < (SELECT max(sequence) FROM change)"
+    )
+    feed = events.removesuffix("/events") + "/changes"
+    bench.run(lambda worker: worker.tidy())
+    assert len(bench.client.read(feed)["items"]) == 3
+    bench.run(lambda worker: worker.tidy(), feed_kept_days=7)
+    assert len(bench.client.read(feed)["items"]) == 1
+
+
 def test_a_database_that_was_restored_elsewhere_sends_nothing_until_told_to(bench: Bench) -> None:
     """A copy of the database must not go on where the original does."""
     hook = bench.make_hook()

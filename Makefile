@@ -33,6 +33,7 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 
 prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or more
 	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
+	$(BIN)/python -m tests.prove.feed
 
 bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
 	$(BIN)/python -m bench

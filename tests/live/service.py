@@ -25,7 +25,7 @@ class Service:
         self.process = process
         self.printed = printed
         self.addresses = dict(re.findall(r"^ +(page|docs|example) +(\S+)$", printed, re.MULTILINE))
-        self.base = self.addresses["page"].removesuffix("/")
+        self.base: str = self.addresses["page"].removesuffix("/")
         self.port = int(self.base.rpartition(":")[2])
 
     def descendants(self) -> list[psutil.Process]:

@@ -32,8 +32,7 @@ class Mortal:
     @property
     def base(self) -> str:
         """Give where it listens, or last did."""
-        base: str = self._service.base
-        return base
+        return self._service.base
 
     def kill(self, part: Part) -> None:
         """Kill a part of it, and wait until the service itself has gone."""

@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"wire", "dates", "errors"},
     "api": {"store", "formats", "wire", "dates", "errors", "settings"},
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
+    "purging": {"store"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "page", "store", "settings"},
     "serving": {"app", "embedded", "seeding", "store", "settings"},
-    "cli": {"serving", "app", "embedded", "seeding", "store", "settings", "errors"},
+    "cli": {"serving", "app", "embedded", "purging", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 MOST_LINES = 450

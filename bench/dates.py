@@ -130,9 +130,8 @@ def measure() -> DateFigures:
     )
 
 
-def main() -> None:
+def report(figures: DateFigures) -> None:
     """Print the figures as a small table."""
-    figures = measure()
     skipped = f", without {', '.join(figures['skipped'])} on which it fails" if figures["skipped"] else ""
     slowest = figures["slowest_text"]
     for name, figure in (
@@ -149,4 +148,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    report(measure())

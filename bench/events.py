@@ -14,7 +14,7 @@ from bench.chance import Lottery, made_up_words, skewed
 from bench.whens import made_up_when
 from service.dates import format_instant, parse
 from service.wire.directory import ActorBody, PlaceEntryBody, SourceBody
-from service.wire.document import Draft, Surroundings, compose
+from service.wire.document import Draft, Succession, Surroundings, compose
 from service.wire.event import Event, EventBody
 
 SEED = 20130220
@@ -29,18 +29,21 @@ _RECORDED_FROM = 1_420_070_400_000_000  # 2015-01-01, in microseconds since 1970
 _RECORDED_EVERY = 300_000_000  # five minutes
 _NOW = 1_795_478_400_000_000  # 2026-11-24: what ends later is planned more often
 
-_WORDS = (
-    "government president minister talks war peace troops city border army rebels police court election vote party "
-    "leader council attack ceasefire agreement meeting visit call statement report protest march strike summit "
-    "conference sanctions aid refugees hospital bridge airport station village province capital embassy ambassador "
-    "delegation treaty resolution veto budget parliament bill reform opposition coalition alliance general commander "
-    "spokesman official witness source journalist arrest trial verdict sentence appeal release prisoner hostage "
-    "exchange convoy shelling bombing explosion fire flood earthquake storm drought harvest market prices currency "
-    "bank loan debt trade exports company factory workers union school university students teachers museum exhibition "
-    "concert festival match victory defeat record expedition discovery experiment launch satellite vaccine epidemic"
-).split() + made_up_words(20_000, SEED)
+_NEWS = (
+    "government president minister talks war peace troops city border army rebels police court election vote "
+    "party leader council attack ceasefire agreement meeting visit call statement report protest march strike "
+    "summit conference sanctions aid refugees hospital bridge airport station village province capital embassy "
+    "ambassador delegation treaty resolution veto budget parliament bill reform opposition coalition alliance "
+    "general commander spokesman official witness source journalist arrest trial verdict sentence appeal release "
+    "prisoner hostage exchange convoy shelling bombing explosion fire flood earthquake storm drought harvest "
+    "market prices currency bank loan debt trade exports company factory workers union school university students "
+    "teachers museum exhibition concert festival match victory defeat record expedition discovery experiment "
+    "launch satellite vaccine epidemic "
+)
+_WORDS = _NEWS.split() + made_up_words(20_000, SEED)
 _PROSE = skewed(_WORDS, 0.85)
-_LINKS = "the of in on after before by for with against near during from at over under about between".split()
+_LINKING = "the of in on after before by for with against near during from at over under about between"
+_LINKS = _LINKING.split()
 
 ACTORS = [
     ActorBody(slug=f"actor-{name}", name=f"{name.title()} {family.title()}", kind="person", aliases=[], same_as=[])
@@ -76,6 +79,7 @@ _NAMES = (
     {one.slug: one.name for one in PLACES},
     {one.slug: one.title for one in SOURCES},
 )
+_FIRST = Succession(former=None, version=1, created_at=None)
 
 
 def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
@@ -84,7 +88,7 @@ def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
     for number in range(count):
         recorded_at = _RECORDED_FROM + (chunk * CHUNK_EVENTS + number) * _RECORDED_EVERY
         around = Surroundings(recorded_at, *_NAMES, partial(_identity, chance, recorded_at))
-        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), None, around)
+        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), _FIRST, around)
 
 
 def _identity(chance: Random, at: int) -> UUID:

@@ -24,7 +24,6 @@ from service.tables import actor, claim, event, event_participant, event_topic, 
 
 PARTS = (event_participant, event_topic, claim)
 _INDEXED = (event, *PARTS)
-_STATEMENT_TYPES = {"UUID": "uuid", "TIMESTAMP": "timestamptz", "SMALLINT": "int2", "INTEGER": "int4", "BOOLEAN": "bool"}
 
 # What the database gets of an event's row: its own columns, and the values that others are derived from.
 _GIVEN: dict[str, Any] = {
@@ -136,7 +135,7 @@ def _derive(given: Table) -> str:
 
 
 def _copy(connection: Connection[Any], table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    names = [name for name in table.columns.keys() if rows and name in rows[0]]
+    names = [column.name for column in table.columns if rows and column.name in rows[0]]
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
     )

@@ -1,0 +1,160 @@
+"""`make bench`: load made-up events into a throwaway PostgreSQL, and compare, in one run.
+
+For one event and for a page of 50, this service against the idiomatic way (`bench.yardstick`) and against the
+database alone (pgbench, the same statements, prepared); the memory of an export; dates. The contestants take
+turns, so that whatever else the machine does falls on all. Figures go to bench/results as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench import dates, export
+from bench.contestants import CONNECTIONS, YARDSTICK_INDEX, ask, ask_database, dateline, yardstick
+from bench.loading import load
+from bench.sample import make_tasks
+from service.embedded import EmbeddedPostgres
+from service.store.migration import migrate
+
+RESULTS = Path(__file__).parent / "results"
+EXPORT_LIMIT_BYTES = 200 * 1000 * 1000
+OURS, YARDSTICK, DATABASE = "dateline", "idiomatic", "pgbench"
+
+
+def main() -> None:
+    """Run it all, as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="how many events to load (1,000,000)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn (5)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn is (3)")
+    parser.add_argument("--database", help="a database that this has loaded before, as a URL; nothing is loaded then")
+    arguments = parser.parse_args()
+    with ExitStack() as stack:
+        url = arguments.database or _loaded(stack, arguments.events)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-bench-")))
+        figures = compare(stack, url, folder, arguments.rounds, arguments.seconds)
+    figures["dates"] = dates.measure()
+    figures["machine"] = machine()
+    _report(figures)
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    file.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"\nWritten to {file}.")
+
+
+def _loaded(stack: ExitStack, events: int) -> str:
+    """Start a PostgreSQL of our own, with its usual settings, and load it."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-bench-")))
+    url = stack.enter_context(EmbeddedPostgres(folder))
+    migrate(url)
+    print(f"Loading {events:,} events …", flush=True)
+    print(f"loaded in {load(url, events, processes=os.cpu_count() or 1):.0f} s", flush=True)
+    return url
+
+
+def compare(stack: ExitStack, url: str, folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
+    """Let the contestants take turns; answers rates by task and contestant, and the export's figures."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(YARDSTICK_INDEX)
+        row = connection.execute("SELECT count(*), current_setting('server_version') FROM event").fetchone()
+    tasks = make_tasks(url)
+    ours = stack.enter_context(dateline(url))
+    theirs = stack.enter_context(yardstick(url))
+    turns: list[tuple[str, str, Callable[[float], dict[str, float]]]] = []
+    for task in tasks:
+        turns.append((task.name, OURS, partial(ask, ours, task.paths)))
+        if task.yardstick_paths:
+            turns.append((task.name, YARDSTICK, partial(ask, theirs, task.yardstick_paths)))
+        turns.append((task.name, DATABASE, partial(ask_database, url, task.scripts(folder))))
+    measured: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(rounds + 1):
+        for task_name, contestant, turn in turns:
+            result = turn(seconds if number else min(1.0, seconds))
+            if number:  # the first round warms up
+                measured[task_name][contestant].append(result)
+        print(f"round {number} of {rounds}", flush=True)
+    return {
+        "events": row[0] if row else 0,
+        "postgresql": row[1] if row else "",
+        "rounds": rounds,
+        "seconds": seconds,
+        "rates": measured,
+        "export": export.measure(ours),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Say what this ran on."""
+    packages = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "psycopg", "sqlalchemy", "pydantic")
+    cpus = Path("/proc/cpuinfo")
+    models = re.findall(r"^model name\s*: (.*)$", cpus.read_text(), re.MULTILINE) if cpus.exists() else []
+    return {
+        "processors": f"{os.cpu_count()} x {models[0] if models else platform.machine()}",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+        "load_average": os.getloadavg(),
+    }
+
+
+def _report(figures: dict[str, Any]) -> None:
+    about = figures["machine"]
+    print(f"\n## Dateline against the idiomatic way and the database alone, {figures['events']:,} events\n")
+    print(f"{about['processors']}, {about['system']}, Python {about['python']}, PostgreSQL {figures['postgresql']}.")
+    print(", ".join(f"{name} {number}" for name, number in about["packages"].items()) + ".")
+    print(
+        f"Server: one process each; {CONNECTIONS} connections; client, server and database on this one machine. "
+        f"Medians of {figures['rounds']} turns of {figures['seconds']:g} s, least and most in brackets.\n"
+        "Repeat with `make bench`, or for a short run `python -m bench --events 50000 --rounds 3`.\n"
+    )
+    print("| answer | dateline/s | idiomatic/s | pgbench/s | times the idiomatic | of pgbench |")
+    print("|---|---|---|---|---|---|")
+    for task, rates in figures["rates"].items():
+        cells = [_spread(rates.get(name, [])) for name in (OURS, YARDSTICK, DATABASE)]
+        times = _ratio(rates, YARDSTICK, ", at least 8" if task.startswith("page") else "")
+        share = _ratio(rates, DATABASE, ", at least 0.4" if task.startswith("page") else "")
+        print(f"| {task} | {' | '.join(cells)} | {times} | {share} |")
+    exported = figures["export"]
+    print(
+        f"\nExport of {exported['events']:,} events as NDJSON: {exported['seconds']:.0f} s, "
+        f"{exported['events'] / exported['seconds']:,.0f} events/s; server's memory at most "
+        f"{exported['peak_bytes'] / 1e6:.0f} MB, {exported['idle_bytes'] / 1e6:.0f} MB before "
+        f"(at most {EXPORT_LIMIT_BYTES / 1e6:.0f}).\n"
+    )
+    dates.report(figures["dates"])
+
+
+def _spread(turns: list[dict[str, float]]) -> str:
+    return _written([one["per_second"] for one in turns], ",.0f") if turns else ""
+
+
+def _ratio(rates: dict[str, list[dict[str, float]]], other: str, expected: str) -> str:
+    """Compare turn by turn: those of a round were under way at about the same time."""
+    if other not in rates:
+        return ""
+    pairs = zip(rates[OURS], rates[other], strict=True)
+    return _written([ours["per_second"] / theirs["per_second"] for ours, theirs in pairs], ".2f") + expected
+
+
+def _written(numbers: list[float], form: str) -> str:
+    return f"{statistics.median(numbers):{form}} ({min(numbers):{form}} to {max(numbers):{form}})"
+
+
+if __name__ == "__main__":
+    main()

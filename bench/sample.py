@@ -1,0 +1,124 @@
+"""What is asked for in the comparison: the same events and pages of every contestant, as paths and as statements."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from bench.events import TIMELINE
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, format_instant, parse_window
+from service.store.adapters import At, register
+from service.store.cursor import write_cursor
+from service.store.events import READ_EVENT
+from service.store.paging import PageShape, keyset_values, page_statement
+from service.store.query import Caller, EventQuery, Keyset, timeline_id_of
+from service.store.selection import Shape, values_of
+from service.store.statement import Statement
+
+SAMPLES = 20  # each is planned once by each connection of pgbench, which must not weigh
+PAGE_EVENTS = 50
+_EVERYTHING = EventQuery(TIMELINE)
+_BASE = f"/v1/timelines/{TIMELINE}/events"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One kind of answer: paths to this service and to the yardstick, and the database's statements."""
+
+    name: str
+    paths: list[str] = field(default_factory=list)
+    yardstick_paths: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+
+    def scripts(self, folder: Path) -> list[Path]:
+        """Write the statements as scripts of pgbench."""
+        files = []
+        for number, statement in enumerate(self.statements):
+            file = folder / f"{self.name.replace(' ', '-')}-{number}.sql"
+            file.write_text(re.sub(r"\s+", " ", statement) + ";\n", encoding="utf-8")
+            files.append(file)
+        return files
+
+
+def make_tasks(url: str) -> list[Task]:
+    """Draw events and pages of the database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        register(connection)
+        key: bytes = _rows(connection, "SELECT key FROM signing_key WHERE purpose = 'cursor'")[0][0]
+        drawn = _rows(
+            connection,
+            "SELECT event_id, start_earliest FROM event WHERE timeline_id = %s"
+            " AND start_earliest BETWEEN '1990-01-01' AND '2020-01-01' ORDER BY md5(event_id::text) LIMIT %s",
+            timeline_id_of(TIMELINE),
+            SAMPLES,
+        )
+    one, page, month = Task("one event"), Task("page of 50, anywhere"), Task("page of 50, a month")
+    for number, (event_id, start) in enumerate(drawn):
+        one.paths.append(f"{_BASE}/{event_id}")
+        one.yardstick_paths.append(f"{_BASE}/{event_id}")
+        one.statements.append(
+            _literal(
+                READ_EVENT,
+                {
+                    "timeline_id": timeline_id_of(TIMELINE),
+                    "event_id": event_id,
+                    "sees_private": True,
+                    "known_versions": [],
+                },
+            )
+        )
+        after = Keyset(start, event_id, timeline_id_of(TIMELINE))
+        page.paths.append(f"{_BASE}?cursor={write_cursor(key, _EVERYTHING, after)}")
+        page.yardstick_paths.append(f"{_BASE}?after={format_instant(start)}&event={event_id}")
+        page.statements.append(_page(_EVERYTHING, after))
+        window = f"{1990 + number // 12}-{number % 12 + 1:02}"
+        month.paths.append(f"{_BASE}?datetime={window}")
+        month.statements.append(_page(replace(_EVERYTHING, window=parse_window(window)), None))
+    return [one, page, month]
+
+
+def _rows(connection: psycopg.Connection[TupleRow], statement: Any, *values: object) -> list[TupleRow]:  # noqa: ANN401  # psycopg wants a literal
+    return connection.cursor(binary=True).execute(statement, values).fetchall()
+
+
+def _page(query: EventQuery, after: Keyset | None) -> str:
+    shape = Shape.of(query)
+    values = values_of(query, Caller(sees_private=True)) | keyset_values(query, after) | {"limit": PAGE_EVENTS + 1}
+    return _literal(page_statement(PageShape(shape, after is not None, None)), values)
+
+
+def _literal(statement: Statement, values: Mapping[str, object]) -> str:
+    """Spell a statement's values out, since pgbench knows no instants and no identities."""
+    given = {**statement.fixed, **values}
+    return re.sub(r"%\((\w+)\)s", lambda place: _spelt(given[place[1]]), statement.sql)
+
+
+def _spelt(value: object) -> str:
+    match value:
+        case At(instant):
+            infinity = {DISTANT_PAST: "-infinity", DISTANT_FUTURE: "infinity"}
+            return f"'{infinity.get(instant) or _instant(instant)}'"
+        case UUID() | str():
+            return f"'{value}'"
+        case []:
+            return "'{}'"
+        case bool() | int():
+            return str(value)
+        case _:
+            raise TypeError(f"no literal for {value!r}")
+
+
+def _instant(instant: int) -> str:
+    text = str(format_instant(instant))
+    if text.startswith("-"):
+        # astronomical -0043 is what PostgreSQL calls 44 BC
+        year, rest = text[1:].split("-", 1)
+        return f"{int(year) + 1:04}-{rest} BC"
+    return text.removeprefix("+")

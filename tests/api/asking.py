@@ -8,7 +8,8 @@ from uuid import UUID
 
 import httpx
 
-from tests.api.published import Operation, check_answer
+from service.api.specimens import EVENT
+from tests.api.published import Operation, check_answer, operation_of
 from tests.client import Client
 
 KEY = "a key that is long enough to be one"
@@ -53,6 +54,18 @@ def valid(operation: Operation) -> Asked:
     for examples in operation.bodies().values():
         asked.json = examples[0]
     return asked
+
+
+def done(client: Client, operation: Operation, **others: str) -> None:
+    """Do what an operation's example does, but for what differs in its path."""
+    answer = Asked(operation, operation.filled(**others), headers={"If-Match": "*"}).send(client)
+    assert answer.status_code == 204, answer.text
+
+
+def untie(client: Client) -> None:
+    """Take away the link of another event that keeps the examples' event from being deleted."""
+    held = "5933ea9e-9bbc-52f2-b55a-2197b577fe48"
+    done(client, operation_of("delete_link"), event=held, rel="prevents", other=EVENT["id"])
 
 
 def comparable(document: object) -> object:

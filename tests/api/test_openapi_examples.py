@@ -13,23 +13,10 @@ import pytest
 from service.api.examples import EXCHANGES, Exchange
 from service.api.specimens import CREATED, EVENT, RECORDED
 from service.store.record import purge_event
-from tests.api.asking import CLOCK, KEY, MADE_HERE, Asked, comparable
+from tests.api.asking import CLOCK, KEY, MADE_HERE, Asked, comparable, done, untie
 from tests.api.published import EVENT_STREAM, NDJSON, OPERATIONS, check_answer, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
-
-Deed = Callable[[Client], None]
-
-
-def _doing(name: str, **others: str) -> Deed:
-    """Make a deed of an operation's example, but for what differs in its path."""
-
-    def do(client: Client) -> None:
-        operation = operation_of(name)
-        done = Asked(operation, operation.filled(**others), headers={"If-Match": "*"}).send(client)
-        assert done.status_code == 204
-
-    return do
 
 
 def _purge(client: Client) -> None:
@@ -41,11 +28,10 @@ def _purge(client: Client) -> None:
 
 
 # What is done before an example's request, where it finds the seeded timeline otherwise than it says.
-_UNTIE = _doing("delete_link", event="5933ea9e-9bbc-52f2-b55a-2197b577fe48", rel="prevents", other=EVENT["id"])
-BEFORE: dict[tuple[str, int], list[Deed]] = {
-    ("put_event", 201): [_UNTIE, _purge],
-    ("delete_event", 204): [_UNTIE],
-    ("put_link", 201): [_doing("delete_link")],
+BEFORE: dict[tuple[str, int], list[Callable[[Client], None]]] = {
+    ("put_event", 201): [untie, _purge],
+    ("delete_event", 204): [untie],
+    ("put_link", 201): [lambda client: done(client, operation_of("delete_link"))],
 }
 # What can neither be made a second time in the seeded timeline nor be removed from it can in an empty store.
 MADE_ANEW = {"create_timeline", "create_actor", "create_place", "create_source"}

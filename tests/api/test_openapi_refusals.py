@@ -15,7 +15,7 @@ from psycopg import sql
 from service.api.examples import REQUEST_ID
 from service.api.specimens import EVENT
 from service.seeding import read_seed
-from tests.api.asking import KEY, Asked, comparable, valid
+from tests.api.asking import KEY, Asked, comparable, done, untie, valid
 from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
@@ -117,10 +117,8 @@ def check_untouched(client: Client) -> None:
 
 
 def test_what_was_deleted_is_gone(writing: Client) -> None:
-    untie = operation_of("delete_link")
-    others = {"event": "5933ea9e-9bbc-52f2-b55a-2197b577fe48", "rel": "prevents", "other": EVENT["id"]}
-    assert Asked(untie, untie.filled(**others)).send(writing).status_code == 204
-    assert valid(operation_of("delete_event")).send(writing).status_code == 204
+    untie(writing)
+    done(writing, operation_of("delete_event"))
     for operation in OPERATIONS:
         if "{event}" in operation.path and 410 in operation.statuses:
             answer = valid(operation).send(writing)

@@ -5,7 +5,9 @@ Requests run on the application's own event loop, in a thread of their own, so t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterator, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import AsyncIterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +58,18 @@ class Client:
     def delete(self, path: str, /, if_match: str | None = None) -> httpx.Response:
         return self.send("DELETE", path, headers=_conditions(if_match))
 
+    def listen(self, path: str, messages: int, /, **parameters: Asked) -> httpx.Response:
+        """Ask for an event stream, read so many messages of it, and leave."""
+        request = self._http.build_request("GET", path, params=parameters, headers={"Accept": "text/event-stream"})
+        return self.portal.call(_listen, self.app, request, messages)
+
+    def wait_for_feed(self) -> None:
+        """Wait until every change can be read: PostgreSQL's own work may hold the horizon up for a moment."""
+        deadline = time.monotonic() + 10
+        while "\ndateline_feed_changes_behind_horizon 0\n" not in self.get("/metrics").text:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def read(self, path: str, /, **parameters: Asked) -> dict[str, Any]:
         """Read what must be there."""
         answer = self.send("GET", path, params=parameters)
@@ -82,6 +96,38 @@ class Client:
 
 def _conditions(if_match: str | None) -> dict[str, str]:
     return {} if if_match is None else {"If-Match": if_match}
+
+
+async def _listen(app: FastAPI, request: httpx.Request, messages: int) -> httpx.Response:
+    # httpx would wait for the end of the answer, which a stream has not
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+    }
+    sent: list[MutableMapping[str, Any]] = []
+    heard = asyncio.Event()
+
+    def text() -> bytes:
+        return b"".join(one.get("body", b"") for one in sent)
+
+    async def receive() -> MutableMapping[str, Any]:
+        await heard.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+        if text().count(b"\n\n") >= messages:
+            heard.set()
+
+    async with asyncio.timeout(10):
+        await app(scope, receive, send)
+    return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=text())
 
 
 @contextmanager

@@ -27,10 +27,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"delivery", "store", "wire", "errors", "settings"},
     "api": {"store", "delivery", "formats", "wire", "dates", "errors", "settings"},
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
+    "purging": {"store"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "seeding", "store", "settings"},
-    "cli": {"serving", "app", "embedded", "seeding", "store", "settings", "errors"},
+    "cli": {"serving", "app", "embedded", "purging", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 MOST_LINES = 450

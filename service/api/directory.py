@@ -68,7 +68,7 @@ SHELVES = (
         TimelinePage,
         "Timelines",
         "a story being followed",
-        "While it holds events, it stays",
+        "While it holds events, or keeps the history of any, it stays",
     ),
     Shelf(
         "actors",

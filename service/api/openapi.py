@@ -42,6 +42,10 @@ somewhere between `bounds.end.earliest` and `bounds.end.latest`. A query for a w
 may lie in a year before 0 or after 9999, which is then signed as in ISO 8601 (`-0043-03-15T00:00:00Z`): these are \
 published with a pattern, and only the store's own clock as `format: date-time`.
 
+**What was known when.** Every state of an event is kept, with the time from which the world knew it (`reported_at`, \
+yours to say) and the time at which this store learned it (`recorded_at`). With `known_at`, lists, items and claims \
+are as they were known then. What is deleted leaves its history and a tombstone: a 410, until a PUT brings it back.
+
 **Errors** are problem details (RFC 9457); each `type` is a path of this service that explains it. An unknown query \
 parameter or member is refused by its name. A path that is none is a 404, a method that is not for its path a 405.
 

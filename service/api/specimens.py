@@ -289,7 +289,7 @@ PLAN: Json = _NEGOTIATIONS | {
 }
 OUTCOMES: Json = {"planned": 6, "tentative": 6, "overdue": 9, "occurred": 0, "postponed": 0, "cancelled": 1}
 
-
+# Places in the feed: its beginning, behind each of two changes, and its end.
 CURSORS: Sequence[str] = (
     "ACCg0Uw8S7KU5Rpo_lL-agAAAAAAAAAAAAAAAAAAAAAAAAAARIgqAXi4NqJDRxAe3wdiRg",
     "ACCg0Uw8S7KU5Rpo_lL-agAAAAEAAAAAAAAC8QAAAAAAAAAZ_BWGTU-qlo8dwtnHZipcCQ",

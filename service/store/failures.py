@@ -27,8 +27,8 @@ _IN_USE = {
     "event_participant_actor_fkey": "it takes part in events",
     "claim_source_fkey": "claims rest on it",
     "event_timeline_id_fkey": "it still holds events",
-    "event_state_timeline_id_fkey": "it holds the history of events",
-    "change_timeline_id_fkey": "it holds the history of events",
+    "event_state_timeline_id_fkey": "it keeps the history of events",
+    "change_timeline_id_fkey": "it keeps the history of events",
     "event_link_timeline_id_other_id_fkey": "other events are linked to it",
 }
 _SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service.dates import describe, parse
 from service.wire.event import Event, Status
-from service.wire.values import Answer, Instant
+from service.wire.values import Answer, StoredEdtf, StoredInstant, Title
 
 _CALLED_OFF = ("cancelled", "postponed")
 # Kinds of change that a `status_reason` is given for.
@@ -19,18 +19,18 @@ _REASONED = ("moved", "called_off", "confirmed", "reinstated")
 class Standing(Answer):
     """How an event stood."""
 
-    when: str
+    when: StoredEdtf = Field(description="Its date.")
     status: Status
 
 
 class Changed(Answer):
-    """An event that stands otherwise than before; `before` is `null` for one that was not known."""
+    """An event that stands otherwise than before."""
 
-    event: UUID
-    title: str
-    now: Standing | None = Field(description="`null` for one that was withdrawn.")
-    before: Standing | None
-    reason: str | None
+    event: UUID = Field(description="The event's identity.")
+    title: Title = Field(description="What it is, in a line.")
+    now: Standing | None = Field(description="How it stands at the later instant; `null` for one that was withdrawn.")
+    before: Standing | None = Field(description="How it stood at the earlier; `null` for one that was not known.")
+    reason: str | None = Field(description="Why, where a reason came along.")
 
 
 class Comparison(Answer):
@@ -39,15 +39,15 @@ class Comparison(Answer):
     An event that was moved and confirmed at once stands in both lists.
     """
 
-    from_: Instant = Field(alias="from")
-    to: Instant
-    added: list[Changed]
-    moved: list[Changed]
-    called_off: list[Changed]
-    confirmed: list[Changed]
-    reinstated: list[Changed]
-    withdrawn: list[Changed]
-    amended: list[Changed]
+    from_: StoredInstant = Field(alias="from", description="The earlier instant.")
+    to: StoredInstant = Field(description="The later instant.")
+    added: list[Changed] = Field(description="Not known before.")
+    moved: list[Changed] = Field(description="Of another date.")
+    called_off: list[Changed] = Field(description="Cancelled, or postponed without a new date.")
+    confirmed: list[Changed] = Field(description="Now occurred, or planned where it was tentative.")
+    reinstated: list[Changed] = Field(description="No longer called off.")
+    withdrawn: list[Changed] = Field(description="Deleted.")
+    amended: list[Changed] = Field(description="Otherwise than all these.")
     more: bool = Field(description="Whether more changed than one answer holds: ask for a shorter time.")
 
 

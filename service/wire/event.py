@@ -83,7 +83,13 @@ Topics = Annotated[list[Slug], Field(max_length=100, description="What it is abo
 Claims = Annotated[list[EventClaimBody], Field(max_length=MOST_CLAIMS, description="Who says so.")]
 
 
-Reason = Annotated[Phrase, Field(description="Why it is written anew, for the history.")]
+Reason = Annotated[
+    Phrase,
+    Field(
+        description="Why it is written, for the history; the `status_reason` when absent.",
+        examples=["Reported a day late."],
+    ),
+]
 Supersede = Annotated[bool, Field(description="Whether a report from the past replaces all that was reported since.")]
 
 

@@ -3,58 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from service.dates import parse
 from service.wire.event import Event
-from service.wire.values import Answer, Instant
+from service.wire.values import Answer, Recorded, StoredInstant
 
 
 class Known(Answer):
-    """From when until when a state was known: half-open; `to` is `null` for what is known now."""
+    """From when until when a state was known: half-open."""
 
-    from_: Instant = Field(alias="from")
-    to: Instant | None
+    from_: StoredInstant = Field(alias="from", description="The first instant at which it was known.")
+    to: StoredInstant | None = Field(description="The first at which it no longer was; `null` for what is known now.")
 
 
 class PatchOperation(Answer):
     """One step from the state before to this one (JSON Patch, RFC 6902)."""
 
-    op: Literal["add", "remove", "replace"]
-    path: str
-    value: Any = None
+    op: Literal["add", "remove", "replace"] = Field(description="What to do.")
+    path: str = Field(description="Where, as a JSON Pointer (RFC 6901).", examples=["/status"])
+    value: Any = Field(None, description="What stands there then; absent where it is removed.")
 
 
 class Conflict(Answer):
     """A claim that asserts another status than the state has, or a date that excludes the state's."""
 
-    claim: UUID
-    member: Literal["status", "when"]
-    asserted: str
-    recorded: str
+    claim: UUID = Field(description="The claim's identity.")
+    member: Literal["status", "when"] = Field(description="What they disagree about.")
+    asserted: str = Field(description="What the claim says.", examples=["planned"])
+    recorded: str = Field(description="What the state says.", examples=["cancelled"])
 
 
 class HistoryItem(Answer):
     """A state of an event."""
 
-    version: int
+    version: Annotated[int, Field(ge=1)] = Field(description="The event's version that this state was written as.")
     known: Known | None = Field(description="`null` for a state that later reports have taken the place of.")
-    recorded_at: Instant
-    author: str
-    reason: str | None
+    recorded_at: Recorded
+    author: str = Field(description="Who wrote it: the key's name.", examples=["operator"])
+    reason: str | None = Field(description="Why it was written, where a reason came along.")
     diff: list[PatchOperation] = Field(description="From the state known before it; from `{}` for the first.")
-    conflicts: list[Conflict]
+    conflicts: list[Conflict] = Field(description="What its claims say against it.")
     document: Event | None = Field(description="`null` where the event was deleted.")
 
 
 class HistoryPage(Answer):
     """A page of an event's states, the latest known first."""
 
-    items: list[HistoryItem]
-    next: str | None
+    items: list[HistoryItem] = Field(description="The states of this page.")
+    next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
 
 
 def difference(before: object, after: object, path: str = "") -> Iterator[dict[str, object]]:

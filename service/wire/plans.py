@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
 from service.wire.event import Event, Status
-from service.wire.values import Answer
+from service.wire.values import Answer, Phrase, StoredEdtf, Title
 
 PlanState = Literal["open", "overdue", "ended"]
 
@@ -19,40 +19,40 @@ _DAY = 86_400_000_000
 class Slippage(Answer):
     """By how many days a date was moved: its earliest and its latest start; `null` where one has none."""
 
-    earliest_days: float | None
-    latest_days: float | None
+    earliest_days: float | None = Field(description="How much later the earliest start is; earlier is below 0.")
+    latest_days: float | None = Field(description="How much later the latest start is; earlier is below 0.")
 
 
 class Plan(Answer):
     """A plan: its first date, its present one, and how it came from the one to the other."""
 
-    event: UUID
-    title: str
+    event: UUID = Field(description="The event's identity.")
+    title: Title = Field(description="What it is, in a line.")
     status: Status
-    status_reason: str | None
-    first: str = Field(description="The date that it was first given (EDTF).")
-    when: str = Field(description="The date that it has now (EDTF).")
-    moves: int
+    status_reason: Phrase | None = Field(description="Why the status, or the date, is what it is now.")
+    first: StoredEdtf = Field(description="The date that it was first given.")
+    when: StoredEdtf = Field(description="The date that it has now.")
+    moves: int = Field(description="How often its date was changed.")
     slippage: Slippage
-    overdue: bool
+    overdue: bool = Field(description="Whether it is planned or tentative still, though its latest end has passed.")
 
 
 class Outcomes(Answer):
     """How many events that were once planned or tentative stand how now."""
 
-    planned: int
-    tentative: int
-    overdue: int
-    occurred: int
-    postponed: int
-    cancelled: int
+    planned: int = Field(description="Planned still, overdue ones among them.")
+    tentative: int = Field(description="Tentative still, overdue ones among them.")
+    overdue: int = Field(description="Planned or tentative still, though the latest end has passed.")
+    occurred: int = Field(description="Occurred.")
+    postponed: int = Field(description="Postponed, without a new date.")
+    cancelled: int = Field(description="Cancelled.")
 
 
 class PlanPage(Answer):
     """A page of plans, in the order of their dates, and how all plans of the timeline ended."""
 
-    items: list[Plan]
-    next: str | None
+    items: list[Plan] = Field(description="The plans of this page.")
+    next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
     outcomes: Outcomes
 
 

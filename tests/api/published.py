@@ -20,6 +20,8 @@ from service.settings import Settings
 
 PROBLEM = "application/problem+json"
 NDJSON = "application/x-ndjson"
+EVENT_STREAM = "text/event-stream"
+TEXT = "text/plain"
 _ADDRESS = "urn:published"
 
 FORMATS = FormatChecker()
@@ -133,10 +135,11 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
         assert not answer.content, where
         assert "content-type" not in answer.headers, where
         return
-    media_type = answer.headers["content-type"]
+    media_type = answer.headers["content-type"].removesuffix("; charset=utf-8")
     assert media_type in content, f"{media_type}: {where}"
     if media_type == NDJSON:
         for line in answer.text.splitlines():
             check(json.loads(line), {"$ref": "#/components/schemas/Event"})
     else:
-        check(answer.json(), content[media_type]["schema"])
+        body = answer.json() if media_type.endswith("json") else answer.text
+        check(body, content[media_type]["schema"])

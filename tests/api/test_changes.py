@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,11 +36,8 @@ def told(item: Json) -> tuple[str, str, int]:
 
 
 def read(client: Client, feed: str, **parameters: Asked) -> Json:
-    """Read a page once nothing waits for the horizon any more: PostgreSQL's own work may hold it up for a moment."""
-    deadline = time.monotonic() + 10
-    while "\ndateline_feed_changes_behind_horizon 0\n" not in client.get("/metrics").text:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    """Read a page once nothing waits for the horizon any more."""
+    client.wait_for_feed()
     return client.read(feed, **parameters)
 
 

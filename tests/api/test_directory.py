@@ -151,8 +151,11 @@ def test_what_is_in_use_stays(api: Client) -> None:
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/in-use"), path
         assert api.get(path).status_code == 200
     api.delete(f"{events}/{event['id']}", "*")
-    for path in paths:
+    timeline, *entries = paths
+    for path in entries:
         assert api.delete(path, "*").status_code == 204, path
+    kept = api.delete(timeline, "*")
+    assert (kept.status_code, kept.json()["detail"]) == (409, "it is in use: it keeps the history of events")
 
 
 def test_what_is_in_use_stays_whatever_language_the_database_speaks(api: Client, direct: psycopg.Connection) -> None:

@@ -11,9 +11,18 @@ from openapi_spec_validator import validate
 from service.api.examples import EXCHANGES
 from service.api.openapi import MERGE_PATCH
 from service.api.problems import KINDS
-from tests.api.published import EACH, NDJSON, OPERATIONS, PROBLEM, Operation, check, document
+from tests.api.published import EACH, EVENT_STREAM, NDJSON, OPERATIONS, PROBLEM, TEXT, Operation, check, document
 
 NAMES = [one.name for one in OPERATIONS]
+JSON = "application/json"
+# In which media types an operation answers, where JSON is not all.
+MEDIA_TYPES = {
+    "list_events": {JSON, NDJSON},
+    "list_events_everywhere": {JSON, NDJSON},
+    "compare_timeline": {JSON, TEXT},
+    "list_changes": {JSON, EVENT_STREAM},
+    "get_metrics": {f"{TEXT}; version=0.0.4"},
+}
 HAS_BODY = [one for one in OPERATIONS if "requestBody" in one.described]
 
 
@@ -34,7 +43,7 @@ def test_it_is_a_valid_document() -> None:
 @EACH
 def test_an_operation_says_what_it_is(operation: Operation) -> None:
     described = operation.described
-    assert re.fullmatch(r"(list|get|create|put|amend|delete|explain)_[a-z_]+", operation.name)
+    assert re.fullmatch(r"(list|get|create|put|amend|delete|explain|compare)_[a-z_]+", operation.name)
     assert len(described["tags"]) == 1
     assert described["tags"][0] in {tag["name"] for tag in document()["tags"]}
     assert described["summary"]
@@ -97,10 +106,15 @@ def test_an_operation_has_its_answers(operation: Operation) -> None:
             assert content == {PROBLEM}, status
         elif int(status) in (204, 304):
             assert not content, status
-        elif operation.name.startswith("list_events"):
-            assert content == {"application/json", NDJSON}
         else:
-            assert content == {"application/json"}, status
+            assert content == MEDIA_TYPES.get(operation.name, {JSON}), status
+            assert ("Vary" in answer["headers"]) == (len(content) > 1), "what Accept decides"
+
+
+def test_gone_is_said_of_what_may_be_deleted_and_of_a_cursor() -> None:
+    # a PUT brings back what was deleted, and its history stays
+    of_events = {one.name for one in OPERATIONS if "{event}" in one.path} - {"put_event", "list_history"}
+    assert {one.name for one in OPERATIONS if 410 in one.statuses} == of_events | {"list_changes"}
 
 
 @EACH
@@ -139,7 +153,13 @@ def test_bodies_take_no_unknown_member_and_all_members_are_described() -> None:
 
 
 def test_answers_say_which_members_they_always_have() -> None:
-    optional = {"Problem": {"errors", "current"}, "ProblemError": {"pointer", "parameter"}, "Health": {"status"}}
+    optional = {
+        "Problem": {"errors", "current"},
+        "ProblemError": {"pointer", "parameter"},
+        "Health": {"status"},
+        "ChangeItem": {"state", "document"},
+        "PatchOperation": {"value"},
+    }
     for name, schema in document()["components"]["schemas"].items():
         if not name.endswith(("Body", "Patch")) and name != "Assertion":
             assert set(schema["properties"]) - set(schema.get("required", ())) == optional.get(name, set()), name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.api.examples import REQUEST_ID
 from service.api.specimens import EVENT
 from service.api.webhook_examples import NEWEST_SECRET_ID
 from service.seeding import read_seed
-from tests.api.asking import KEY, Asked, comparable, valid
+from tests.api.asking import KEY, Asked, comparable, done, untie, valid
 from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
@@ -72,10 +73,15 @@ def _of_nothing(asked: Asked) -> None:
     asked.headers.pop("If-Match", None)  # whose event is not there has no version of it either
 
 
+def _with_another_cursor(asked: Asked) -> None:
+    (refused,) = shown(asked.operation, "invalid-cursor", 400)["errors"]
+    asked.params[refused["parameter"]] = "AAAA"
+
+
 # How a valid request is made to be refused.
 SPOILING: dict[str, Callable[[Asked], object]] = {
     "invalid-parameter": lambda asked: asked.params.update(datum="2013-02"),
-    "invalid-cursor": lambda asked: asked.params.update(cursor="AAAA"),
+    "invalid-cursor": _with_another_cursor,
     "not-acceptable": lambda asked: asked.headers.update(Accept="text/html"),
     "malformed-body": _with_a_broken_body,
     "unauthenticated": lambda asked: setattr(asked, "key", "another"),
@@ -89,7 +95,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "in-use": _of_what_is_in_use,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
-ELSEWHERE = {"forbidden", "internal", "unavailable", "too-slow"}
+ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"}
 
 
 @EACH
@@ -115,6 +121,33 @@ def check_untouched(client: Client) -> None:
     assert len(client.walk("/v1/actors")) == len(read_seed().actors)
 
 
+def test_what_was_deleted_is_gone(writing: Client) -> None:
+    untie(writing)
+    done(writing, operation_of("delete_event"))
+    for operation in OPERATIONS:
+        if "{event}" in operation.path and 410 in operation.statuses:
+            answer = valid(operation).send(writing)
+            assert answer.status_code == 410, f"{operation.name}: {answer.text}"
+            told, example = answer.json(), shown(operation, "gone", 410)
+            assert _undated(told.pop("detail")) == _undated(example.pop("detail"))
+            assert told | {"request_id": REQUEST_ID} == example
+
+
+def _undated(detail: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT\S+Z", "", detail)
+
+
+def test_a_cursor_of_a_restored_database_is_outlived(writing: Client) -> None:
+    async def restore() -> None:
+        async with writing.app.state.database.transaction() as connection:
+            await connection.execute("UPDATE feed SET token = gen_random_uuid()")
+
+    feed = operation_of("list_changes")
+    cursor = Asked(feed, params={"after": "latest"}).send(writing).json()["latest"]
+    writing.portal.call(restore)
+    check_refusal(feed, "cursor-outlived", Asked(feed, params={"after": cursor}).send(writing))
+
+
 def test_what_listens_to_all_without_a_key_takes_no_writes(seeded_template: str, postgres: str) -> None:
     everywhere = "0.0.0.0"  # noqa: S104  # told to the settings; nothing listens there
     with fresh_database(postgres, seeded_template) as url, connected(url, host=everywhere) as client:
@@ -137,7 +170,9 @@ def test_without_a_database_all_that_asks_it_says_not_now() -> None:
 
 
 def test_what_takes_too_long_is_given_up(seeded_template: str, postgres: str) -> None:
-    tables = sql.SQL(", ").join(map(sql.Identifier, ("timeline", "event", "actor", "place", "source")))
+    tables = sql.SQL(", ").join(
+        map(sql.Identifier, ("timeline", "event", "event_state", "change", "actor", "place", "source"))
+    )
     with (
         fresh_database(postgres, seeded_template) as url,
         connected(url, write_key=KEY, statement_timeout_seconds=0.05) as client,

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from psycopg import sql
 
 from service import errors
 from service.api import problems
@@ -328,11 +329,11 @@ def test_a_document_that_cannot_be_read_is_not_blamed_on_the_client(api: Client)
 
     async def spoil() -> None:
         async with api.app.state.database.transaction() as connection:
-            await connection.execute(
-                "UPDATE event SET document = jsonb_set(document::jsonb, '{status}', '\"odd\"')::json"
-                " WHERE event_id = %s",
-                [event["id"]],
-            )
+            for table in ("event", "event_state"):
+                spoiling = "UPDATE {} SET document = jsonb_set(document::jsonb, ARRAY['status'], '\"odd\"')::json"
+                await connection.execute(
+                    sql.SQL(spoiling + " WHERE event_id = %s").format(sql.Identifier(table)), [event["id"]]
+                )
 
     api.portal.call(spoil)
     is_problem(api.patch(path_of(event), {"title": "New"}, "*"), 500, "internal")

@@ -76,7 +76,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("delete_secret", 204, "It signs no more"),
     Exchange(
         "list_deliveries", 200, "What was given up", {"items": [DELIVERY], "next": None, "reached": _CURSOR},
-        {"state": "dead"},
+        query={"state": "dead"},
     ),
     Exchange(
         "create_retry", 202, "It is sent again",

@@ -47,7 +47,7 @@ async def find_each(url: str) -> dict[str, tuple[int, set[Sort]]]:
         async with database.transaction() as connection:
             await create_entry(connection, TIMELINES, TimelineBody(slug=TIMELINE, title="Reach"))
             for when, _, last in LENGTHS:
-                await create_event(connection, TIMELINE, EventBody(title=when, when=when, status="occurred"))
+                await create_event(connection, TIMELINE, EventBody(title=when, when=when, status="occurred"), CALLER)
                 row = await (await connection.execute("SELECT reach FROM event WHERE edtf = %s", [when])).fetchone()
                 answers[when] = (row[0] if row else -1, set())
                 for sort in ORDERS:

@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command 'make pins'
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check bench image-test pins clean
+.PHONY: help run test check prove bench image-test pins clean
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -30,6 +30,9 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/mypy
 	$(BIN)/pytest tests/test_house.py
 	$(BIN)/python -m tests.migrations
+
+prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or more
+	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
 
 bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
 	$(BIN)/python -m bench

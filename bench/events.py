@@ -79,7 +79,6 @@ _NAMES = (
     {one.slug: one.name for one in PLACES},
     {one.slug: one.title for one in SOURCES},
 )
-_FIRST = Succession(former=None, version=1, created_at=None)
 
 
 def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
@@ -88,7 +87,7 @@ def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
     for number in range(count):
         recorded_at = _RECORDED_FROM + (chunk * CHUNK_EVENTS + number) * _RECORDED_EVERY
         around = Surroundings(recorded_at, *_NAMES, partial(_identity, chance, recorded_at))
-        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), _FIRST, around)
+        yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), Succession(None, 1, None), around)
 
 
 def _identity(chance: Random, at: int) -> UUID:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
@@ -21,6 +21,7 @@ from service.api import (
     openapi,
     plans,
     problems,
+    webhooks,
 )
 from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
@@ -31,6 +32,7 @@ from service.settings import Settings
 from service.store.database import Database
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
+from service.worker import working
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,9 +64,13 @@ def create_app(settings: Settings) -> FastAPI:
             raise RuntimeError("the application needs a database URL to start")
         await database.open()
         try:
-            async with feed.tail.run():
-                with told_of_stop(feed.streams.end):
-                    yield
+            async with AsyncExitStack() as running:
+                await running.enter_async_context(feed.tail.run())
+                running.enter_context(told_of_stop(feed.streams.end))
+                if settings.worker:
+                    worker = await running.enter_async_context(working(settings, address))
+                    running.enter_context(told_of_stop(worker.stop))
+                yield
         finally:
             await database.close()
 
@@ -93,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         plans.router,
         *map(directory.router_of, directory.SHELVES),
         changes.router,
+        webhooks.router,
         dates.router,
     ):
         first.include_router(router)

@@ -79,6 +79,17 @@ def serve() -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Send webhooks, and nothing else, until Ctrl-C or SIGTERM.
+
+    The server processes do this by themselves unless DATELINE_WORKER is false. Any number of workers share the work;
+    all of them use the database that DATELINE_DATABASE_URL names. One that is killed loses nothing: another sends
+    what it had taken.
+    """
+    serving.work(_settings())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's schema up to date.
 

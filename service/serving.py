@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import multiprocessing
 import os
@@ -10,11 +11,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import psycopg
 import uvicorn
+import uvloop
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
@@ -30,9 +34,11 @@ logger = logging.getLogger("dateline.serving")
 
 OLDEST_SERVER_VERSION = 150000  # as libpq counts: 15.0
 CONNECT_SECONDS = 10
+START_SECONDS = 60
 GRACE_SECONDS = 5  # for answers under way when the service is told to stop
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
+WORKER_CONNECTIONS = 4  # of what sends webhooks in a server process: a small pool, and one that listens
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
@@ -68,7 +74,7 @@ class StopRequest:
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; `announce` gets the addresses once the service takes connections.
+    """Run until SIGINT or SIGTERM; `announce` gets the addresses once the service answers.
 
     Raises CannotServeError, or EmbeddedError, where it cannot run.
     """
@@ -84,7 +90,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         if settings.seed:
             seed_if_empty(url)
         request.check()
-        announce(addresses(listener, settings))
+        announce_once_answering(listener, settings, announce)
         run_server(settings, url, listener, request)
     if lost.is_set():
         raise CannotServeError(
@@ -92,6 +98,31 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
             "Nothing that was acknowledged is lost: the next start recovers it."
         )
     logger.info("stopped")
+
+
+def work(settings: Settings) -> None:
+    """Send webhooks, and do nothing else, until SIGINT or SIGTERM.
+
+    Raises CannotServeError, or EmbeddedError, where it cannot run.
+    """
+    with stopping_on_signals(), database(settings) as url:
+        migrate(url)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work_until_told(settings, url))
+    logger.info("stopped")
+
+
+async def _work_until_told(settings: Settings, url: str) -> None:
+    # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
+    from service.worker import working  # noqa: PLC0415
+
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    async with working(settings, url):
+        logger.info("sending webhooks")
+        await told.wait()
 
 
 @contextmanager
@@ -143,7 +174,10 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    connections = settings.workers * (settings.pool_size + 1) + SPARE_CONNECTIONS  # one listens for changes
+    each = settings.pool_size + 1  # one listens for changes
+    if settings.worker:
+        each += WORKER_CONNECTIONS
+    connections = settings.workers * each + SPARE_CONNECTIONS
     server = EmbeddedPostgres(settings.data, connections=connections)
 
     def tell() -> None:
@@ -175,10 +209,36 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def addresses(listener: socket.socket, settings: Settings) -> str:
-    """Write where to look, with the port that was really taken."""
+def announce_once_answering(listener: socket.socket, settings: Settings, announce: Callable[[str], None]) -> None:
+    """Ask the service whether it lives, from a thread, and announce it when it says so.
+
+    One question is enough: the port is taken already, and the question waits there until a server asks for it.
+    """
+    host, port = local_address(listener)
+    text = addresses(host, port, settings)
+
+    def ask() -> None:
+        connection = HTTPConnection(host, port, timeout=START_SECONDS)
+        try:
+            connection.request("GET", "/health/live")
+            if connection.getresponse().status == HTTPStatus.OK:
+                announce(text)
+        except (OSError, HTTPException):  # it was stopped, or did not start: that is told elsewhere
+            logger.debug("the service did not answer")
+        finally:
+            connection.close()
+
+    threading.Thread(target=ask, name="announce", daemon=True).start()
+
+
+def local_address(listener: socket.socket) -> tuple[str, int]:
+    """Name the host and port, the one that was really taken, by which this machine reaches the listener."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # compared, not bound
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104  # compared, not bound
+
+
+def addresses(host: str, port: int, settings: Settings) -> str:
+    """Write where to look."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
     return (

@@ -81,6 +81,35 @@ class Settings(BaseSettings):
         description="The most open streams of changes of each server process.",
         json_schema_extra={"unit": "streams"},
     )
+    worker: bool = Field(
+        default=True,
+        description="Send webhooks in the server processes too; otherwise `dateline worker` does it alone.",
+    )
+    webhook_timeout_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=60,
+        description="Time in which a receiver of webhooks must have answered, looking it up and connecting included.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    webhook_concurrency: int = Field(
+        32,
+        ge=1,
+        le=1000,
+        description="The most webhook messages on their way at the same time, from each process.",
+        json_schema_extra={"unit": "messages"},
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Send webhooks into private networks and to this machine, too: for tests and intranets.",
+    )
+    webhook_retention_days: float = Field(
+        30.0,
+        gt=0,
+        le=3650,
+        description="Time for which it is kept what became of a webhook's message, once it is delivered or dead.",
+        json_schema_extra={"unit": "days"},
+    )
     write_key: SecretStr | None = Field(
         None,
         min_length=16,

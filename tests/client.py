@@ -133,7 +133,7 @@ async def _listen(app: FastAPI, request: httpx.Request, messages: int) -> httpx.
 @contextmanager
 def connected(url: str, *, base_url: str = "http://localhost", **settings: str | float | None) -> Iterator[Client]:
     """Start the application on a database, and talk to it until the block ends."""
-    app = create_app(Settings.model_validate({"database_url": url, **settings}))
+    app = create_app(Settings.model_validate({"database_url": url, "worker": False, **settings}))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)
     with (
         start_blocking_portal() as portal,

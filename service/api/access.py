@@ -69,8 +69,8 @@ async def writer(request: Request, who: Annotated[Caller, Depends(caller)]) -> C
     raise Unauthenticated("writing needs a key")
 
 
-def database(request: Request) -> Database:
-    """Give the process's database."""
+async def database(request: Request) -> Database:
+    """Give the process's database; not a plain function, which FastAPI would send to another thread."""
     given: Database = request.app.state.database
     return given
 

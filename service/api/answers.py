@@ -77,6 +77,11 @@ def next_link(request: Request, next_cursor: str) -> str:
     return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
 
 
+def next_header(request: Request, next_cursor: str | None) -> dict[str, str]:
+    """Link to the next page, if there is one."""
+    return {} if next_cursor is None else {"Link": f'<{next_link(request, next_cursor)}>; rel="next"'}
+
+
 def headers(*names: str) -> dict[str, Any]:
     """Document the headers of an answer, by the names of the document's components."""
     return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}

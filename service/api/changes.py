@@ -20,10 +20,10 @@ from service.api.negotiation import choose
 from service.api.parameters import MOST_PAGE_EVENTS, PAGE_EVENTS, FilterParameters, TimelineSlug
 from service.api.problems import InvalidParameters
 from service.api.strict import StrictRoute
-from service.dates import format_instant
 from service.errors import CursorOutlived, NotFound, Unavailable
 from service.store.changes import Change, Changes, read_changes
 from service.store.database import Database
+from service.store.item import write_item
 from service.store.position import Place, Position, read_place, write_place
 from service.store.query import Caller, EventQuery, timeline_id_of
 from service.store.sharing import SharedReads
@@ -168,21 +168,6 @@ def _page(request: Request, key: bytes, timeline: str, changes: Changes, *, docu
     rest = {"latest": cursor(changes.latest), "oldest": cursor(changes.oldest), "next": following}
     body = b'{"items":[%b],%b' % (b",".join(items), json.dumps(rest, separators=(",", ":")).encode()[1:])
     return Response(body, 200, headers, answers.JSON)
-
-
-def write_item(change: Change, cursor: str, *, documents: bool) -> bytes:
-    """Write a change as clients read it (UTF-8 JSON); its document's bytes as they are stored."""
-    head: dict[str, object] = {
-        "cursor": cursor,
-        "operation": change.operation,
-        "event": str(change.event_id),
-        "version": change.version,
-    }
-    if change.state != change.version:
-        head["state"] = change.state
-    head["recorded_at"] = format_instant(change.recorded_at)
-    written = json.dumps(head, separators=(",", ":")).encode()
-    return b'%b,"document":%b}' % (written[:-1], change.document or b"null") if documents else written
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import WithJsonSchema
 
 from service.api import answers
 from service.api.access import Reader, Store
@@ -47,7 +48,9 @@ async def compare_timeline(
         Clock, Query(alias="from", description="As it was known then, read as `known_at` is.", examples=["2013-02-15"])
     ],
     end: Annotated[
-        Clock, Query(alias="to", description="As it was known then, read as `known_at` is.", examples=["2013-02-21"])
+        Clock,
+        WithJsonSchema({"type": "string", "maxLength": 200, "examples": ["2013-02-21"]}),
+        Query(alias="to", description="As it was known then, read as `known_at` is.", examples=["2013-02-21"]),
     ],
     format: Annotated[  # noqa: A002  # the parameter's name in the contract
         Literal["json", "text"] | None,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from fastapi.sse import format_sse_event
 
-from service.api import answers, event_stream, metrics
+from service.api import answers, event_stream, metrics, webhook_examples
+from service.api.exchange import Exchange
 from service.api.specimens import (
     ACTOR,
     CALLED_OFF,
@@ -39,25 +39,6 @@ from service.wire.comparison import Comparison, summary
 
 def _page(*items: Json, **members: object) -> Json:
     return {"items": list(items), "next": None, **members}
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A request and its answer: `query` and `headers` beside the path's own examples, a JSON `body`, the `answer`.
-
-    `called` says in the document what the request is. `texts` holds the answer in its other media types. Of an
-    excerpt, the answer's lists show some of their items only.
-    """
-
-    operation: str
-    status: int
-    called: str
-    answer: Json | None = None
-    texts: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Json | None = None
-    is_excerpt: bool = False
 
 
 def _lines(*items: Json) -> str:
@@ -180,6 +161,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("get_liveness", 200, "It lives", {"status": "ok"}),
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
     Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}),
+    *webhook_examples.EXCHANGES,
 )  # fmt: skip
 
 # What stands in a path in the examples, where the parameter itself does not say.

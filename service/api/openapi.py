@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.api import answers
-from service.api.examples import EXCHANGES, SLUGS, Exchange
+from service.api.examples import EXCHANGES, SLUGS
+from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.specimens import Json
@@ -24,6 +25,7 @@ _TAGS = [
     {"name": "Links", "description": "How events of a timeline are tied to each other."},
     {"name": "History", "description": "What was known when, what it became, and how plans moved."},
     {"name": "Changes", "description": "The feed that misses nothing: every write, in commit order, resumable."},
+    {"name": "Webhooks", "description": "The same changes, sent to you: signed, tried again, and replayed."},
     {"name": "Directory", "description": "Actors, places and sources, shared by all timelines."},
     {"name": "Dates", "description": "EDTF expressions, explained."},
     {"name": "Health", "description": "Whether the service lives and can do its work, and how it does."},
@@ -154,8 +156,8 @@ def _filled(path: str, operation: Json) -> str:
 
 
 def _complete_security(method: str, operation: Json) -> None:
-    """Say that reading works without a key."""
-    if "security" in operation and method == "get":
+    """Say that reading works without a key, but for what only writers may read."""
+    if "security" in operation and method == "get" and "403" not in operation["responses"]:
         operation["security"] = [{}, *operation["security"]]
 
 

@@ -34,12 +34,15 @@ _IN_USE = {
     "delete_actor": "it is in use: it takes part in events",
     "delete_place": "it is in use: events take place there",
     "delete_source": "it is in use: claims rest on it",
+    "delete_secret": "it is the newest secret, which signs: make another first",
 }
 # What a cursor is taken for, by the parameter that it is sent as.
 _CURSORS = {
     "cursor": "the cursor is damaged, or was made for another query",
     "after": "the cursor is damaged, or is of another timeline's feed",
 }
+# What bears the version of the whole that it belongs to.
+_PART_OF = {"claim": "event", "link": "event", "secret": "webhook", "replay": "webhook"}
 _PRESENT = {one.operation: one.answer for one in EXCHANGES if one.operation.startswith("get_") and one.answer}
 
 
@@ -93,7 +96,8 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
     elif kind is problems.IN_USE:
         detail = _IN_USE[name]
     elif kind is problems.VERSION_CONFLICT:
-        current = _PRESENT[f"get_{name.partition('_')[2]}".replace("_claim", "_event").replace("_link", "_event")]
+        of = name.partition("_")[2]
+        current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
         detail = f"the present version is {current.get('version', 1)}, not the one expected"
     else:
         detail = _DETAILS[kind]

@@ -1,4 +1,7 @@
-"""The refusal of any query parameter that an operation does not know: a typo must never return everything."""
+"""The refusal of what an operation does not know: a query parameter, or a body of another media type.
+
+A typo must never return everything.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,12 @@ from typing import Any, get_origin
 from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from service.api.problems import InvalidParameters
+
+_JSON = ("application/json",)
+_PATCHES = ("application/merge-patch+json", "application/json")
 
 
 class StrictRoute(APIRoute):
@@ -26,12 +33,28 @@ class StrictRoute(APIRoute):
             if not isinstance(field.field_info, other)
         }
 
+        takes_body = self.body_field is not None
+
         async def checked(request: Request) -> Response:
             if request.scope["query_string"]:
                 check(request, declared)
+            if takes_body:
+                check_media_type(request)
             return await handle(request)
 
         return checked
+
+
+def check_media_type(request: Request) -> None:
+    """Refuse a body that says it is something else than ours, JSON though it be: a JSON Patch is no merge patch.
+
+    One that does not say what it is has no reader further on.
+    """
+    taken = _PATCHES if request.method == "PATCH" else _JSON
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given and given not in taken:
+        headers = {"Accept-Patch": ", ".join(_PATCHES)} if request.method == "PATCH" else None
+        raise HTTPException(415, "send the body as application/json", headers)
 
 
 def check(request: Request, declared: dict[str, bool]) -> None:

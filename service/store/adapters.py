@@ -16,6 +16,7 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.postgres import types
 from psycopg.pq import Format
 from psycopg.types.array import ListBinaryDumper
+from psycopg.types.string import ByteaBinaryLoader
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST
 
@@ -62,12 +63,6 @@ class DocumentLoader(Loader):
         return bytes(data)
 
 
-class BinaryDocumentLoader(DocumentLoader):
-    """The same in a binary result: PostgreSQL sends JSON as text either way."""
-
-    format = Format.BINARY
-
-
 def register(context: AdaptContext) -> None:
     """Teach a connection these."""
     adapters: Any = context.adapters
@@ -76,4 +71,5 @@ def register(context: AdaptContext) -> None:
     adapters.register_dumper(list, ListBinaryDumper)
     adapters.register_loader("timestamptz", AtLoader)
     adapters.register_loader("json", DocumentLoader)
-    adapters.register_loader("json", BinaryDocumentLoader)
+    # in a binary result PostgreSQL sends JSON as text all the same: bytes as they are, by psycopg's own C
+    adapters.register_loader("json", ByteaBinaryLoader)

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
+from weakref import WeakSet
 
-from sqlalchemy import BigInteger, Text, bindparam, cast, func, insert, literal_column, select
+from sqlalchemy import BigInteger, Text, cast, func, insert, select
 
 from service.errors import CursorOutlived, NotFound
 from service.store.adapters import At
@@ -25,7 +26,8 @@ from service.tables import change, feed
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
 
-# Whoever waits for changes listens on this channel; the payload is the timeline's identity.
+# Whoever waits for changes listens on this channel, on which is said no more than that there are some. It is said
+# after the commit: within the transaction, PostgreSQL would let only one commit at a time.
 CHANNEL = "dateline_changes"
 
 # Behind a filter, so many changes are looked at for one page: whatever is rare is found over several pages.
@@ -37,16 +39,24 @@ _APPEND: Statement = compiled(
         parameters(change) | {"epoch": select(feed.c.epoch).scalar_subquery(), "transaction_id": _TRANSACTION}
     )
 )
-_NOTIFY: Statement = compiled(select(func.pg_notify(literal_column(f"'{CHANNEL}'"), bindparam("payload", type_=Text))))
+# Connections in whose present transaction something was appended, of which nobody was told yet.
+_UNTOLD: WeakSet[Connection] = WeakSet()
 
 
 async def append_change(connection: Connection, operation: Operation, row: Mapping[str, object]) -> None:
-    """Add a write to the feed, inside its transaction, and wake whoever waits for it.
+    """Add a write to the feed, inside its transaction; whoever waits for it is woken once that is committed.
 
     `row` holds the event's key, the `state` that was recorded, the `version` that is present, and `recorded_at`.
     """
     await _APPEND.run(connection, {**row, "operation": operation})
-    await _NOTIFY.run(connection, {"payload": str(row["timeline_id"])})
+    _UNTOLD.add(connection)
+
+
+def take_untold(connection: Connection) -> bool:
+    """Tell, once, whether changes were appended on a connection whose transaction has ended."""
+    appended = connection in _UNTOLD
+    _UNTOLD.discard(connection)
+    return appended
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from service.errors import Unavailable
 from service.store.adapters import register
+from service.store.changes import take_untold
 from service.store.failures import translated
 from service.store.statement import Connection, Row, compiled
 from service.tables import signing_key
@@ -45,6 +46,7 @@ class Database:
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         self._cursor_key: bytes | None = None
+        self.changed = asyncio.Event()  # set when changes were committed here
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             kwargs={
@@ -87,8 +89,14 @@ class Database:
         Raises the domain's error for whatever the database reports, at the commit too.
         """
         with translated():
-            async with self._pool.connection() as connection, connection.transaction():
-                yield connection
+            async with self._pool.connection() as connection:
+                try:
+                    async with connection.transaction():
+                        yield connection
+                finally:
+                    appended = take_untold(connection)
+        if appended:
+            self.changed.set()
 
     @asynccontextmanager
     async def export(self) -> AsyncIterator[Connection]:

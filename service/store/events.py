@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Integer, bindparam, case, func, null, select
+from sqlalchemy import ARRAY, ColumnElement, Integer, bindparam, case, func, null, select
 
 from service.dates import format_instant, parse, parse_instant
 from service.errors import Gone, Invalid, NotFound
@@ -45,22 +45,27 @@ READ_EVENT: Statement = compiled(
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*_IS_EVENT, is_visible())
 )
-_OF_PAST = (event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _EVENT_ID, is_visible())
-_READ_PAST: Statement = compiled(
-    select(
-        event_state.c.version,
-        case((event_state.c.version == func.any(_KNOWN), null()), else_=event_state.c.document),
+_IS_STATE = (event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _EVENT_ID, is_visible())
+
+
+def _read_state(moment: ColumnElement[bool]) -> Statement:
+    """Read the state of a moment, a tombstone too: one statement decides what is there and what was deleted."""
+    is_known = event_state.c.version == func.any(_KNOWN)
+    return compiled(
+        select(
+            event_state.c.version,
+            case((is_known, null()), else_=event_state.c.document),
+            event_state.c.document.is_(None),
+            event_state.c.reported_at,
+            event_state.c.author,
+        )
+        .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
+        .where(*_IS_STATE, moment)
     )
-    .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
-    .where(*_OF_PAST, event_state.c.known.op("@>")(KNOWN_AT), event_state.c.document.is_not(None))
-)
-_DELETED = (
-    select(event_state.c.reported_at, event_state.c.author)
-    .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
-    .where(*_OF_PAST, event_state.c.document.is_(None))
-)
-_TOMBSTONE: Statement = compiled(_DELETED.where(func.upper_inf(event_state.c.known)))
-_TOMBSTONE_PAST: Statement = compiled(_DELETED.where(event_state.c.known.op("@>")(KNOWN_AT)))
+
+
+_READ_STATE = _read_state(func.upper_inf(event_state.c.known))
+_READ_STATE_PAST = _read_state(event_state.c.known.op("@>")(KNOWN_AT))
 
 
 async def get_event(
@@ -79,26 +84,20 @@ async def get_event(
     """
     values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)}
     if known_at is None:
-        cursor = await READ_EVENT.run(connection, values)
+        row = await (await READ_EVENT.run(connection, values)).fetchone()
+        if row is not None:
+            return row[0], row[1]
+        # what is not there now may come back before the next statement, which asks for all of it anew
+        cursor = await _READ_STATE.run(connection, values)
     else:
-        cursor = await _READ_PAST.run(connection, values | {"known_at": At(known_at)})
+        cursor = await _READ_STATE_PAST.run(connection, values | {"known_at": At(known_at)})
     row = await cursor.fetchone()
     if row is None:
-        raise await _absent(connection, timeline_slug, event_id, caller, known_at)
-    return row[0], row[1]
-
-
-async def _absent(
-    connection: Connection, timeline_slug: str, event_id: UUID, caller: Caller, known_at: int | None
-) -> NotFound:
-    """Say why an event is not there: it never was, or not yet, or not for this caller, or it was deleted."""
-    values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private}
-    if known_at is None:
-        cursor = await _TOMBSTONE.run(connection, values)
-    else:
-        cursor = await _TOMBSTONE_PAST.run(connection, values | {"known_at": At(known_at)})
-    row = await cursor.fetchone()
-    return _no_event(timeline_slug, event_id) if row is None else gone(event_id, row[0], row[1])
+        raise _no_event(timeline_slug, event_id)
+    version, document, is_deleted, since, author = row
+    if is_deleted:
+        raise gone(event_id, since, author)
+    return version, document
 
 
 async def create_event(

@@ -76,7 +76,7 @@ async def read_history(
     cursor = await _RECORDED.run(connection, key | {"sees_private": caller.sees_private, "recorded_as_of": by_then})
     known = spans(Recorded(*row) for row in await cursor.fetchall())
     if not known:
-        raise NotFound(f"no event {event_id} in timeline {timeline_slug!r}")
+        raise _no_event(timeline_slug, event_id)
     order = sorted(known.values(), key=lambda span: (span.start, span.version), reverse=True)
     rest = [span for span in order if after is None or (span.start, span.version) < after]
     page = rest[:limit]
@@ -84,6 +84,8 @@ async def read_history(
     wanted = {span.version for span in page} | {one for one in before.values() if one is not None}
     cursor = await _STATES.run(connection, key | {"versions": sorted(wanted)})
     rows = {row[0]: row for row in await cursor.fetchall()}
+    if rows.keys() != wanted:  # purged since
+        raise _no_event(timeline_slug, event_id)
     items = []
     for span in page:
         version, recorded_at, author, reason, document = rows[span.version]
@@ -93,6 +95,10 @@ async def read_history(
         )
     end = (page[-1].start, page[-1].version) if len(rest) > limit else None
     return items, end
+
+
+def _no_event(timeline_slug: str, event_id: UUID) -> NotFound:
+    return NotFound(f"no event {event_id} in timeline {timeline_slug!r}")
 
 
 def _before(span: Span, known: dict[int, Span]) -> int | None:

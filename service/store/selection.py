@@ -86,14 +86,16 @@ class Shape:
 
     @property
     def leads(self) -> tuple[str, ...]:
-        """Name the filters that narrow the answer to some values; what is overdue is planned or tentative.
+        """Name the filters that narrow the answer to some values.
 
         None leads among past states, which hold all their values in one column.
         """
-        if self.past:
-            return ()
-        implied = ("status",) if self.overdue and "status" not in self.facets else ()
-        return self.facets + implied
+        return () if self.past else self.facets + self.implied
+
+    @property
+    def implied(self) -> tuple[str, ...]:
+        """Name the filter that another parameter comes to."""
+        return ("status",) if self.overdue and "status" not in self.facets else ()
 
 
 def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
@@ -153,8 +155,12 @@ def is_visible() -> Condition:
 
 def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
     """Tell whether an event should have happened by now, or by then, and nobody says that it did or did not."""
-    undecided = or_(*(events.c.status == status for status in _UNDECIDED))
-    return and_(undecided, events.c.end_latest < (KNOWN_AT if past else func.now()))
+    return and_(or_(*(events.c.status == status for status in _UNDECIDED)), has_passed(events, past=past))
+
+
+def has_passed(events: FromClause, *, past: bool) -> Condition:
+    """Tell whether an event's latest end has passed by now, or had passed by then."""
+    return events.c.end_latest < (KNOWN_AT if past else func.now())
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
@@ -184,6 +190,9 @@ def conditions(shape: Shape, events: FromClause, *, without: str | None = None) 
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
         overdue = is_overdue(events, past=shape.past)
+        # where the undecided lead there is no need to say it again, which would mislead the planner
+        if shape.overdue and without is not None and without in shape.implied:
+            overdue = has_passed(events, past=shape.past)
         terms.append(overdue if shape.overdue else not_(overdue))
     if shape.disputed is not None:
         terms.append(events.c.disputed if shape.disputed else not_(events.c.disputed))

@@ -6,17 +6,20 @@ page goes to SQLAlchemy's own execution otherwise (`make bench`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncCursor
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
+from psycopg.pq import Format
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
 
 Row = tuple[Any, ...]
 Connection = AsyncConnection[Row]
+_PLACE = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,16 @@ class Statement:
 
     sql: str
     fixed: Mapping[str, object]
+    # PostgreSQL's own form, with `$1` for the first name and so on: psycopg would take a statement as long as
+    # these apart on every run, since it remembers only short ones
+    _numbered: bytes = field(init=False, repr=False)
+    _names: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(_PLACE.findall(self.sql)), start=1)}
+        numbered = _PLACE.sub(lambda place: f"${numbers[place[1]]}", self.sql).replace("%%", "%")
+        object.__setattr__(self, "_numbered", numbered.encode())
+        object.__setattr__(self, "_names", tuple(numbers))
 
     async def run(
         self, connection: Connection, values: Mapping[str, object], *, prepare: bool | None = None
@@ -33,8 +46,10 @@ class Statement:
 
         `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan.
         """
-        cursor = connection.cursor(binary=True)
-        await cursor.execute(self.sql, {**self.fixed, **values}, prepare=prepare)
+        cursor = AsyncRawCursor(connection)
+        cursor.format = Format.BINARY
+        given = {**self.fixed, **values}
+        await cursor.execute(self._numbered, [given[name] for name in self._names], prepare=prepare)
         return cursor
 
     async def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,8 +1,8 @@
 """Where the feeds of those timelines end that somebody follows: one look for all followers of a process.
 
-One connection listens for notifications. It may lose some (behind a pooler, or while it is made anew), and a change may
-become readable without one, when another transaction ends; so the ends are also looked up in intervals, all in
-one statement.
+One connection listens for what other processes wrote. It may lose something (behind a pooler, or while it is made
+anew), and a change may become readable unannounced, when another transaction ends; so the ends are also looked up in
+intervals, all in one statement.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ _LOOK: Statement = compiled(
     .where(timeline.c.timeline_id == func.any(bindparam("timelines", type_=ARRAY(timeline.c.timeline_id.type))))
 )
 _LISTEN = Statement(f"LISTEN {CHANNEL}", {})
+_NOTIFY: Statement = compiled(select(func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''"))))
 _PROBE: Statement = compiled(select(literal_column("1")))
 
 
@@ -99,7 +100,8 @@ class Tail:
         connection: Connection | None = None
         with suppress(psycopg.Error):
             connection = await self._connect()
-        tasks = [asyncio.create_task(self._listen(connection)), asyncio.create_task(self._watch())]
+        work = (self._listen(connection), self._announce(), self._watch())
+        tasks = [asyncio.create_task(one) for one in work]
         try:
             yield
         finally:
@@ -158,12 +160,21 @@ class Tail:
 
     async def _hear(self, connection: AsyncConnection[Row]) -> None:
         while True:
-            async for note in connection.notifies(timeout=_PROBE_SECONDS):
-                with suppress(ValueError):
-                    if UUID(note.payload) in self._ends:
-                        self._nudge.set()
+            async for _ in connection.notifies(timeout=_PROBE_SECONDS):
+                self._nudge.set()
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await _PROBE.run(connection, {})
+
+    async def _announce(self) -> None:
+        """Tell this process and all others of changes that were committed here: of a burst of them once."""
+        while True:
+            await self._database.changed.wait()
+            self._database.changed.clear()
+            self._nudge.set()
+            with suppress(DatelineError):  # then the others find them when they look
+                async with self._database.read() as connection:
+                    await _NOTIFY.run(connection, {})
+            await asyncio.sleep(_BREATH_SECONDS)
 
     async def _watch(self) -> None:
         """Look where the feeds end: when told to, soon where something waits for the horizon, else now and then."""

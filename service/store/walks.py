@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, literal_column, select, true
 
 from service.store.query import EventQuery
 from service.store.selection import (
@@ -76,17 +76,26 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
 
 @lru_cache(maxsize=128)
 def _probe(rivals: tuple[str, ...]) -> Statement:
-    def count(name: str) -> ColumnElement[Any]:
-        table: FromClause = event
-        if name == _TEXT:
-            matches: ColumnElement[Any] = event.c.search.op("@@")(SEARCH)
-        else:
-            column = facet_column(name)
-            table, matches = column.table, column == func.any(facet_values(name))
-        found = select(1).where(table.c.timeline_id == TIMELINE_ID, matches).limit(PROBE_LIMIT).subquery()
-        return select(func.count()).select_from(found).scalar_subquery()
+    return compiled(select(*(_count(name).scalar_subquery() for name in rivals)))
 
-    return compiled(select(*(count(name) for name in rivals)))
+
+def _count(name: str) -> Select[Any]:
+    if name == _TEXT:
+        matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
+        return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
+    column = facet_column(name)
+    table = column.table
+    # in an index's order, or the planner might hope to meet the first few soon by reading all
+    order = (table.c.reach, table.c.start_earliest, table.c.event_id)
+    found = (
+        select(literal(1).label("one"))
+        .where(table.c.timeline_id == TIMELINE_ID, column == literal_column("lead.value", column.type))
+        .order_by(*order)
+        .limit(literal_column(str(PROBE_LIMIT)))
+        .lateral("found")
+    )
+    values = func.unnest(facet_values(name)).table_valued("value").render_derived(name="lead")
+    return select(func.count()).select_from(values.join(found, true()))
 
 
 def outer_timeline_id() -> ColumnElement[Any]:

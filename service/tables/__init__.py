@@ -14,8 +14,10 @@ from service.tables.event import (
 )
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
+from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
 
 __all__ = [
+    "DELIVERY_STATES",
     "OPERATIONS",
     "REACHES",
     "REACH_DAYS",
@@ -38,4 +40,7 @@ __all__ = [
     "signing_key",
     "source",
     "timeline",
+    "webhook",
+    "webhook_delivery",
+    "webhook_secret",
 ]

@@ -13,9 +13,9 @@ from tests.api.published import Operation, check_answer, operation_of
 from tests.client import Client
 
 KEY = "a key that is long enough to be one"
-# What is each store's own: its clock, and the cursors of its feed.
+# What is of one store and one moment alone: its clock, its cursors, its secrets, when they end, when a message is due.
 CLOCK = ("recorded_at", "created_at")
-MADE_HERE = (*CLOCK, "cursor", "oldest")
+MADE_HERE = (*CLOCK, "cursor", "oldest", "reached", "secret", "expires_at", "due_at")
 
 
 @dataclass

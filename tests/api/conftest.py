@@ -9,6 +9,7 @@ import pytest
 
 from service.seeding import seed
 from tests.api.asking import KEY
+from tests.api.example_webhook import insert_example_webhook
 from tests.client import Client, connected
 from tests.conftest import fresh_database
 
@@ -39,6 +40,7 @@ def seeded_template(postgres: str, template: str) -> Iterator[str]:
     """Name a seeded database that no connection uses."""
     with fresh_database(postgres, template) as url:
         seed(url)
+        insert_example_webhook(url)
         yield url.rpartition("/")[2].partition("?")[0]
 
 

@@ -96,7 +96,7 @@ def test_a_walk_sees_each_event_once_in_both_orders(api: Client, story: str, win
         whole = [event["id"] for event in api.read(story, limit=200, **asked)["items"]]
         assert len(whole) == len(set(whole))
         assert api.read(story, count="exact", **asked)["count"] == len(whole), asked
-        for limit in (1, 2, 3, len(whole) or 1):
+        for limit in (1, 4):
             for sort, expected in (("date", whole), ("-date", whole[::-1])):
                 pages = list(api.pages(story, limit=limit, sort=sort, **asked))
                 seen = [event["id"] for page in pages for event in page["items"]]

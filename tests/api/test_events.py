@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from service.store import events
 from tests.client import Client
 from tests.factories import (
     event_body,
@@ -20,6 +21,7 @@ from tests.factories import (
     path_of,
     tag_of,
 )
+from tests.meanwhile import Followed
 
 
 def full_body(client: Client, **members: object) -> dict[str, Any]:
@@ -341,6 +343,18 @@ def test_what_is_deleted_is_gone(api: Client, direct: psycopg.Connection) -> Non
     for table in ("event", "event_participant", "event_topic", "claim", "event_link"):
         left = direct.execute(f"SELECT count(*) FROM {table} WHERE event_id = %s", [event["id"]]).fetchone()  # noqa: S608
         assert left == (0,), table
+
+
+def test_what_comes_back_meanwhile_is_never_said_to_have_been_nothing(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader who finds no event looks again for why, and may find that it is there after all."""
+    event = make_event(api, make_timeline(api))
+    api.delete(path_of(event), "*")
+    revive = Followed(events.READ_EVENT, lambda: api.put(path_of(event), event_body(title="Back")))
+    monkeypatch.setattr(events, "READ_EVENT", revive)
+    answer = api.get(path_of(event))
+    assert (answer.status_code, answer.headers["etag"], answer.json()["title"]) == (200, '"3"', "Back")
 
 
 def test_what_others_are_linked_to_stays(api: Client) -> None:

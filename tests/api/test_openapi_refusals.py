@@ -14,6 +14,7 @@ from psycopg import sql
 
 from service.api.examples import REQUEST_ID
 from service.api.specimens import EVENT
+from service.api.webhook_examples import NEWEST_SECRET_ID
 from service.seeding import read_seed
 from tests.api.asking import KEY, Asked, comparable, done, untie, valid
 from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
@@ -23,7 +24,11 @@ from tests.conftest import fresh_database
 # Two create it while a third deletes it in between: a race that no test wins for certain.
 UNPROVOKED = {("put_event", 409)}
 LINKED_TO = "b307172c-4282-5f64-bcbd-97c3f3a2e77a"
-IN_USE = {"delete_event": {"event": LINKED_TO}, "delete_actor": {"slug": "ali-haider"}}
+IN_USE = {
+    "delete_event": {"event": LINKED_TO},
+    "delete_actor": {"slug": "ali-haider"},
+    "delete_secret": {"secret": NEWEST_SECRET_ID},
+}
 
 
 def shown(operation: Operation, kind: str, status: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -161,6 +162,32 @@ def test_a_body_of_another_type(api: Client, media_type: str, *, chunked: bool) 
     answer = api.send("POST", events, content=content, headers={"Content-Type": media_type})
     is_problem(answer, 415, "unsupported-media-type")
     assert api.read(events)["items"] == []
+
+
+@pytest.mark.parametrize("media_type", ["application/json-patch+json", "application/ld+json", "text/json"])
+def test_json_of_another_kind_is_another_type(api: Client, media_type: str) -> None:
+    events = make_timeline(api)
+    event = make_event(api, events)
+    headers = {"Content-Type": media_type, "If-Match": "*"}
+    patched = api.send("PATCH", path_of(event), content=b'{"title": "New"}', headers=headers)
+    is_problem(patched, 415, "unsupported-media-type")
+    assert patched.headers["accept-patch"] == "application/merge-patch+json, application/json"
+    posted = api.send("POST", events, content=json.dumps(event_body()).encode(), headers=headers)
+    is_problem(posted, 415, "unsupported-media-type")
+    assert api.walk(events) == [event]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;x"])
+def test_json_by_any_other_spelling_is_read(api: Client, media_type: str) -> None:
+    content = json.dumps(event_body(title="é")).encode()
+    answer = api.send("POST", make_timeline(api), content=content, headers={"Content-Type": media_type})
+    assert (answer.status_code, answer.json()["title"]) == (201, "é")
+
+
+def test_a_merge_patch_is_no_whole(api: Client) -> None:
+    headers = {"Content-Type": "application/merge-patch+json"}
+    answer = api.send("POST", make_timeline(api), content=json.dumps(event_body()).encode(), headers=headers)
+    is_problem(answer, 415, "unsupported-media-type")
 
 
 def test_a_body_without_a_type(api: Client) -> None:

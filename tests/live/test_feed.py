@@ -32,6 +32,12 @@ LONG = "€" * 20_000
 HTTP = httpx.Client(timeout=30)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _close_connections() -> Iterator[None]:
+    yield
+    HTTP.close()
+
+
 class Story:
     """A timeline of a running service."""
 
@@ -101,6 +107,21 @@ def test_a_change_arrives_at_once_though_nobody_looks(service: Service) -> None:
         time.sleep(0.3)
         began = time.monotonic()
         made = story.write()
+        assert stream.item()["event"] == made["id"]
+        assert time.monotonic() - began < 5
+
+
+def test_a_change_that_another_process_writes_arrives_at_once(
+    service: Service, module_database_url: str, tmp_path: Path
+) -> None:
+    story = Story(service, "elsewhere")
+    with (
+        running(tmp_path, database_url=module_database_url, seed="false", pool_size=2) as other,
+        opened(f"{story.changes}?after=latest") as stream,
+    ):
+        stream.message()
+        made = Story(other, "elsewhere").write()
+        began = time.monotonic()
         assert stream.item()["event"] == made["id"]
         assert time.monotonic() - began < 5
 

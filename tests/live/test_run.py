@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -13,23 +14,27 @@ import pytest
 
 from tests.live.service import Service, running, start, wait_for_addresses, wait_until_gone
 
+# A busy machine may take its time; what must be quick is measured where it matters.
+get = partial(httpx.get, timeout=30)
+post = partial(httpx.post, timeout=30)
+
 
 def write_timeline(service: Service, slug: str) -> None:
-    answer = httpx.post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug})
+    answer = post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug})
     assert answer.status_code == 201, answer.text
 
 
 def has_timeline(service: Service, slug: str) -> bool:
-    return httpx.get(f"{service.base}/v1/timelines/{slug}").status_code == 200
+    return get(f"{service.base}/v1/timelines/{slug}").status_code == 200
 
 
 def test_every_printed_address_answers(tmp_path: Path) -> None:
     with running(tmp_path) as service:
-        assert "<html" in httpx.get(service.addresses["page"]).raise_for_status().text
-        assert "<html" in httpx.get(service.addresses["docs"]).raise_for_status().text
-        example = httpx.get(service.addresses["example"]).raise_for_status().json()
+        assert "<html" in get(service.addresses["page"]).raise_for_status().text
+        assert "<html" in get(service.addresses["docs"]).raise_for_status().text
+        example = get(service.addresses["example"]).raise_for_status().json()
         assert len(example["items"]) > 5
-        assert httpx.get(f"{service.base}/health/ready").json() == {"status": "ok"}
+        assert get(f"{service.base}/health/ready").json() == {"status": "ok"}
         assert str(tmp_path / "data") in service.printed
 
 
@@ -37,7 +42,7 @@ def test_every_printed_address_answers(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything_cleanly(number: int, workers: int, tmp_path: Path) -> None:
     with running(tmp_path, workers=workers) as service:
-        httpx.get(service.addresses["page"])
+        get(service.addresses["page"])
         assert len(service.workers()) == (0 if workers == 1 else 2)
         everything = service.descendants()
         os.kill(service.process.pid, number)
@@ -52,7 +57,7 @@ def test_a_signal_stops_everything_cleanly(number: int, workers: int, tmp_path: 
 def test_ctrl_c_in_a_terminal_stops_everything_cleanly(workers: int, tmp_path: Path) -> None:
     """A terminal sends SIGINT to the whole foreground group, and a person may well press twice."""
     with running(tmp_path, workers=workers) as service:
-        httpx.get(service.addresses["page"])
+        get(service.addresses["page"])
         everything = service.descendants()
         os.killpg(service.process.pid, signal.SIGINT)
         time.sleep(0.05)
@@ -80,7 +85,7 @@ def test_the_second_start_is_quick_and_finds_the_data(tmp_path: Path) -> None:
         write_timeline(service, "kept")
     began = time.monotonic()
     with running(tmp_path) as service:
-        assert httpx.get(f"{service.base}/health/ready").status_code == 200
+        assert get(f"{service.base}/health/ready").status_code == 200
         assert time.monotonic() - began < 5
         assert has_timeline(service, "kept")
 
@@ -116,7 +121,7 @@ def test_an_external_database_is_used_alone(tmp_path: Path, empty_database_url: 
     with running(tmp_path, database_url=empty_database_url) as service:
         assert service.descendants() == []
         assert not (tmp_path / "data").exists()
-        assert httpx.get(service.addresses["example"]).status_code == 200
+        assert get(service.addresses["example"]).status_code == 200
         assert "the database of DATELINE_DATABASE_URL" in service.printed
 
 
@@ -125,8 +130,8 @@ def test_several_may_start_at_once_on_an_empty_database(tmp_path: Path, empty_da
     try:
         services = [wait_for_addresses(process) for process in processes]
         for service in services:
-            assert httpx.get(f"{service.base}/health/ready").status_code == 200
-            assert httpx.get(service.addresses["example"]).json()["items"]
+            assert get(f"{service.base}/health/ready").status_code == 200
+            assert get(service.addresses["example"]).json()["items"]
     finally:
         for process in processes:
             process.terminate()
@@ -140,7 +145,7 @@ def test_several_may_start_at_once_on_an_empty_database(tmp_path: Path, empty_da
 
 def test_no_seed_where_none_is_wanted(tmp_path: Path, empty_database_url: str) -> None:
     with running(tmp_path, database_url=empty_database_url, seed="false") as service:
-        assert httpx.get(f"{service.base}/v1/timelines").json()["items"] == []
+        assert get(f"{service.base}/v1/timelines").json()["items"] == []
 
 
 def complaint_of(folder: Path, **settings: object) -> tuple[int, str]:
@@ -206,7 +211,7 @@ def test_the_password_of_a_database_is_nowhere_to_be_seen(tmp_path: Path, empty_
     """Neither in the list of processes, nor in what the service prints and logs."""
     url = empty_database_url.replace("postgres@/", "postgres:hunter2@/")
     with running(tmp_path, database_url=url, workers=2, log_level="debug") as service:
-        httpx.get(service.addresses["example"])
+        get(service.addresses["example"])
         listed = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
         assert "hunter2" not in listed.stdout
         assert "hunter2" not in service.printed

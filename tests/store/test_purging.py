@@ -11,8 +11,10 @@ from typer.testing import CliRunner
 from service.cli import app
 from service.errors import InUse, NotFound
 from service.purging import purge
+from service.store import history
 from tests.client import Client, connected
 from tests.factories import Json, make_event, make_timeline
+from tests.meanwhile import Followed
 
 WORD = "unrepeatable"
 
@@ -53,6 +55,14 @@ def test_a_tombstone_is_purged_too(database_url: str) -> None:
         client.delete(path, "*")
         assert purge(database_url, timeline, UUID(event["id"])) == 3
         assert client.get(path).status_code == 404
+
+
+def test_a_reader_of_what_is_purged_meanwhile_finds_nothing(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connected(database_url) as client:
+        timeline, event, _ = written(client)
+        purged = Followed(history._RECORDED, lambda: purge(database_url, timeline, UUID(event["id"])))
+        monkeypatch.setattr(history, "_RECORDED", purged)
+        assert client.get(f"/v1/timelines/{timeline}/events/{event['id']}/history").status_code == 404
 
 
 def test_what_others_are_linked_to_is_not_purged(database_url: str) -> None:

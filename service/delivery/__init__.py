@@ -1,0 +1,1 @@
+"""Sending webhooks: where to, signed how, when again."""

@@ -1,0 +1,262 @@
+"""The worker: from the feed to each webhook's messages, and from there to the receivers.
+
+What is promised. Every change that a webhook is to be told of is sent at least once, under an identity that stays the
+same (`webhook-id`): after a crash, a lost answer or a replay it comes again, and the receiver knows it by that. The
+first tries of one webhook begin in the order of the feed, up to `PER_WEBHOOK` of them at the same time, from each
+worker; retries come later than what follows them. A receiver that needs the order compares `data.version`, or
+`data.cursor` with the feed.
+
+Any number of workers may run: each takes what no other has taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+from service.delivery.schedule import retry_delay_seconds
+from service.delivery.sender import Message, Outcome, Sender
+from service.errors import DatelineError
+from service.settings import Settings
+from service.store import dispatch, fanout
+from service.store.database import Database
+from service.store.dispatch import Batch, Claimed, WebhookKey
+from service.store.item import write_item
+from service.store.listening import listen
+from service.store.position import write_place
+from service.store.retention import sweep_changes
+from service.store.webhooks import disable_webhook
+from service.wire.webhook import write_message
+
+logger = logging.getLogger("dateline.worker")
+
+# How many messages are on their way to one webhook at the same time, from one worker.
+PER_WEBHOOK = 4
+POLL_SECONDS = 1.0
+# How much longer than a try may take a message is held by who tries it; after that its holder counts as dead.
+LEASE_MARGIN_SECONDS = 15.0
+# What is under way when the worker is told to stop may take so long to end.
+GRACE_SECONDS = 3.0
+CONNECTIONS = 3  # beside the one that listens
+GONE = "the receiver answered 410 Gone"
+_TIDY_SECONDS = 3600.0
+_LONGEST_PAUSE_SECONDS = 30.0  # while the database cannot be reached
+
+
+class Worker:
+    """One worker. `clock` gives the time to go by in microseconds since 1970; without it the database's counts."""
+
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        *,
+        concurrency: int,
+        kept_days: float,
+        feed_kept_days: float | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self._database = database
+        self._sender = sender
+        self._concurrency = concurrency
+        self._kept_days = kept_days
+        self._feed_kept_days = feed_kept_days
+        self._clock = clock
+        self._under_way: dict[asyncio.Task[None], WebhookKey] = {}
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._tidied_at: float | None = None
+
+    def wake(self) -> None:
+        """Have it look for work at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Have it take nothing more, and end once what is under way has ended, or soon."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until told to stop; while the database cannot be reached, wait for it."""
+        pause = POLL_SECONDS
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                await self._tidy_now_and_then()
+                more = await self.fan_out()
+                await self.dispatch()
+            except DatelineError as error:
+                logger.warning("no webhook is served for the moment: %s", error)
+                more, pause = False, min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # a fault of ours must not end all webhooks: it is logged, and tried again
+                logger.exception("the worker stumbled")
+                more, pause = False, min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                pause = POLL_SECONDS
+            if not more:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
+        await self._end()
+
+    async def work_off(self) -> None:
+        """Do all that is to be done now, and wait until it is done."""
+        while await self.fan_out():
+            pass
+        while await self.dispatch() or self._under_way:
+            if self._under_way:
+                await asyncio.wait(self._under_way)
+
+    async def fan_out(self) -> bool:
+        """Make messages of new changes, for every webhook that waits for some; tell whether more are waiting."""
+        async with self._database.read() as connection:
+            waiting = await fanout.list_waiting(connection)
+        random.shuffle(waiting)  # so that several workers do not all begin with the same one
+        more = False
+        for key in waiting:
+            if self._stopping.is_set():
+                return False
+            async with self._database.transaction() as connection:
+                more |= await fanout.fan_out(connection, key, now=self._now())
+        return more
+
+    async def dispatch(self) -> int:
+        """Take messages that are due, and begin to send them, as many as there is room for; tell how many."""
+        if len(self._under_way) >= self._concurrency:
+            return 0
+        async with self._database.read() as connection:
+            due = await dispatch.list_due(connection, now=self._now())
+        random.shuffle(due)
+        begun = 0
+        for key in due:
+            busy = Counter(self._under_way.values())[key]
+            room = min(PER_WEBHOOK - busy, self._concurrency - len(self._under_way))
+            if room > 0 and not self._stopping.is_set():
+                begun += await self._begin(key, room)
+        return begun
+
+    async def tidy(self) -> None:
+        """Forget old messages and expired secrets, and changes that the feed keeps no longer."""
+        if self._feed_kept_days is not None:
+            await sweep_changes(self._database, keep_days=self._feed_kept_days)
+        while True:
+            async with self._database.read() as connection:
+                keys = await dispatch.list_forgettable(connection, kept_days=self._kept_days, now=self._now())
+            if not keys or self._stopping.is_set():
+                return
+            for key in keys:
+                async with self._database.transaction() as connection:
+                    await dispatch.forget(connection, key, kept_days=self._kept_days, now=self._now())
+
+    async def _tidy_now_and_then(self) -> None:
+        now = time.monotonic()
+        if self._tidied_at is None or now - self._tidied_at > _TIDY_SECONDS:
+            self._tidied_at = now
+            await self.tidy()
+
+    async def _begin(self, key: WebhookKey, room: int) -> int:
+        async with self._database.transaction() as connection:
+            batch = await dispatch.claim_messages(
+                connection,
+                key,
+                count=room,
+                lease=uuid4(),
+                lease_seconds=self._sender.timeout_seconds + LEASE_MARGIN_SECONDS,
+                now=self._now(),
+            )
+        if batch is None:
+            return 0
+        cursor_key = await self._database.cursor_key()
+        for claimed in batch.messages:
+            task = asyncio.create_task(self._deliver(batch, claimed, cursor_key))
+            self._under_way[task] = key
+            task.add_done_callback(self._ended)
+        return len(batch.messages)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # its lease ends, and it is tried again
+            logger.warning("what came of a message could not be noted: %s", error)
+
+    async def _deliver(self, batch: Batch, claimed: Claimed, cursor_key: bytes) -> None:
+        item = write_item(claimed.change, write_place(cursor_key, batch.timeline, batch.place(claimed)), documents=True)
+        body = write_message(batch.timeline, claimed.change.operation, claimed.change.recorded_at, item)
+        try:
+            outcome = await self._sender.send(Message(batch.url, str(claimed.delivery_id), body, batch.secrets))
+        except asyncio.CancelledError:
+            async with self._database.read() as connection:
+                await dispatch.release_message(connection, batch, claimed, now=self._now())
+            raise
+        await self._note(batch, claimed, outcome)
+
+    async def _note(self, batch: Batch, claimed: Claimed, outcome: Outcome) -> None:
+        now = self._now()
+        async with self._database.transaction() as connection:
+            if outcome.is_delivered:
+                await dispatch.note_delivered(connection, batch, claimed, outcome.status, now=now)
+                return
+            delay = retry_delay_seconds(claimed.tries, asked_seconds=outcome.retry_after_seconds)
+            await dispatch.note_failed(
+                connection,
+                batch,
+                claimed,
+                status=outcome.status,
+                error=outcome.error,
+                delay_seconds=delay,
+                now=now,
+            )
+            if outcome.is_gone and await disable_webhook(connection, batch.key.values, GONE):
+                logger.warning("webhook %s is disabled: %s", batch.key.webhook_id, GONE)
+        if delay is None:
+            logger.warning(
+                "webhook %s: message %s is dead after %d tries: %s",
+                batch.key.webhook_id,
+                claimed.delivery_id,
+                claimed.tries,
+                outcome.error,
+            )
+
+    async def _end(self) -> None:
+        """Wait a moment for what is under way; the rest is given back, for another worker."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=GRACE_SECONDS)
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.0)
+
+    def _now(self) -> int | None:
+        return None if self._clock is None else self._clock()
+
+
+@asynccontextmanager
+async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
+    """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop."""
+    database = Database(url, pool_size=CONNECTIONS, statement_timeout_seconds=settings.statement_timeout_seconds)
+    sender = Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private)
+    worker = Worker(
+        database,
+        sender,
+        concurrency=settings.webhook_concurrency,
+        kept_days=settings.webhook_retention_days,
+        feed_kept_days=settings.feed_retention_days,
+    )
+    await database.open()
+    work = asyncio.create_task(worker.run())
+    hearing = asyncio.create_task(listen(url, worker.wake))
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        hearing.cancel()
+        await asyncio.gather(work, hearing, return_exceptions=True)
+        await database.close()

@@ -26,11 +26,9 @@ from typing import Any
 import psycopg
 
 from bench import dates, export
-from bench.contestants import CONNECTIONS, YARDSTICK_INDEX, ask, ask_database, dateline, yardstick
-from bench.loading import load
+from bench.contestants import CONNECTIONS, WORKERS, YARDSTICK_INDEX, ask, ask_database, dateline, yardstick
 from bench.sample import make_tasks
-from service.embedded import EmbeddedPostgres
-from service.store.migration import migrate
+from bench.server import loaded
 
 RESULTS = Path(__file__).parent / "results"
 EXPORT_LIMIT_BYTES = 200 * 1000 * 1000
@@ -46,7 +44,7 @@ def main() -> None:
     parser.add_argument("--database", help="a database that this has loaded before, as a URL; nothing is loaded then")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        url = arguments.database or _loaded(stack, arguments.events)
+        url = arguments.database or loaded(stack, arguments.events)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-bench-")))
         figures = compare(stack, url, folder, arguments.rounds, arguments.seconds)
     figures["dates"] = dates.measure()
@@ -56,16 +54,6 @@ def main() -> None:
     file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     file.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"\nWritten to {file}.")
-
-
-def _loaded(stack: ExitStack, events: int) -> str:
-    """Start a PostgreSQL of our own, with its usual settings, and load it."""
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-bench-")))
-    url = stack.enter_context(EmbeddedPostgres(folder))
-    migrate(url)
-    print(f"Loading {events:,} events …", flush=True)
-    print(f"loaded in {load(url, events, processes=os.cpu_count() or 1):.0f} s", flush=True)
-    return url
 
 
 def compare(stack: ExitStack, url: str, folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
@@ -119,7 +107,7 @@ def _report(figures: dict[str, Any]) -> None:
     print(f"{about['processors']}, {about['system']}, Python {about['python']}, PostgreSQL {figures['postgresql']}.")
     print(", ".join(f"{name} {number}" for name, number in about["packages"].items()) + ".")
     print(
-        f"Server: one process each; {CONNECTIONS} connections; client, server and database on this one machine. "
+        f"Servers of {WORKERS} processes; {CONNECTIONS} connections; client, server and database on this one machine. "
         f"Medians of {figures['rounds']} turns of {figures['seconds']:g} s, least and most in brackets.\n"
         "Repeat with `make bench`, or for a short run `python -m bench --events 50000 --rounds 3`.\n"
     )
@@ -133,7 +121,7 @@ def _report(figures: dict[str, Any]) -> None:
     exported = figures["export"]
     print(
         f"\nExport of {exported['events']:,} events as NDJSON: {exported['seconds']:.0f} s, "
-        f"{exported['events'] / exported['seconds']:,.0f} events/s; server's memory at most "
+        f"{exported['events'] / exported['seconds']:,.0f} events/s; a server process' memory at most "
         f"{exported['peak_bytes'] / 1e6:.0f} MB, {exported['idle_bytes'] / 1e6:.0f} MB before "
         f"(at most {EXPORT_LIMIT_BYTES / 1e6:.0f}).\n"
     )

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from service.embedded import find_programs
 
 CONNECTIONS = 8
+WORKERS = 2
 # The plain order of all events, which an idiomatic application would index.
 YARDSTICK_INDEX = "CREATE INDEX IF NOT EXISTS yardstick_idx ON event (timeline_id, start_earliest, event_id)"
 _HERE = Path(__file__).parents[1]
@@ -33,9 +34,10 @@ class Served(NamedTuple):
 
 @contextmanager
 def dateline(url: str) -> Iterator[Served]:
-    """Run the service as its operator does, with one process."""
+    """Run the service as its operator does."""
     port = _free_port()
     environment = {"DATELINE_DATABASE_URL": url, "DATELINE_PORT": str(port), "DATELINE_SEED": "false"}
+    environment["DATELINE_WORKERS"] = str(WORKERS)
     command = [sys.executable, "-m", "service", "serve"]
     with _running(command, environment, port, "/health/live") as served:
         yield served
@@ -43,11 +45,11 @@ def dateline(url: str) -> Iterator[Served]:
 
 @contextmanager
 def yardstick(url: str) -> Iterator[Served]:
-    """Run the idiomatic application, with one process, on the same loop and parser."""
+    """Run the idiomatic application, with as many processes, on the same loop and parser."""
     port = _free_port()
     command = [
         sys.executable, "-m", "uvicorn", "bench.yardstick:app", "--port", str(port), "--loop", "uvloop",
-        "--http", "httptools", "--log-level", "warning", "--no-access-log",
+        "--workers", str(WORKERS), "--http", "httptools", "--log-level", "warning", "--no-access-log",
     ]  # fmt: skip
     with _running(command, {"YARDSTICK_URL": url}, port, "/openapi.json") as served:
         yield served

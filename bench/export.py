@@ -16,7 +16,7 @@ _SAMPLE_SECONDS = 0.02
 
 
 class ExportFigures(TypedDict):
-    """What an export took; bytes are those of the server process."""
+    """What an export took; bytes are those of the largest of the server's processes."""
 
     events: int
     seconds: float
@@ -26,14 +26,19 @@ class ExportFigures(TypedDict):
 
 def measure(served: Served) -> ExportFigures:
     """Read the whole export, and watch the server's resident memory."""
-    process = psutil.Process(served.pid)
-    idle = peak = process.memory_info().rss
+    parent = psutil.Process(served.pid)
+    processes = [parent, *parent.children(recursive=True)]
+
+    def largest() -> int:
+        return max(process.memory_info().rss for process in processes)
+
+    idle = peak = largest()
     stop = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not stop.wait(_SAMPLE_SECONDS):
-            peak = max(peak, process.memory_info().rss)
+            peak = max(peak, largest())
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -86,7 +86,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("get_event", 304, "You hold it already", headers={"If-None-Match": '"2"'}),
     Exchange(
         "put_event", 201, "Created under an identity of your own",
-        EVENT | {"links": [], "version": 1, "created_at": RECORDED},
+        EVENT | {"links": [], "version": 3, "created_at": RECORDED},
         headers={"If-None-Match": "*"}, body=EVENT_BODY,
     ),
     Exchange("put_event", 200, "Replaced", EVENT | {"version": 3}, headers=_SECOND, body=EVENT_BODY),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from service.api.specimens import Json
 
@@ -20,6 +20,7 @@ class Exchange:
     status: int
     called: str
     answer: Json | None = None
+    _: KW_ONLY
     texts: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)

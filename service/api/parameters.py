@@ -101,6 +101,8 @@ class FilterParameters(BaseModel):
 
         Raises InvalidParameters for words that the database would take too long to read.
         """
+        if self.datetime is None and "relation" in self.model_fields_set:
+            raise InvalidParameters({"relation": "needs datetime: without a window everything would stand so"})
         if self.q is not None and _DENIALS.search(self.q):
             raise InvalidParameters({"q": "has too many minus signs without a word between them"})
         return EventQuery(

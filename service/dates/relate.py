@@ -34,8 +34,9 @@ def relate(relation: Relation, event: Expression | Bounds, window: Window) -> An
 
     The answers follow from the four instants in closed form. Where start and end range freely between them
     these are exact. With gaps, `intersects` is possible only if a piece meets the window, and, for a set of
-    all members, certain only if a whole piece lies in it. `within` and `contains` regard the four instants
-    alone: what is certain is so, what is possible may yet be forbidden by a gap or by the length of a piece.
+    all members, certain only if a whole piece lies in it. `within` and `contains` regard the four instants,
+    and a set of all members with gaps certainly contains nothing: what is certain is so, what is possible may yet be
+    forbidden by a gap or by the length of a piece.
     """
     bounds = event.bounds if isinstance(event, Expression) else event
     match relation:
@@ -46,7 +47,9 @@ def relate(relation: Relation, event: Expression | Bounds, window: Window) -> An
         case Relation.WITHIN:
             return _within(bounds, window)
         case Relation.CONTAINS:
-            return _contains(bounds, window)
+            answer = _contains(bounds, window)
+            has_gaps = isinstance(event, Expression) and event.pieces is not None and event.every
+            return Answer.POSSIBLE if has_gaps and answer is Answer.CERTAIN else answer
         case Relation.BEFORE:
             return _before(bounds, window)
         case Relation.AFTER:

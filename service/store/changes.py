@@ -31,7 +31,7 @@ Operation = Literal["created", "amended", "deleted", "revived", "purged"]
 CHANNEL = "dateline_changes"
 
 # Behind a filter, so many changes are looked at for one page: whatever is rare is found over several pages.
-SCANNED_CHANGES = 2_000
+SCANNED_CHANGES = 1_000
 
 _TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 _APPEND: Statement = compiled(

@@ -32,6 +32,12 @@ class Expectation:
             if required:
                 raise VersionRequired("name the version that you have seen, by If-Match")
             return
+        if not self.versions:
+            raise VersionConflict(
+                f'If-Match names no version: an entity tag is quoted, as "{version}" is',
+                version=version,
+                document=document,
+            )
         if version not in self.versions:
             raise VersionConflict(
                 f"the present version is {version}, not the one expected", version=version, document=document

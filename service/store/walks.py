@@ -32,7 +32,8 @@ PROBE_LIMIT = 1_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
-_TEXT = "text"
+# What leads when few events have the words that are searched for.
+TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Lead:
     @property
     def table(self) -> Table:
         """The table that is walked."""
+        if self.name == TEXT:
+            return event
         table = facet_column(self.name).table
         assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
         return table
@@ -58,20 +61,19 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none, or where the words that are searched for are the narrowest.
+    None where there is none. Words that are searched for lead only if they are the narrowest, and few events have them.
     """
-    names = shape.leads
+    names = (*shape.leads, TEXT) if shape.text and shape.one_timeline else shape.leads
     if not names:
         return None
-    first, *others = names
-    if (others or shape.text) and shape.one_timeline:
-        rivals = (*names, _TEXT) if shape.text else names
-        cursor = await _probe(rivals).run(connection, values, prepare=False if shape.text else None)
+    chosen = names[0]
+    if shape.one_timeline and (shape.text or len(names) > 1):
+        cursor = await _probe(names).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
-        first = min(zip(counts, rivals, strict=True))[1]
-    if first == _TEXT:
-        return None
-    return Lead(first, several=len(set(query.facets.get(first, ()))) != 1)
+        fewest, chosen = min(zip(counts, names, strict=True))
+        if chosen == TEXT and fewest == PROBE_LIMIT:
+            return None
+    return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1)
 
 
 @lru_cache(maxsize=128)
@@ -80,7 +82,7 @@ def _probe(rivals: tuple[str, ...]) -> Statement:
 
 
 def _count(name: str) -> Select[Any]:
-    if name == _TEXT:
+    if name == TEXT:
         matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
         return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
     column = facet_column(name)
@@ -112,7 +114,7 @@ def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> 
     events = shape.events
     base: FromClause = events if lead is None else lead.table
     where = [_of_timeline(shape, base, apart=apart)]
-    if lead is not None:
+    if lead is not None and lead.name != TEXT:
         where.append(base.c[facet_column(lead.name).name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     false,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -134,5 +135,6 @@ def _contains(
     first: ColumnElement[Any] = literal_column("'-infinity'::timestamptz") if start is None else start
     last: ColumnElement[Any] = literal_column("'infinity'::timestamptz") if end is None else end
     if shape.is_certain:
-        return and_(event.c.start_latest <= first, event.c.end_earliest >= last)
+        # what happens in several pieces is not there between them
+        return and_(not_(event.c.every_piece), event.c.start_latest <= first, event.c.end_earliest >= last)
     return and_(event.c.start_earliest <= first, event.c.end_latest >= last)

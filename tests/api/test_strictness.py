@@ -10,8 +10,9 @@ import pytest
 from tests.client import Client
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-NAMES = {"timeline": "x", "slug": "x", "rel": "causes"}
-REAL = NAMES | dict.fromkeys(("event", "claim", "other", "webhook", "secret", "delivery"), NOBODY)
+REAL = {"timeline": "x", "rel": "causes", "slug": "x"} | dict.fromkeys(
+    ("event", "claim", "other", "webhook", "secret", "delivery"), NOBODY
+)
 
 
 def operations(client: Client) -> Iterator[tuple[str, str, dict[str, Any]]]:

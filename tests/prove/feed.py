@@ -90,6 +90,7 @@ def prove(folder: Path, server: str, url: str, seconds: float) -> tuple[list[Fin
         tasks: list[Callable[[], None]] = [lambda: write(service, stop, written) for _ in range(WRITERS)]
         tasks += [lambda: write_slowly(url, stop, written) for _ in range(2)]
         tasks += [lambda: delay(url, stop), lambda: delay(server, stop), lambda: read_by_number(url, stop, written)]
+        tasks += [lambda: delay_long(server, stop, seconds)]
         with following(followers, f"{service.base}/v1/timelines/{TIMELINE}/changes", stop):
             threads = [threading.Thread(target=task) for task in tasks]
             for thread in threads:
@@ -221,6 +222,15 @@ def delay(url: str, stop: threading.Event) -> None:
             connection.execute("SELECT pg_current_xact_id()")
             stop.wait(random.uniform(0, 1))  # noqa: S311
             connection.rollback()
+
+
+def delay_long(url: str, stop: threading.Event, seconds: float) -> None:
+    """Keep one transaction under way for half of the time: nothing can be read meanwhile, and all of it afterwards."""
+    with psycopg.connect(url) as connection:
+        stop.wait(seconds / 4)
+        connection.execute("SELECT pg_current_xact_id()")
+        stop.wait(seconds / 2)
+        connection.rollback()
 
 
 def read_by_number(url: str, stop: threading.Event, written: Written) -> None:

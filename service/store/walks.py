@@ -63,7 +63,8 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
 
     None where there is none. Words that are searched for lead only if they are the narrowest, and few events have them.
     """
-    names = (*shape.leads, TEXT) if shape.text and shape.one_timeline else shape.leads
+    leads_by_text = shape.text and shape.one_timeline and not shape.past
+    names = (*shape.leads, TEXT) if leads_by_text else shape.leads
     if not names:
         return None
     chosen = names[0]

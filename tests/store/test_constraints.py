@@ -44,6 +44,11 @@ INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, rec
 INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version, recorded_at)
     OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, 1, 'deleted', '{EVENT}', 1, 1, now());
 INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1);
+INSERT INTO webhook VALUES ({KEY}, 'https://a.example', NULL, '{{}}', '{{}}', true, NULL, '{EVENT}', 1, 1, 1, 1, now());
+INSERT INTO webhook_secret VALUES ({KEY}, '{OTHER}', decode(repeat('ab', 24), 'hex'), now(), NULL);
+INSERT INTO webhook_delivery (timeline_id, webhook_id, delivery_id, epoch, transaction_id, sequence, operation,
+        event_id, event_state, event_version, recorded_at, state, tries, due_at)
+    VALUES ({KEY}, '{OTHER}', 1, 1, 1, 'created', '{EVENT}', 1, 1, now(), 'pending', 0, now());
 """
 
 STATE = (
@@ -159,6 +164,33 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "change_timeline_id_fkey": (f"UPDATE change SET timeline_id = '{NOBODY}'",),
     "change_operation_check": (CHANGE.format(sequence=2, operation="guessed"),),
     "feed_floor_pkey": (f"INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1)",),
+    "webhook_pkey": ("INSERT INTO webhook SELECT * FROM webhook",),
+    "webhook_timeline_id_fkey": (
+        (
+            f"INSERT INTO webhook SELECT '{NOBODY}', webhook_id, url, description, operations, facets, enabled,"
+            " disabled_reason, token, epoch, transaction_id, sequence, version, created_at FROM webhook"
+        ),
+    ),
+    "webhook_operations_check": ("UPDATE webhook SET operations = '{guessed}'",),
+    "webhook_enabled_check": ("UPDATE webhook SET enabled = false", "UPDATE webhook SET disabled_reason = 'x'"),
+    "webhook_version_check": ("UPDATE webhook SET version = 0",),
+    "webhook_secret_pkey": ("INSERT INTO webhook_secret SELECT * FROM webhook_secret",),
+    "webhook_secret_timeline_id_webhook_id_fkey": (f"UPDATE webhook_secret SET webhook_id = '{NOBODY}'",),
+    "webhook_secret_length_check": ("UPDATE webhook_secret SET key = 'short'",),
+    "webhook_delivery_pkey": ("INSERT INTO webhook_delivery SELECT * FROM webhook_delivery",),
+    "webhook_delivery_position_key": (
+        (
+            "INSERT INTO webhook_delivery (timeline_id, webhook_id, delivery_id, epoch, transaction_id, sequence,"
+            " operation, event_id, event_state, event_version, recorded_at, state, tries, due_at)"
+            f" SELECT timeline_id, webhook_id, '{NOBODY}', epoch, transaction_id, sequence, operation, event_id,"
+            " event_state, event_version, recorded_at, state, tries, due_at FROM webhook_delivery"
+        ),
+    ),
+    "webhook_delivery_timeline_id_webhook_id_fkey": (f"UPDATE webhook_delivery SET webhook_id = '{NOBODY}'",),
+    "webhook_delivery_operation_check": ("UPDATE webhook_delivery SET operation = 'guessed'",),
+    "webhook_delivery_state_check": ("UPDATE webhook_delivery SET state = 'lost', due_at = NULL, settled_at = now()",),
+    "webhook_delivery_due_check": ("UPDATE webhook_delivery SET due_at = NULL",),
+    "webhook_delivery_settled_check": ("UPDATE webhook_delivery SET settled_at = now()",),
     "feed_pkey": ("INSERT INTO feed SELECT * FROM feed",),
     "feed_one_row_check": ("UPDATE feed SET one = false",),
 }

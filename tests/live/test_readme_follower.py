@@ -27,8 +27,9 @@ Mirror = dict[str, Any]
 
 
 def program() -> str:
-    """Take the program out of the README: its one block of Python."""
-    (block,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    """Take the program out of the README: its one block of Python that keeps a mirror."""
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (block,) = (one for one in blocks if "sqlite3" in one)
     return str(block)
 
 

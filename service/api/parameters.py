@@ -55,7 +55,7 @@ class FilterParameters(BaseModel):
         examples=["2013-02-25", "2013-02-20/2013-02-28", "../1914-07-28"],
     )
     relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
-        "intersects", description="How an event must stand to the window.", examples=["within"]
+        "intersects", description="How an event must stand to the window; it needs `datetime`.", examples=["within"]
     )
     certainty: Literal["possible", "certain"] = Field(
         "possible",
@@ -99,7 +99,7 @@ class FilterParameters(BaseModel):
     def query(self, timeline: str | None) -> EventQuery:
         """Say which events are meant in the domain's terms; `timeline` is None for all of them.
 
-        Raises InvalidParameters for words that the database would take too long to read.
+        Raises InvalidParameters for words that the database would take too long to read, and for a relation to nothing.
         """
         if self.datetime is None and "relation" in self.model_fields_set:
             raise InvalidParameters({"relation": "needs datetime: without a window everything would stand so"})

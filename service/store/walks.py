@@ -61,10 +61,11 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none. Words that are searched for lead only if they are the narrowest, and few events have them.
+    None where there is none, and among past states. Words that are searched for lead only if they are the narrowest,
+    and few events have them.
     """
-    leads_by_text = shape.text and shape.one_timeline and not shape.past
-    names = (*shape.leads, TEXT) if leads_by_text else shape.leads
+    words_may_lead = shape.text and shape.one_timeline and not shape.past
+    names = (*shape.leads, TEXT) if words_may_lead else shape.leads
     if not names:
         return None
     chosen = names[0]

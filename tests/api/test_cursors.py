@@ -251,7 +251,7 @@ def test_a_cursor_does_not_mind_how_its_query_is_written(api: Client, story: str
     again: dict[str, Any] = {
         "kind": ["odd", "even", "odd"],
         "limit": 200,
-        "relation": "intersects",
+        "certainty": "possible",
         "sort": "date",
         "count": "exact",
     }

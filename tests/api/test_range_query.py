@@ -221,6 +221,13 @@ def test_a_value_that_is_not_allowed_is_named(api: Client, dated: str, name: str
         assert [error["parameter"] for error in answer.json()["errors"]] == [name], value
 
 
+def test_a_relation_without_a_window_is_refused(api: Client, dated: str) -> None:
+    for relation in Relation:
+        answer = api.get(dated, relation=relation.value)
+        assert answer.status_code == 400
+        assert [error["parameter"] for error in answer.json()["errors"]] == ["relation"]
+
+
 @pytest.mark.parametrize("name", ["kind", "actor", "place", "topic", "source", "status"])
 def test_one_wrong_value_of_several_is_named(api: Client, dated: str, name: str) -> None:
     answer = api.get(dated, **{name: ["planned", "Wrong One"]})

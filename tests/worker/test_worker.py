@@ -344,6 +344,13 @@ def test_a_database_that_was_restored_elsewhere_sends_nothing_until_told_to(benc
     bench.run(lambda worker: worker.fan_out())
     with bench.direct.transaction():  # what a restored dump does when it finds itself in another home
         bench.direct.execute("UPDATE feed SET epoch = epoch + 1, token = gen_random_uuid()")
+    begun: list[int] = []
+
+    async def dispatch(worker: Worker) -> None:
+        begun.append(await worker.dispatch())
+
+    bench.run(dispatch)
+    assert begun == [0], "what had been taken out of the feed before goes out from the copy too"
     bench.client.patch(path_of(first), {"title": "In the copy"}, tag_of(first))
     bench.work()
     assert bench.receiver.received == []

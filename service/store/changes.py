@@ -150,20 +150,19 @@ async def read_changes(
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """How the feed stands: the epoch, the first transaction that cannot be read yet, and where it ends and begins."""
+    """How the feed stands: its life's token, where it ends and begins, and whether the change asked after is there."""
 
     token: UUID
-    epoch: int
-    horizon: int
     latest: Position
     oldest: Position
+    stands: bool
 
     @classmethod
     def of(cls, row: Row) -> _Head:
-        token, epoch, horizon, *places = row[:HEAD_COLUMNS]
+        token, *places, stands = row[:HEAD_COLUMNS]
         oldest = position_of(places[3:])
         # where all was swept, the feed ends where it begins
-        return cls(token, epoch, horizon, max(position_of(places[:3]), oldest), oldest)
+        return cls(token, max(position_of(places[:3]), oldest), oldest, stands)
 
 
 def position_of(columns: Sequence[int | None]) -> Position:
@@ -181,8 +180,8 @@ def _check(after: Place, head: _Head, timeline_slug: str) -> None:
         raise CursorOutlived(f"the database was restored since this cursor was made. {again}")
     if after.position < head.oldest:
         raise CursorOutlived(f"the changes that follow this cursor are kept no longer. {again}")
-    if after.position > head.latest and after.position[:2] >= (head.epoch, head.horizon):
-        # such a cursor was handed out once: the database has since gone back in time, as after a recovery
+    if not head.stands and after.position not in (START, head.oldest):
+        # such a cursor was handed out once: the database has since gone back in time, by a recovery or a dump
         raise CursorOutlived(f"this cursor is ahead of the database, which has lost changes. {again}")
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    exists,
     func,
     lateral,
     literal_column,
@@ -37,7 +38,12 @@ from service.tables import change, event_state, feed, feed_floor, timeline
 HORIZON: ColumnElement[Any] = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
 _ORDER = (change.c.epoch, change.c.transaction_id, change.c.sequence)
 _BY_TRANSACTION = _ORDER[:2]
-HEAD_COLUMNS = 9
+_AFTER = (
+    bindparam("after_epoch", type_=Integer),
+    bindparam("after_transaction", type_=BigInteger),
+    bindparam("after_sequence", type_=BigInteger),
+)
+HEAD_COLUMNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,15 @@ def reading(shape: FeedShape) -> Statement:
     head = (
         select(
             feed.c.token,
-            feed.c.epoch,
-            HORIZON.label("horizon"),
             latest.c.epoch.label("latest_epoch"),
             latest.c.transaction_id.label("latest_transaction"),
             latest.c.sequence.label("latest_sequence"),
             feed_floor.c.epoch.label("oldest_epoch"),
             feed_floor.c.transaction_id.label("oldest_transaction"),
             feed_floor.c.sequence.label("oldest_sequence"),
+            exists(
+                select(1).where(change.c.timeline_id == timeline.c.timeline_id, tuple_(*_ORDER) == tuple_(*_AFTER))
+            ).label("stands"),
         )
         .select_from(
             timeline.join(feed, true())
@@ -104,12 +111,7 @@ def reading(shape: FeedShape) -> Statement:
     )
     terms = [
         change.c.timeline_id == TIMELINE_ID,
-        tuple_(*_ORDER)
-        > tuple_(
-            bindparam("after_epoch", type_=Integer),
-            bindparam("after_transaction", type_=BigInteger),
-            bindparam("after_sequence", type_=BigInteger),
-        ),
+        tuple_(*_ORDER) > tuple_(*_AFTER),
         tuple_(*_ORDER) <= tuple_(head.c.latest_epoch, head.c.latest_transaction, head.c.latest_sequence),
     ]
     if shape.by_record:

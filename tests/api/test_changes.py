@@ -298,6 +298,25 @@ def test_changes_of_the_former_life_come_first_though_its_transactions_had_highe
         assert [one["event"] for one in walk(client, feed_of(events), limit=2)] == [one["id"] for one in made]
 
 
+def test_a_dump_restored_over_its_own_database_is_no_silence(database_url: str) -> None:
+    """What a follower saw after the dump was made is gone, and new changes stand where it was."""
+    with connected(database_url) as client:
+        events = make_timeline(client)
+        feed = feed_of(events)
+        kept = make_event(client, events)
+        before = read(client, feed)["latest"]
+        lost = make_event(client, events)
+        after = read(client, feed)["latest"]
+        with psycopg.connect(database_url) as connection:
+            for table in ("change", "event_state", "event"):
+                connection.execute(f"DELETE FROM {table} WHERE event_id = %s", [lost["id"]])  # noqa: S608  # our own words
+        anew = make_event(client, events)
+        answer = client.get(feed, after=after)
+        assert (answer.status_code, problem_of(answer)) == (410, "cursor-outlived")
+        assert [one["event"] for one in read(client, feed, after=before)["items"]] == [anew["id"]]
+        assert [one["event"] for one in read(client, feed)["items"]] == [kept["id"], anew["id"]]
+
+
 def test_a_database_that_went_back_in_time_is_no_silence(database_url: str) -> None:
     """After a recovery to an earlier point the home is the same, and changes that were handed out are gone."""
     with connected(database_url) as client:

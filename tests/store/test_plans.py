@@ -35,10 +35,10 @@ VALUES_DECIDE = {
 }
 # What is ranked must all be seen, and here it is nearly half of all events.
 RANKS_MANY = "common word, by relevance"
-# Nothing here is selective: PostgreSQL may as well count some of the matches as they lie.
 # Two filters that are both common: on so few rows the planner may as well read all of one, as its random sample has
 # it. What it prepares is held to little all the same.
 SAMPLE_DECIDES = {"common actor, common place"}
+# Nothing here is selective: PostgreSQL may as well count some of the matches as they lie.
 NOTHING_IS_RARE = {"common word", "common word, a month", "common word, common actor"}
 
 BIG_TABLES = {"event", "event_participant", "event_topic", "claim"}

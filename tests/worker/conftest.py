@@ -66,7 +66,11 @@ class Bench:
         timeout_seconds: float = 5,
         kept_days: float = 30,
         feed_kept_days: float | None = None,
+        settled: bool = True,
     ) -> None:
+        if settled:  # a worker sees what the feed shows, and that may take a moment
+            self.client.wait_for_feed()
+
         async def run() -> None:
             database = Database(self.url, pool_size=2, statement_timeout_seconds=5)
             await database.open()

@@ -10,6 +10,7 @@ import json
 import threading
 from typing import Any
 
+import psycopg
 import pytest
 
 from service.delivery.schedule import JITTER, RETRY_DELAYS_SECONDS
@@ -392,6 +393,17 @@ def test_a_purged_event_is_told_of_without_its_document(bench: Bench) -> None:
     (request,) = bench.receiver.received
     assert request.item["document"] is None
     assert b"Secret" not in request.body
+
+
+def test_a_transaction_that_holds_the_horizon_up_delays_and_loses_nothing(bench: Bench) -> None:
+    hook = bench.make_hook()
+    with psycopg.connect(bench.url) as other:
+        other.execute("SELECT pg_current_xact_id()")
+        make_event(bench.client, hook["events"], title="Held up")
+        bench.run(lambda worker: worker.work_off(), settled=False)
+        assert bench.receiver.received == []
+    bench.work()
+    assert [one.item["document"]["title"] for one in bench.receiver.received] == ["Held up"]
 
 
 def test_many_workers_send_each_message_exactly_once(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from service.api import (
     events,
     health,
     history,
+    keys,
     links,
     metrics,
     openapi,
@@ -100,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         *map(directory.router_of, directory.SHELVES),
         changes.router,
         webhooks.router,
+        keys.router,
         dates.router,
     ):
         first.include_router(router)

@@ -110,11 +110,8 @@ class Settings(BaseSettings):
         description="Time for which it is kept what became of a webhook's message, once it is delivered or dead.",
         json_schema_extra={"unit": "days"},
     )
-    write_key: SecretStr | None = Field(
-        None,
-        min_length=16,
-        description="Secret that writing needs, as a bearer token; without it only loopback may write.",
-        json_schema_extra={"unit": "at least 16 characters"},
+    read: Literal["open", "key"] = Field(
+        "open", description="Who may read public timelines: everybody, or whoever has a key."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")

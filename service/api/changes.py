@@ -221,7 +221,7 @@ class _Follower:
         return write_place(self.key, str(self.query.timeline), place)
 
     async def _read(self, after: Place | Literal["latest"] | None) -> Batch:
-        asked = (self.query.digest(), self.caller.sees_private, self.documents, after)
+        asked = (self.query.digest(), self.caller, self.documents, after)
         return await self.feed.reads.read(asked, lambda: self._read_alone(after))
 
     async def _read_alone(self, after: Place | Literal["latest"] | None) -> Batch:

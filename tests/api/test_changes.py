@@ -18,9 +18,9 @@ from service.store.query import timeline_id_of
 from service.store.retention import sweep_changes
 from tests.client import Asked, Client, connected
 from tests.factories import fresh_slug, make_actor, make_event, make_timeline, path_of, tag_of
+from tests.keys import ADMIN, bearer
 
 Json = dict[str, Any]
-KEY = "a-key-for-the-tests"
 
 
 def feed_of(events: str) -> str:
@@ -410,8 +410,8 @@ def test_a_feed_of_which_nothing_is_kept_can_be_followed(database_url: str) -> N
 
 
 def test_a_private_timeline_is_not_there_for_others(database_url: str) -> None:
-    with connected(database_url, write_key=KEY) as client:
-        key = {"Authorization": f"Bearer {KEY}"}
+    with connected(database_url, key=None) as client:
+        key = bearer(ADMIN)
         slug = fresh_slug("story")
         body = {"slug": slug, "title": "Ours", "visibility": "private"}
         assert client.post("/v1/timelines", body, headers=key).status_code == 201

@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.keys import bearer
 from tests.live.service import Service, running, start, wait_for_addresses, wait_until_gone
 
 # A busy machine may take its time; what must be quick is measured where it matters.
@@ -20,7 +21,7 @@ post = partial(httpx.post, timeout=30)
 
 
 def write_timeline(service: Service, slug: str) -> None:
-    answer = post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug})
+    answer = post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug}, headers=bearer(service.key))
     assert answer.status_code == 201, answer.text
 
 

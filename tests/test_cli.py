@@ -17,7 +17,7 @@ from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
 
-COMMANDS = ("serve", "worker", "migrate", "seed", "openapi", "settings")
+COMMANDS = ("serve", "worker", "migrate", "seed", "purge", "keys", "openapi", "settings")
 
 
 @pytest.fixture(autouse=True)

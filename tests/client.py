@@ -59,9 +59,12 @@ class Client:
     def delete(self, path: str, /, if_match: str | None = None) -> httpx.Response:
         return self.send("DELETE", path, headers=_conditions(if_match))
 
-    def listen(self, path: str, messages: int, /, **parameters: Asked) -> httpx.Response:
-        """Ask for an event stream, read so many messages of it, and leave."""
-        request = self._http.build_request("GET", path, params=parameters, headers={"Accept": "text/event-stream"})
+    def listen(
+        self, path: str, messages: int, headers: Mapping[str, str] | None = None, /, **parameters: Asked
+    ) -> httpx.Response:
+        """Ask for an event stream, read so many messages of it, and leave; or read on to its end."""
+        sent = {"Accept": "text/event-stream", **(headers or {})}
+        request = self._http.build_request("GET", path, params=parameters, headers=sent)
         return self.portal.call(_listen, self.app, request, messages)
 
     def wait_for_feed(self) -> None:

@@ -7,29 +7,35 @@ a caller may not see is not there for them: a 404, never a 403.
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from service.errors import Forbidden, Unauthenticated
+from service.errors import Forbidden, Unauthenticated, Unavailable
+from service.identity import Claims, Issuer, IssuerUnreachableError, TokenRefusedError
 from service.settings import Settings
 from service.store.database import Database
-from service.store.keys import find_caller
+from service.store.keys import find_caller, is_good
 from service.store.query import Caller
 from service.store.timelines import check_timeline
-from service.wire.key_text import prefix_of
+from service.wire.key import SCOPES
+from service.wire.key_text import MARK, prefix_of
 
 _bearer = HTTPBearer(
     scheme_name="Key",
     auto_error=False,
-    description="A key, `dl_…`, as `dateline keys create` or `POST /v1/keys` makes it. Writing needs one with the "
-    "scope `write`; reading a private timeline, one that covers it.",
+    description="A key, `dl_…`, as `dateline keys create` or `POST /v1/keys` makes it, or a token of the OpenID "
+    "Connect issuer that the service trusts. Writing needs the scope `write`; reading a private timeline, a key that "
+    "covers it.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 _ANYONE = Caller()
+# What our scopes are called in a token, among those of other services.
+_SCOPE_MARK = "dateline:"
 
 
 async def database(request: Request) -> Database:
@@ -48,13 +54,52 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
         if settings.read == "key":
             raise Unauthenticated("reading needs a key here")
         return _ANYONE
-    if prefix_of(credentials.credentials) is None:
-        raise Unauthenticated("that is no key: it was cut off, or mistyped, or is of another service")
-    store: Database = request.app.state.database
-    async with store.read() as connection:
-        who = await find_caller(connection, credentials.credentials)
+    who = await _who_sends(request, credentials.credentials)
     # where nothing is open to all, a key for some timelines opens these alone
     return replace(who, sees_public=False) if settings.read == "key" and who.timelines is not None else who
+
+
+async def _who_sends(request: Request, text: str) -> Caller:
+    issuer: Issuer | None = request.app.state.issuer
+    if prefix_of(text) is not None:
+        store: Database = request.app.state.database
+        async with store.read() as connection:
+            return await find_caller(connection, text)
+    if issuer is None or text.startswith(MARK):
+        raise Unauthenticated("that is no key: it was cut off, or mistyped, or is of another service")
+    try:
+        claims = await issuer.check(text)
+    except TokenRefusedError as error:
+        raise Unauthenticated(f"the token is refused: {error}") from error
+    except IssuerUnreachableError as error:
+        raise Unavailable(str(error)) from error
+    return _of_claims(claims, request.app.state.settings)
+
+
+def _of_claims(claims: Claims, settings: Settings) -> Caller:
+    """Take from a token what it opens; one without a scope of ours opens no more than what is open to all."""
+    given = claims.words(settings.oidc_scope_claim) or ()
+    scopes = {one.removeprefix(_SCOPE_MARK) for one in given if one.startswith(_SCOPE_MARK)} & set(SCOPES)
+    timelines = claims.words(settings.oidc_timelines_claim)
+    limited = None if timelines is None else frozenset(timelines)
+    return Caller(
+        name=f"oidc:{claims.subject}",
+        timelines=limited if scopes else frozenset(),
+        writes=not {"write", "admin"}.isdisjoint(scopes),
+        # who is limited to some timelines does not make keys for all
+        administers="admin" in scopes and limited is None,
+        until=claims.expires_at * 1_000_000,
+    )
+
+
+async def still_opens(store: Database, who: Caller) -> bool:
+    """Tell whether what they sent when they came would still let them in."""
+    if not who.is_known:
+        return True
+    if who.until is not None:
+        return time.time_ns() // 1000 < who.until
+    async with store.read() as connection:
+        return await is_good(connection, who.name)
 
 
 Reader = Annotated[Caller, Depends(caller)]

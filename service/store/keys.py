@@ -39,6 +39,7 @@ _FIND: Statement = compiled(
         ),
     ).where(api_key.c.hash == bindparam("hash", type_=api_key.c.hash.type))
 )
+_IS_GOOD_STILL: Statement = compiled(select(_IS_GOOD).where(api_key.c.prefix == _PREFIX))
 _NOTE_USE: Statement = compiled(
     update(api_key).where(api_key.c.prefix == _PREFIX).values(last_used_at=func.clock_timestamp())
 )
@@ -96,6 +97,12 @@ async def find_caller(connection: Connection, key: str) -> Caller:
         writes=not {"write", "admin"}.isdisjoint(scopes),
         administers="admin" in scopes,
     )
+
+
+async def is_good(connection: Connection, prefix: str) -> bool:
+    """Tell whether a key still opens what it did."""
+    row = await (await _IS_GOOD_STILL.run(connection, {"prefix": prefix})).fetchone()
+    return bool(row and row[0])
 
 
 async def create_key(connection: Connection, body: KeyBody, made_by: str) -> tuple[Key, str]:

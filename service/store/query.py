@@ -40,6 +40,8 @@ class Caller:
     sees_public: bool = True
     writes: bool = False
     administers: bool = False
+    # when what they showed expires, in microseconds since 1970; None for never, or for what the store is asked for
+    until: int | None = None
 
     @property
     def is_known(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -10,6 +10,7 @@ from service.wire.key_text import PREFIX_PATTERN
 from service.wire.values import Answer, Body, Instant, Name, Recorded, Slug, StoredInstant
 
 Scope = Literal["read", "write", "admin"]
+SCOPES: tuple[str, ...] = get_args(Scope)
 KeyPrefix = Annotated[
     str,
     StringConstraints(pattern=PREFIX_PATTERN),

@@ -422,6 +422,19 @@ def test_a_private_timeline_is_not_there_for_others(database_url: str) -> None:
         assert client.get("/v1/timelines/nowhere/changes", key).status_code == 404
 
 
+def test_a_key_that_is_revoked_ends_the_streams_that_it_opened(database_url: str) -> None:
+    with connected(database_url, stream_heartbeat_seconds=0.1) as client:
+        feed = feed_of(make_timeline(client, visibility="private"))
+        made = client.post("/v1/keys", {"name": "a follower", "scopes": ["read"]}).json()
+        headers = bearer(made["key"])
+        assert client.listen(feed, 5, headers).text.count("\n\n") >= 5, "as long as it is good, the stream goes on"
+        revoke = threading.Timer(0.5, client.delete, [f"/v1/keys/{made['prefix']}"])
+        revoke.start()
+        assert client.listen(feed, 1_000, headers).status_code == 200, "the stream has ended by itself"
+        revoke.join()
+        assert client.get(feed, headers).status_code == 401
+
+
 def test_instants_are_those_of_the_store(api: Client, direct: psycopg.Connection) -> None:
     events = make_timeline(api)
     made = make_event(api, events)

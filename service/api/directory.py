@@ -148,7 +148,7 @@ def router_of(shelf: Shelf) -> APIRouter:
         return answers.entry(made, version, status=201, headers=location)
 
     async def amend_entry(
-        slug: EntrySlug, body: Body, store: Store, caller: Contributor, if_match: IfMatch = None
+        slug: EntrySlug, body: Body, store: Store, caller: Reader, if_match: IfMatch = None
     ) -> Response:
         patch = body.model_dump(mode="json", exclude_unset=True)
         await check(caller, store, slug)
@@ -156,7 +156,7 @@ def router_of(shelf: Shelf) -> APIRouter:
             made, version = await directory.amend_entry(connection, kind, slug, patch, expectation(if_match), caller)
         return answers.entry(made, version)
 
-    async def delete_entry(slug: EntrySlug, store: Store, caller: Contributor, if_match: IfMatch = None) -> Response:
+    async def delete_entry(slug: EntrySlug, store: Store, caller: Reader, if_match: IfMatch = None) -> Response:
         await check(caller, store, slug)
         async with store.transaction() as connection:
             await directory.remove_entry(connection, kind, slug, expectation(if_match), caller)

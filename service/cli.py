@@ -17,7 +17,6 @@ from service import keyring, purging, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.settings import Settings, complaints, list_settings
-from service.store import migration
 from service.wire.key import Key, KeyBody
 
 HELP = """\
@@ -97,8 +96,8 @@ def migrate() -> None:
     `serve` does this by itself at every start; several processes may do it at once. Running it again
     changes nothing.
     """
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()):
+        pass
     typer.echo("The schema is up to date.")
 
 
@@ -108,8 +107,7 @@ def seed() -> None:
 
     `serve` does this by itself where there is no timeline yet. Running it again changes nothing.
     """
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         written = seeding.seed(url)
     typer.echo(f"{written} events written." if written else "The timeline was there already; nothing changed.")
 
@@ -128,8 +126,7 @@ def purge(
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
 
@@ -160,8 +157,7 @@ def create_key(
             what = " ".join(map(str, one["loc"][:1])) or "key"
             typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         made, text = keyring.create(url, body)
     typer.echo(f"{made.prefix} may {_opens(made)}. The key, shown this once:", err=True)
     typer.echo(text)
@@ -170,8 +166,7 @@ def create_key(
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: prefix, name, what each may do, and whether it still does."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         for key in keyring.list_all(url):
             used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
             ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
@@ -185,8 +180,7 @@ def rotate_key(
     overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key stays good.")] = 24,
 ) -> None:
     """Make a key that takes another's place, and print it, this once."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
     typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
     typer.echo(text)
@@ -195,8 +189,7 @@ def rotate_key(
 @keys.command("revoke")
 def revoke_key(prefix: Prefix) -> None:
     """Have a key open nothing from now on."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         keyring.revoke(url, prefix)
     typer.echo(f"{prefix} is revoked.")
 

@@ -1,5 +1,6 @@
 """Columns and constraints, and nothing else."""
 
+from service.tables.audit import audit_entry
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
 from service.tables.event import (
     REACH_DAYS,
@@ -29,6 +30,7 @@ __all__ = [
     "actor",
     "actor_alias",
     "api_key",
+    "audit_entry",
     "change",
     "claim",
     "event",

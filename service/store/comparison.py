@@ -98,10 +98,11 @@ async def compare_states(
     start: int,
     end: int,
     *,
-    limit: int = _BATCH_CHANGES,
+    limit: int | None = None,
     after: tuple[int, UUID] | None = None,
 ) -> Compared:
-    """Read at most `limit` of the events that were known otherwise at `end` than at `start`."""
+    """Read at most `limit` of the events that were known otherwise at `end` than at `start`; a batch without it."""
+    limit = limit or _BATCH_CHANGES
     values = {
         "timeline_id": timeline_id_of(timeline_slug),
         "known_from": At(start),

@@ -9,7 +9,7 @@ import psycopg
 
 from service.wire.history import OF_EVERY_WRITE
 from tests.client import Client
-from tests.factories import Json, amend, make_event, make_source, make_timeline, path_of, tag_of
+from tests.factories import Json, amend, make_actor, make_event, make_source, make_timeline, path_of, tag_of
 
 FIRST, SECOND, THIRD, FOURTH = (f"2013-02-{day:02}T00:00:00Z" for day in (1, 5, 10, 20))
 
@@ -220,3 +220,61 @@ def test_claims_that_contradict_are_told(api: Client) -> None:
         ("status", "cancelled", "planned"),
         ("when", "2013-03", "2013-02-25"),
     ]
+
+
+def test_what_changes_nothing_and_says_nothing_new_is_not_written(api: Client) -> None:
+    """An empty patch, one of what is there already however it is written, and one that is sent again."""
+    actor = make_actor(api, name="Someone")
+    participants = [{"actor": actor, "name": "Someone", "role": None}]
+    event = make_event(api, make_timeline(api), title="One", participants=participants, reported_at=SECOND)
+    for body in (
+        {},
+        {"title": "One"},
+        {"summary": None, "status": event["status"], "when": event["when"]},
+        {"participants": [{"actor": actor}]},
+        {"title": "One", "reported_at": "2013-02-05T01:00:00+01:00"},
+        {"reason": None, "supersede": True},
+    ):
+        answer = api.patch(path_of(event), body, tag_of(event))
+        assert (answer.status_code, answer.headers["ETag"]) == (200, '"1"'), body
+        assert answer.json() == event
+    assert len(history(api, event)) == 1
+    api.wait_for_feed()
+    feed = f"/v1/timelines/{event['timeline']}/changes"
+    assert [change["operation"] for change in api.read(feed)["items"]] == ["created"]
+
+
+def test_a_report_of_what_is_so_still_is_a_state(api: Client) -> None:
+    event = make_event(api, make_timeline(api), status_reason="so it is planned", reported_at=FIRST)
+    for version, body in enumerate(
+        ({"reported_at": SECOND}, {"reason": "asked again"}, {"status_reason": "asked again"}), start=2
+    ):
+        assert amend(api, event, **body)["version"] == version
+    assert [state["reason"] for state in history(api, event)] == [
+        "asked again",
+        "asked again",
+        None,
+        "so it is planned",
+    ]
+
+
+def test_a_report_that_ends_later_ones_is_written_though_it_says_the_same(api: Client) -> None:
+    event = make_event(api, make_timeline(api), title="One", reported_at=FIRST)
+    amend(api, event, title="Two", reported_at=THIRD)
+    assert amend(api, event, title="One", reported_at=FIRST)["title"] == "Two"
+    assert api.read(path_of(event))["version"] == 2
+    assert amend(api, event, title="One", reported_at=FIRST, supersede=True)["title"] == "One"
+    assert known(api, event) == [(FIRST, None, "One")]
+
+
+def test_a_reason_to_delete_is_told(api: Client) -> None:
+    event = make_event(api, make_timeline(api), reported_at=FIRST)
+    headers = {"If-Match": tag_of(event)}
+    answer = api.send("DELETE", path_of(event), headers=headers, params={"reason": "x" * 1001})
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "reason")
+    answer = api.send("DELETE", path_of(event), headers=headers, params={"reason": "Entered twice."})
+    assert answer.status_code == 204
+    assert history(api, event)[0]["reason"] == "Entered twice."
+    for gone in (api.get(path_of(event)), api.patch(path_of(event), {"title": "x"}, "*")):
+        assert gone.status_code == 410
+        assert gone.json()["detail"].endswith(" by local: Entered twice.")

@@ -161,8 +161,13 @@ async def lock_identity(connection: Connection, timeline_slug: str, event_id: UU
         await _adopt(connection, document)
         rows = await (await _READ.run(connection, key)).fetchall()
     states = tuple(State(*row[:6]) for row in rows if not row[6])
-    recorded = [row[7] for row in rows]
-    return Identity(event_id, states, max(row[0] for row in rows), min(recorded), max(recorded))
+    recorded = {row[0]: row[7] for row in rows}
+    first, newest = min(recorded), max(recorded)
+    created_at = recorded[first]
+    if first > 1:  # written before states were kept, or purged since
+        ((document,),) = await (await _DOCUMENT.run(connection, key | {"state_version": first})).fetchall()
+        created_at = parse_instant(Event.model_validate_json(document).created_at)
+    return Identity(event_id, states, newest, created_at, max(recorded.values()))
 
 
 async def _adopt(connection: Connection, document: bytes) -> None:

@@ -55,7 +55,7 @@ def _item(past: Past) -> bytes:
     document = past.document or b"null"
     after = {} if past.document is None else json.loads(past.document)
     before = {} if past.before is None else json.loads(past.before)
-    found = [] if past.document is None else conflicts(Event.model_validate(after))
+    found = conflicts(Event.model_validate(after)) if after.get("claims") else []
     head = {
         "version": past.version,
         "known": None

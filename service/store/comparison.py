@@ -30,7 +30,7 @@ from service.tables import event_state
 from service.wire.comparison import Pair, Standing
 
 # The most changes that one statement gives to a stream of all.
-_BATCH_CHANGES = 500
+_BATCH_CHANGES = 200
 
 _INSTANT = event_state.c.reported_at.type
 _FROM = bindparam("known_from", type_=_INSTANT)
@@ -48,8 +48,10 @@ def _member(state: FromClause, name: str) -> ColumnElement[Any]:
 
 @lru_cache(maxsize=2)
 def _comparing(*, is_continued: bool) -> Statement:
-    # States follow each other without a gap: what is known otherwise began in between.
-    chosen = (
+    # States follow each other without a gap: what is known otherwise began in between. One beginning alone, or the
+    # index would be read from the earlier one.
+    begins = tuple_(*_ORDER) > tuple_(*_AFTER) if is_continued else _now.c.reported_at > _FROM
+    return compiled(
         select(
             _now.c.event_id,
             func.coalesce(_member(_now, "title"), _member(_before, "title")),
@@ -72,7 +74,7 @@ def _comparing(*, is_continued: bool) -> Statement:
         )
         .where(
             _now.c.timeline_id == TIMELINE_ID,
-            _now.c.reported_at > _FROM,
+            begins,
             _now.c.reported_at <= _TO,
             _now.c.known.op("@>")(_TO),
             # what came and went in between was known at neither
@@ -81,7 +83,6 @@ def _comparing(*, is_continued: bool) -> Statement:
         .order_by(*_ORDER)
         .limit(bindparam("limit", type_=Integer))
     )
-    return compiled(chosen.where(tuple_(*_ORDER) > tuple_(*_AFTER)) if is_continued else chosen)
 
 
 @dataclass(frozen=True, slots=True)

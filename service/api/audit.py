@@ -12,7 +12,7 @@ from service.api.access import Administrator, Store
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
 from service.store.audit import list_traces
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.wire.audit import AuditPage
 
 router = APIRouter(tags=["Keys"], route_class=StrictRoute)
@@ -45,11 +45,10 @@ async def list_audit(
     An entry is written with the write itself, or neither is. What was refused, and what was only tried (`dry_run`),
     wrote nothing: it is in the log.
     """
-    key = await store.cursor_key()
-    context = f"audit:{caller}".encode()
-    before = None if cursor is None else UUID(bytes=unseal(key, context, cursor))
+    cursors = Cursors.of(await store.cursor_key(), "audit", caller)
+    (before,) = cursors.read(cursor, UUID) or (None,)
     async with store.read() as connection:
         entries, end = await list_traces(connection, caller=caller, before=before, limit=limit)
-    following = None if end is None else seal(key, context, end.bytes)
+    following = cursors.write(None if end is None else [end])
     page = AuditPage(items=entries, next=following)
     return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)

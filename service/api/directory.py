@@ -15,7 +15,7 @@ from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
 from service.errors import Forbidden
 from service.store import directory
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
 from service.store.query import Caller
@@ -107,7 +107,6 @@ def router_of(shelf: Shelf) -> APIRouter:
     """Make the five operations of a list of entries."""
     router = APIRouter(tags=[shelf.tag], route_class=StrictRoute)
     kind, one = shelf.kind, shelf.one
-    context = f"directory:{shelf.path}".encode()
 
     async def list_entries(
         request: Request,
@@ -117,12 +116,11 @@ def router_of(shelf: Shelf) -> APIRouter:
         cursor: Cursor = None,
         name: Called = None,
     ) -> Response:
-        key = await store.cursor_key()
-        asked = context + b":" + (name or "").encode()
-        after = None if cursor is None else unseal(key, asked, cursor).decode()
+        cursors = Cursors.of(await store.cursor_key(), "directory", shelf.path, name)
+        (after,) = cursors.read(cursor, str) or (None,)
         async with store.read() as connection:
             entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
-        following = None if entries.end is None else seal(key, asked, entries.end.encode())
+        following = cursors.write(None if entries.end is None else (entries.end,))
         items = [entry.model_dump_json().encode() for entry in entries.items]
         return answers.page(request, items, following, headers={})
 

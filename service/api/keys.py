@@ -40,7 +40,7 @@ async def list_keys(
     (after,) = cursors.read(cursor, str) or (None,)
     async with store.read() as connection:
         items, end = await keys.list_keys(connection, after=after, limit=limit)
-    following = cursors.write(None if end is None else [end])
+    following = cursors.write(None if end is None else (end,))
     page = KeyPage(items=items, next=following)
     return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
 

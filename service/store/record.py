@@ -109,8 +109,7 @@ async def record_event(connection: Connection, draft: Draft, identity: Identity,
     if not report.is_news and former is not None and says_the_same(former, document):
         return standing(identity)
     text = document.model_dump_json()
-    was_planned = identity.was_planned(placement, document.status)
-    row = event_row(document, text) | {"was_planned": was_planned}
+    row = event_row(document, text) | {"was_planned": identity.was_planned(placement, document.status)}
     await write_state(connection, placement, row | {"facets": facets(document)} | _said(report, at, placement))
     if placement.is_present:
         await _write_present(connection, document, row, is_new=present is None or present.document is None)

@@ -33,10 +33,10 @@ from service.store.window import Condition, WindowShape, holds
 from service.tables import REACHES, UNDECIDED, claim, event, event_participant, event_state, event_topic, timeline
 
 TIMELINE_ID: ColumnElement[Any] = bindparam("timeline_id", type_=UUID(as_uuid=True))
+EVENT_ID: ColumnElement[Any] = bindparam("event_id", type_=UUID(as_uuid=True))
 _SEES_ALL: ColumnElement[Any] = bindparam("sees_all", type_=Boolean)
 _SEES_PUBLIC: ColumnElement[Any] = bindparam("sees_public", type_=Boolean)
 _SEES_TIMELINES: ColumnElement[Any] = bindparam("sees_timelines", type_=ARRAY(UUID(as_uuid=True)))
-EVENT_ID: ColumnElement[Any] = bindparam("event_id", type_=UUID(as_uuid=True))
 SEARCH: ColumnElement[Any] = func.websearch_to_tsquery("english", bindparam("text", type_=Text))
 
 KNOWN_AT: ColumnElement[Any] = bindparam("known_at", type_=DateTime(timezone=True))

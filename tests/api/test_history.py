@@ -278,4 +278,4 @@ def test_a_reason_to_delete_is_told(api: Client) -> None:
     assert history(api, event)[0]["reason"] == "Entered twice."
     for gone in (api.get(path_of(event)), api.patch(path_of(event), {"title": "x"}, "*")):
         assert gone.status_code == 410
-        assert gone.json()["detail"].endswith(" by local: Entered twice.")
+        assert gone.json()["detail"].endswith(f" by {ADMIN_PREFIX}: Entered twice.")

@@ -14,7 +14,7 @@ _UNKNOWN = "datum"
 _MISSPELT = "titel"
 _NOWHERE = "nowhere"
 _DETAILS = {
-    problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
+    problems.MALFORMED_BODY: "the body is no JSON text: Expecting value at position 10",
     problems.UNAUTHENTICATED: "the key is not known here",
     problems.FORBIDDEN: "writing needs a key, and this service has been given none",
     problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by operator",

@@ -13,6 +13,7 @@ from service.api.access import Reader, Store, Writer
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
+from service.errors import AlreadyExists
 from service.store import directory
 from service.store.cursor import seal, unseal
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
@@ -131,10 +132,13 @@ def router_of(shelf: Shelf) -> APIRouter:
         return answers.entry(found, version)
 
     async def create_entry(body: Body, store: Store, _: Writer) -> Response:
-        async with store.transaction() as connection:
-            made, version = await directory.create_entry(connection, kind, body)
-        location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
-        return answers.entry(made, version, status=201, headers=location)
+        location = f"/v1/{shelf.path}/{body.model_dump(include={'slug'})['slug']}"
+        try:
+            async with store.transaction() as connection:
+                made, version = await directory.create_entry(connection, kind, body)
+        except AlreadyExists as error:
+            raise AlreadyExists(f"{error}: {location}") from error
+        return answers.entry(made, version, status=201, headers={"Location": location})
 
     async def amend_entry(
         slug: EntrySlug, body: Body, store: Store, caller: Writer, if_match: IfMatch = None

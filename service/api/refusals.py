@@ -7,7 +7,7 @@ from typing import Any
 from service.api import problems
 from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.problems import KINDS, Kind
-from service.api.specimens import EVENT, TIMELINE, Json
+from service.api.specimens import ACTOR, EVENT, PLACE, SOURCE, TIMELINE, Json
 from service.wire.problem import Problem, ProblemError
 
 _UNKNOWN = "datum"
@@ -35,6 +35,13 @@ _IN_USE = {
     "delete_place": "it is in use: events take place there",
     "delete_source": "it is in use: claims rest on it",
     "delete_secret": "it is the newest secret, which signs: make another first",
+}
+# What each example of a creation would make, and is there already.
+_TAKEN = {
+    "create_timeline": TIMELINE["slug"],
+    "create_actor": ACTOR["slug"],
+    "create_place": PLACE["slug"],
+    "create_source": SOURCE["slug"],
 }
 # What a cursor is taken for, by the parameter that it is sent as.
 _CURSORS = {
@@ -99,6 +106,9 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         of = name.partition("_")[2]
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
         detail = f"the present version is {current.get('version', 1)}, not the one expected"
+    elif kind is problems.CONFLICT and name in _TAKEN:
+        what, slug = name.removeprefix("create_"), _TAKEN[name]
+        detail = f"{what} '{slug}' exists already: {path}/{slug}"
     else:
         detail = _DETAILS[kind]
     answer: dict[str, Any] = Problem(

@@ -65,6 +65,15 @@ def removing() -> Iterator[None]:
 
 
 @contextmanager
+def creating(what: str) -> Iterator[None]:
+    """Raise AlreadyExists where the name of what is created is taken; `what` is that, with its name."""
+    try:
+        yield
+    except errors.UniqueViolation as error:
+        raise AlreadyExists(f"{what} exists already") from error
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Raise the domain's errors for those of psycopg and its pool; what is our own fault stays as it is."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from service import purging, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
-from service.settings import Settings, complaints, list_settings
+from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.store import migration
 
 HELP = """\
@@ -154,7 +155,9 @@ def settings() -> None:
 
 
 def _settings() -> Settings:
-    """Read the environment, or end with what is wrong with it."""
+    """Read the environment, or end with what is wrong with it; what nothing reads is told too, and ends nothing."""
+    for remark in unknown_variables(os.environ):
+        typer.echo(f"dateline: {remark}", err=True)
     try:
         found = Settings()
     except ValidationError as error:

@@ -24,7 +24,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service.embedded import EmbeddedPostgres
 from service.seeding import seed_if_empty
-from service.settings import Settings, variable
+from service.settings import Settings, is_loopback, variable
 from service.store.migration import migrate
 
 if TYPE_CHECKING:
@@ -245,8 +245,20 @@ def addresses(host: str, port: int, settings: Settings) -> str:
         f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
-        f"  example  {base}{EXAMPLE}"
+        f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
+
+
+def reach(settings: Settings) -> str:
+    """Say who may read and write, where that is not only whoever is on this machine."""
+    if is_loopback(settings.host):
+        return ""
+    writing = (
+        f"Nobody may write, for there is no key: {variable('write_key')} sets one."
+        if settings.write_key is None
+        else "Writing needs the key."
+    )
+    return f"\nIt listens on {settings.host}, beyond this machine: whoever reaches it may read. {writing}"
 
 
 def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
@@ -258,7 +270,7 @@ def run_server(settings: Settings, url: str, listener: socket.socket, request: S
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="service.api.protocol:Protocol",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -9,7 +9,6 @@ passes on what strangers ask should not.
 from __future__ import annotations
 
 import hmac
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,7 +16,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.errors import Forbidden, Unauthenticated
-from service.settings import Settings
+from service.settings import Settings, is_loopback
 from service.store.database import Database
 from service.store.query import Caller
 
@@ -28,13 +27,6 @@ _bearer = HTTPBearer(
     "none is set, whoever is on the service's own machine may write without, as long as it listens to nobody else.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _named_host(request: Request) -> str:
@@ -48,7 +40,7 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
     """Tell who asks. Raises Unauthenticated for a key that is not known."""
     settings: Settings = request.app.state.settings
     if settings.write_key is None:
-        is_local = _is_loopback(settings.host) and _is_loopback(_named_host(request))
+        is_local = is_loopback(settings.host) and is_loopback(_named_host(request))
         return Caller(sees_private=is_local, name="local" if is_local else "anonymous")
     if credentials is None:
         return Caller(sees_private=False)

@@ -67,6 +67,12 @@ MALFORMED_BODY = Kind(
     "The body cannot be read",
     "The body is no JSON text, or is nested too deeply to be read.",
 )
+MALFORMED_REQUEST = Kind(
+    "malformed-request",
+    400,
+    "The request cannot be read",
+    "What came is no HTTP/1.1 request, or one with a header that may not be so; the connection was closed.",
+)
 UNAUTHENTICATED = Kind(
     "unauthenticated",
     401,
@@ -95,7 +101,9 @@ VERSION_CONFLICT = Kind(
     "The present version is another",
     "What you change has changed since you read it. `ETag` and `current` show what is there now.",
 )
-TOO_LARGE = Kind("too-large", 413, "The body is too large", "A request's body is limited to 1 MiB.")
+TOO_LARGE = Kind(
+    "too-large", 413, "That is too large", "A body is limited to 1 MiB, and an event to what the database can index."
+)
 UNSUPPORTED = Kind(
     "unsupported-media-type",
     415,
@@ -134,6 +142,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.VersionConflict: VERSION_CONFLICT,
     errors.VersionRequired: VERSION_REQUIRED,
     errors.Invalid: INVALID_BODY,
+    errors.TooLarge: TOO_LARGE,
     errors.InvalidCursor: INVALID_CURSOR,
     errors.CursorOutlived: CURSOR_OUTLIVED,
     errors.Unauthenticated: UNAUTHENTICATED,

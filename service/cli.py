@@ -104,9 +104,10 @@ def migrate() -> None:
 
 @app.command()
 def seed() -> None:
-    """Load the first timeline, syria-2013, as it was read out of one newspaper article.
+    """Load the first timeline, syria-2013.
 
-    `serve` does this by itself where there is no timeline yet. Running it again changes nothing.
+    It was read out of one newspaper article. `serve` does this by itself where there is no timeline yet. Running it
+    again changes nothing.
     """
     with serving.database(_settings()) as url:
         migration.migrate(url)
@@ -136,7 +137,10 @@ def purge(
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI document of the HTTP interface, as JSON; no database is needed."""
+    """Print the OpenAPI document of the HTTP interface.
+
+    It is JSON, and what a running service sends at /openapi.json. No database is needed.
+    """
     # Not above: making the application takes as long as everything else here together.
     from service.app import create_app  # noqa: PLC0415
 
@@ -145,9 +149,10 @@ def openapi() -> None:
 
 @app.command()
 def settings() -> None:
-    """List every setting: the variable, its present value, its default, and what it means.
+    """List every setting and its present value.
 
-    Secrets are not shown; a database URL is shown without its password.
+    Each comes with what it means, its default and its unit. What else the environment has that looks like a setting
+    is remarked upon. Secrets are not shown; a database URL is shown without its password.
     """
     for line in list_settings(_settings()):
         unit = f" ({line.unit})" if line.unit else ""

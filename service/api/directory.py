@@ -37,7 +37,7 @@ Called = Annotated[
         min_length=1,
         max_length=300,
         pattern=r"^[^\x00]*$",
-        description="Its name or title, whatever the case; an actor's alias too.",
+        description="Its whole name or title, whatever the case; an actor's alias too.",
         examples=["Kerry"],
     ),
 ]
@@ -54,6 +54,8 @@ class Shelf:
     tag: str
     what: str
     in_use: str
+    visible: str = ""
+    kept: str = " Events keep the names that they were written with."
 
     @property
     def one(self) -> str:
@@ -70,6 +72,8 @@ SHELVES = (
         "Timelines",
         "a story being followed",
         "While it holds events, or keeps the history of any, it stays",
+        visible=", those alone that you may read",
+        kept="",
     ),
     Shelf(
         "actors",
@@ -169,7 +173,7 @@ def router_of(shelf: Shelf) -> APIRouter:
         collection,
         list_entries,
         f"list_{shelf.path}",
-        f"List the {shelf.path}.\n\nThey come in the order of their slugs, those alone that you may read.",
+        f"List the {shelf.path}.\n\nThey come in the order of their slugs{shelf.visible}.",
         response_model=shelf.page,
         responses=answers.problems(400, 401)
         | {200: {"description": f"A page of {shelf.path}.", **answers.headers("Link")}},
@@ -199,8 +203,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         item,
         amend_entry,
         f"amend_{one}",
-        f"Change {shelf.what}.\n\nThe body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. "
-        "Events keep the names that they were written with.",
+        f"Change {shelf.what}.\n\nThe body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays."
+        f"{shelf.kept}",
         response_model=kind.answer,
         responses=answers.problems(*writes, 404, 412, 428) | {200: {"description": "Changed.", **tagged}},
     )

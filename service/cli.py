@@ -125,7 +125,7 @@ def purge(
     """Remove an event, and all that was ever known of it, for good.
 
     A deleted event leaves its history, which may be what the law wants gone. That it was there, and that it was
-    purged, stays in the change feed.
+    purged, stays in the change feed. The PostgreSQL that comes along serves one process: stop the service before.
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)

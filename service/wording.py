@@ -62,8 +62,6 @@ def in_words(error: Mapping[str, Any], forms: Mapping[str, str] = MappingProxyTy
     """
     kind: str = error["type"]
     limits: Mapping[str, Any] = error.get("ctx", {})
-    if limits.get("field_type") == "Value":  # the length of a secret, told as if it were a list's
-        kind = f"string_{kind}"
     if limits.get("min_length") == 1:
         return "must not be empty"
     sentence = forms.get(limits.get("pattern", "")) or _SENTENCES.get(kind)

@@ -19,7 +19,7 @@ from service.settings import Settings, normalized_url, shown_url
 
 LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
 KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
-COMMANDS = ("serve", "worker", "migrate", "seed", "openapi", "settings")
+COMMANDS = ("serve", "worker", "migrate", "seed", "purge", "keys", "openapi", "settings")
 
 
 @pytest.fixture(autouse=True)
@@ -64,18 +64,15 @@ def test_settings_lists_every_setting_with_unit_default_and_present_value(
 
 
 def test_settings_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATELINE_WRITE_KEY", "a-key-of-some-length")
     monkeypatch.setenv("DATELINE_DATABASE_URL", "postgresql://me:hunter2@db:5433/dateline?sslmode=require")
     text = run("settings")
     assert "hunter2" not in text
-    assert "a-key" not in text
     assert "DATELINE_DATABASE_URL=postgresql://me:***@db:5433/dateline?sslmode=require\n" in text
-    assert "DATELINE_WRITE_KEY=set, not shown\n" in text
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("DATELINE_PORT", "66000"), ("DATELINE_WRITE_KEY", "short"), ("DATELINE_LOG_LEVEL", "loud")],
+    [("DATELINE_PORT", "66000"), ("DATELINE_READ", "everybody"), ("DATELINE_LOG_LEVEL", "loud")],
 )
 def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)
@@ -93,7 +90,6 @@ def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkey
         ("DATELINE_PORT", "66000", "DATELINE_PORT: must be at most 65535"),
         ("DATELINE_SEED", "nope", "DATELINE_SEED: must be true or false"),
         ("DATELINE_LOG_LEVEL", "warn", f"{LEVEL}; did you mean 'warning'?"),
-        ("DATELINE_WRITE_KEY", "short", "DATELINE_WRITE_KEY: must have at least 16 characters"),
         ("DATELINE_PORT", "tcp://10.0.0.1:8000", f"DATELINE_PORT: must be a whole number; {KUBERNETES}"),
     ],
 )
@@ -108,7 +104,7 @@ def test_a_wrong_setting_is_answered_in_our_words(
     ("name", "said"),
     [
         ("DATELINE_PROT", "did you mean DATELINE_PORT?"),
-        ("dateline_writekey", "did you mean DATELINE_WRITE_KEY?"),
+        ("dateline_logLevel", "did you mean DATELINE_LOG_LEVEL?"),
         ("DATELINE_STREAM_HEARTBEAT", "did you mean DATELINE_STREAM_HEARTBEAT_SECONDS?"),
         ("DATELINE_PROVE", "`dateline settings` lists those that there are"),
     ],
@@ -127,24 +123,19 @@ def test_what_is_no_misspelt_setting_is_not_remarked_upon(name: str, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("host", "key", "said"),
+    ("host", "read", "said"),
     [
-        ("127.0.0.1", None, []),
-        ("localhost", None, []),
-        ("::1", "a-key-of-some-length", []),
-        ("0.0.0.0", None, ["beyond this machine", "Nobody may write", "DATELINE_WRITE_KEY"]),  # noqa: S104  # not bound
-        ("::", "a-key-of-some-length", ["beyond this machine", "Writing needs the key"]),
-        ("archive.example", None, ["beyond this machine", "Nobody may write"]),
+        ("127.0.0.1", "open", ""),
+        ("localhost", "open", ""),
+        ("::1", "key", ""),
+        ("0.0.0.0", "open", "whoever reaches it may read what is public"),  # noqa: S104  # nothing listens
+        ("archive.example", "key", "reading needs a key, too"),
     ],
 )
-def test_the_start_says_who_may_do_what_where_that_is_not_this_machine_alone(
-    host: str, key: str | None, said: list[str]
-) -> None:
-    settings = Settings.model_validate({"host": host, "write_key": key})
-    text = serving.addresses("127.0.0.1", 8000, settings).partition(serving.EXAMPLE)[2]
-    assert all(part in text for part in said)
-    assert bool(text) == bool(said)
-    assert "a-key" not in text
+def test_the_start_says_who_may_read_where_that_is_not_this_machine_alone(host: str, read: str, said: str) -> None:
+    settings = Settings.model_validate({"host": host, "read": read})
+    text = serving.addresses("127.0.0.1", 8000, settings, None).partition(serving.EXAMPLE)[2]
+    assert text == (f"\nIt listens on {host}, beyond this machine: {said}." if said else "")
 
 
 @pytest.mark.parametrize(

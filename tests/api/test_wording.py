@@ -111,6 +111,7 @@ def test_a_missing_parameter(api: Client) -> None:
     [
         ("/v1/timelines/x/events/abc", f"event in the path {UUID}"),
         (f"/v1/timelines/A_B/events/{NOBODY}", f"timeline in the path {SLUG}"),
+        ("/v1/keys/x", "key in the path must be a key's prefix, as dl_4k2m9xq7wz is"),
         (f"/v1/actors/{'x' * 81}", "slug in the path must have at most 80 characters"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from service import keyring, purging, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
-from service.settings import Settings, complaints, list_settings
+from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.wire.key import Key, KeyBody
 
 HELP = """\
@@ -103,9 +104,10 @@ def migrate() -> None:
 
 @app.command()
 def seed() -> None:
-    """Load the first timeline, syria-2013, as it was read out of one newspaper article.
+    """Load the first timeline, syria-2013.
 
-    `serve` does this by itself where there is no timeline yet. Running it again changes nothing.
+    It was read out of one newspaper article. `serve` does this by itself where there is no timeline yet. Running it
+    again changes nothing.
     """
     with serving.prepared_database(_settings()) as url:
         written = seeding.seed(url)
@@ -122,7 +124,7 @@ def purge(
     """Remove an event, and all that was ever known of it, for good.
 
     A deleted event leaves its history, which may be what the law wants gone. That it was there, and that it was
-    purged, stays in the change feed.
+    purged, stays in the change feed. The PostgreSQL that comes along serves one process: stop the service before.
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
@@ -200,7 +202,10 @@ def _opens(key: Key) -> str:
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI document of the HTTP interface, as JSON; no database is needed."""
+    """Print the OpenAPI document of the HTTP interface.
+
+    It is JSON, and what a running service sends at /openapi.json. No database is needed.
+    """
     # Not above: making the application takes as long as everything else here together.
     from service.app import create_app  # noqa: PLC0415
 
@@ -209,9 +214,10 @@ def openapi() -> None:
 
 @app.command()
 def settings() -> None:
-    """List every setting: the variable, its present value, its default, and what it means.
+    """List every setting and its present value.
 
-    Secrets are not shown; a database URL is shown without its password.
+    Each comes with what it means, its default and its unit. What else the environment has that looks like a setting
+    is remarked upon. Secrets are not shown; a database URL is shown without its password.
     """
     for line in list_settings(_settings()):
         unit = f" ({line.unit})" if line.unit else ""
@@ -219,7 +225,9 @@ def settings() -> None:
 
 
 def _settings() -> Settings:
-    """Read the environment, or end with what is wrong with it."""
+    """Read the environment, or end with what is wrong with it; what nothing reads is told too, and ends nothing."""
+    for remark in unknown_variables(os.environ):
+        typer.echo(f"dateline: {remark}", err=True)
     try:
         found = Settings()
     except ValidationError as error:

@@ -25,7 +25,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from service.embedded import EmbeddedPostgres
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
-from service.settings import Settings, variable
+from service.settings import Settings, is_loopback, variable
 from service.store.migration import migrate
 from service.store.roles import grant_service
 
@@ -275,8 +275,16 @@ def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) ->
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
         f"  key      {opens}\n"
-        f"  example  {base}{EXAMPLE}"
+        f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
+
+
+def reach(settings: Settings) -> str:
+    """Say who may read, where that is not only whoever is on this machine."""
+    if is_loopback(settings.host):
+        return ""
+    readers = "whoever reaches it may read what is public" if settings.read == "open" else "reading needs a key, too"
+    return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
 
 
 def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
@@ -288,7 +296,7 @@ def run_server(settings: Settings, url: str, listener: socket.socket, request: S
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="service.api.protocol:Protocol",
         ws="none",
         lifespan="on",
         log_config=None,

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_24_keys"
-down_revision = "2026_11_24_plans"
+down_revision = "2026_11_24_webhooks"
 branch_labels = None
 depends_on = None
 

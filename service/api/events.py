@@ -129,7 +129,8 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
 async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, caller: Writer) -> Response:
     """Record an event.
 
-    The service gives it an identity (a UUID of version 7). Names that are left out are those of the directory now.
+    The service gives it an identity (a UUID of version 7). Actors, places and sources that it names must be in the
+    directory; names that are left out are those of the directory now.
     """
     async with store.transaction() as connection:
         event_id, stored = await events.create_event(connection, timeline, body, caller)

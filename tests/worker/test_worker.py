@@ -9,14 +9,12 @@ import hmac
 import json
 import threading
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 
 from service.delivery.schedule import JITTER, RETRY_DELAYS_SECONDS
 from service.delivery.sender import Message, Outcome, Sender
-from service.purging import purge
 from service.worker import GONE, Worker
 from tests.factories import make_actor, make_event, make_timeline, path_of, tag_of
 from tests.receiver import Received
@@ -58,18 +56,6 @@ def test_every_change_is_sent_with_the_item_of_the_feed(bench: Bench) -> None:
     assert [one["id"] for one in bench.deliveries(hook)] == [one.message_id for one in received]
     bench.work()
     assert len(bench.receiver.received) == 3
-
-
-def test_what_was_purged_before_it_was_sent_is_told_of_without_a_document(bench: Bench) -> None:
-    hook = bench.make_hook()
-    event = make_event(bench.client, hook["events"], title="Unrepeatable")
-    bench.client.patch(path_of(event), {"summary": "Unrepeatable"}, tag_of(event))
-    purge(bench.url, hook["timeline"], UUID(event["id"]))
-    bench.work()
-    received = sorted(bench.receiver.received, key=lambda one: (one.item["version"], one.item["operation"]))
-    told = [(one.item["operation"], one.item["version"], one.item["document"]) for one in received]
-    assert told == [("created", 1, None), ("amended", 2, None), ("purged", 2, None)]
-    assert not any(b"Unrepeatable" in one.body for one in received)
 
 
 def test_only_what_happens_from_now_on_is_sent(bench: Bench) -> None:

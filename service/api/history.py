@@ -38,8 +38,9 @@ async def list_history(
     """Read every state of an event: when it was known, who wrote it, and what it changed.
 
     The latest known comes first; what was deleted has its history still. Two clocks: `known` says when the world
-    knew, `recorded_at` when this store learned it. With `recorded_as_of` the history is as this store held it at that
-    instant, whatever was reported since about the time before.
+    knew, `recorded_at` when this store learned it. `diff` makes a state's document of the one known before it, but for
+    `version`, `reported_at` and `recorded_at`, which every write sets anew. With `recorded_as_of` the history is as
+    this store held it at that instant, whatever was reported since about the time before.
     """
     cursors = Cursors.of(await store.cursor_key(), "history", timeline, event, recorded_as_of)
     after = cursors.read(cursor, int, int)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 import psycopg
 
 from service.wire.history import OF_EVERY_WRITE
 from tests.client import Client
+from tests.differences import lasting, patched
 from tests.factories import Json, amend, make_actor, make_event, make_source, make_timeline, path_of, tag_of
 from tests.keys import ADMIN_PREFIX
 
@@ -87,11 +85,6 @@ def test_history_tells_author_reason_and_difference(api: Client) -> None:
     assert lasting(first["document"]) == patched({}, first["diff"])
 
 
-def lasting(document: Json) -> Json:
-    """Leave out what every write sets anew."""
-    return {name: value for name, value in document.items() if name not in OF_EVERY_WRITE}
-
-
 def test_each_difference_makes_the_document_of_the_one_before(api: Client) -> None:
     """But for what every write sets anew, of which a difference says nothing."""
     event = make_event(api, make_timeline(api), title="One", reported_at=SECOND)
@@ -111,21 +104,6 @@ def test_each_difference_makes_the_document_of_the_one_before(api: Client) -> No
         assert not {step["path"] for step in state["diff"]} & {f"/{name}" for name in OF_EVERY_WRITE}
         before = after
     assert [bool(state["diff"]) for state in counting] == [True, True, True, False, True, True, True]
-
-
-def patched(document: Json, steps: list[Json]) -> Json:
-    """Apply steps of a JSON Patch (RFC 6902) that name members of objects."""
-    document = copy.deepcopy(document)
-    for step in steps:
-        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]]
-        target: Any = document
-        for part in path:
-            target = target[part]
-        if step["op"] == "remove":
-            del target[last]
-        else:
-            target[last] = step["value"]
-    return document
 
 
 def test_what_the_store_held_then_stays_to_be_read(api: Client) -> None:

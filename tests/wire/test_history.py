@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.wire.history import OF_EVERY_WRITE, changes
+from service.wire.history import changes
+from tests.differences import lasting, patched
 
 Json = dict[str, Any]
 SCALARS = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "/", "~", "~1"])
@@ -17,27 +17,6 @@ VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6
 )
 DOCUMENTS = st.dictionaries(NAMES, VALUES, max_size=5)
-
-
-def patched(document: Json, steps: list[Json]) -> Json:
-    """Apply steps of a JSON Patch that name members of objects, as RFC 6902 says it: each to what the last one made."""
-    document = copy.deepcopy(document)
-    for step in steps:
-        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]]
-        target: Any = document
-        for part in path:
-            target = target[part]
-        assert (last in target) == (step["op"] != "add")
-        if step["op"] == "remove":
-            del target[last]
-        else:
-            target[last] = copy.deepcopy(step["value"])
-    return document
-
-
-def lasting(document: Json) -> Json:
-    """Leave out what every write sets anew: the document's own, not what is called so inside."""
-    return {name: value for name, value in document.items() if name not in OF_EVERY_WRITE}
 
 
 def same(one: object, other: object) -> bool:

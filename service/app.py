@@ -25,8 +25,12 @@ from service.api import (
 )
 from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
+from service.api.faults import Faults
+from service.api.figures import Figures
 from service.api.head import Head
+from service.api.observation import Observation
 from service.api.request_id import RequestId
+from service.api.routes import Templates
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
@@ -57,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
+    figures = Figures()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
             async with AsyncExitStack() as running:
                 await running.enter_async_context(feed.tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
+                await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
                     worker = await running.enter_async_context(working(settings, address))
                     running.enter_context(told_of_stop(worker.stop))
@@ -85,8 +91,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.feed = feed
+    app.state.figures = figures
+    # the innermost first
     app.add_middleware(BodyLimit)
     app.add_middleware(Head)
+    app.add_middleware(Faults)
+    app.add_middleware(Observation, figures=figures, templates=Templates(app))
     app.add_middleware(RequestId)
     problems.register(app)
     first = APIRouter(prefix="/v1")

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for /metrics alone, which is then not found on the other one."
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes; one a core is a good start.")
     data: Path = Field(Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL.")
     database_url: SecretStr | None = Field(
@@ -117,6 +120,9 @@ class Settings(BaseSettings):
         json_schema_extra={"unit": "at least 16 characters"},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of the log: JSON, a line each, or text; by itself text on a terminal, else JSON."
+    )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
     @field_validator("database_url")

@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dates": set(),
     "errors": set(),
     "settings": set(),
+    "logs": set(),
     "embedded": set(),
     "tables": {"dates", "errors"},
     "wire": {"dates", "errors"},
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "purging": {"store"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "page", "worker", "store", "settings"},
-    "serving": {"app", "worker", "embedded", "seeding", "store", "settings"},
+    "serving": {"app", "worker", "embedded", "seeding", "store", "settings", "logs"},
     "cli": {"serving", "app", "embedded", "purging", "seeding", "store", "settings", "errors"},
     "__main__": {"cli"},
 }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import (
     changes,
@@ -24,13 +25,18 @@ from service.api import (
     webhooks,
 )
 from service.api.body_limit import BodyLimit
+from service.api.cors import Cors
+from service.api.counters import SharedCounters
 from service.api.event_stream import Streams, told_of_stop
 from service.api.faults import Faults
 from service.api.figures import Figures
 from service.api.head import Head
+from service.api.metrics_port import MetricsPort
 from service.api.observation import Observation
+from service.api.rate_limit import Limiter, RateLimit
 from service.api.request_id import RequestId
 from service.api.routes import Templates
+from service.api.security_headers import SecurityHeaders
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
@@ -62,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
     figures = Figures()
+    limiter = limiter_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -78,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
                     running.enter_context(told_of_stop(worker.stop))
                 yield
         finally:
+            await limiter.close()
             await database.close()
 
     app = FastAPI(
@@ -92,12 +100,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.feed = feed
     app.state.figures = figures
-    # the innermost first
-    app.add_middleware(BodyLimit)
-    app.add_middleware(Head)
-    app.add_middleware(Faults)
-    app.add_middleware(Observation, figures=figures, templates=Templates(app))
-    app.add_middleware(RequestId)
+    app.state.limiter = limiter
+    guard(app, settings)
     problems.register(app)
     first = APIRouter(prefix="/v1")
     for router in (
@@ -122,3 +126,31 @@ def create_app(settings: Settings) -> FastAPI:
     templates.mount_files(app)
     openapi.publish(app)
     return app
+
+
+def guard(app: FastAPI, settings: Settings) -> None:
+    """Put around the application what every request passes, the innermost first."""
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Head)
+    app.add_middleware(Faults)
+    app.add_middleware(RateLimit, limiter=app.state.limiter, believes_proxies=bool(settings.trusted_proxies))
+    if settings.metrics_port is not None:
+        app.add_middleware(MetricsPort, port=settings.metrics_port)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
+    app.add_middleware(RequestId)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+
+
+def limiter_of(settings: Settings) -> Limiter:
+    """Make the limits of how often who may ask."""
+    url = settings.rate_limit_redis_url
+    return Limiter(
+        address_per_minute=settings.rate_limit_address_per_minute,
+        key_per_minute=settings.rate_limit_key_per_minute,
+        failed_keys_per_minute=settings.rate_limit_failed_keys_per_minute,
+        shared=None if url is None else SharedCounters(url.get_secret_value()),
+    )

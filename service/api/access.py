@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from service.api.rate_limit import Limiter
 from service.errors import Forbidden, Unauthenticated
 from service.settings import Settings
 from service.store.database import Database
@@ -56,6 +57,8 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
     # a header's bytes come to us as latin-1, whatever they are
     if not hmac.compare_digest(credentials.credentials.encode("latin-1"), expected):
         raise Unauthenticated("the key is not known here")
+    limiter: Limiter = request.app.state.limiter
+    await limiter.hit(request, "operator")
     return Caller(sees_private=True, name="operator")
 
 

@@ -34,7 +34,7 @@ _NOTE_SECONDS = 1.0
 @router.get(
     "/metrics",
     response_class=Response,
-    responses=answers.problems(400, asks_database=False)
+    responses=answers.problems(400, asks_database=False, is_limited=False)
     | {
         200: {
             "description": "The figures.",

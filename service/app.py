@@ -119,7 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(router)
     app.include_router(first)
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(metrics.router, include_in_schema=settings.metrics_port is None)
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)

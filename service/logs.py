@@ -1,4 +1,4 @@
-"""Logs: everything that is said by way of `logging`, ours and the libraries', in one form.
+"""Logs: everything that is said, by us and by the libraries, in one form.
 
 JSON, a line each, for machines; text for whoever sits at a terminal. What `structlog.contextvars` holds, the request's
 name and its trace, stands in every line. Local variables never stand in a traceback, since a secret may be among them;
@@ -16,7 +16,7 @@ from typing import Literal, TextIO
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "json", "text"]
@@ -53,9 +53,10 @@ def _struck(renderer: Processor) -> Processor:
     return render
 
 
-def _drop_colours(_logger: object, _method: str, event: EventDict) -> EventDict:
-    # uvicorn says the same once more, with a terminal's colours in it
-    event.pop("color_message", None)
+def _drop_repetition(_logger: object, _method: str, event: EventDict) -> EventDict:
+    # what uvicorn adds for a terminal, and what another handler's formatter leaves behind
+    for name in ("color_message", "message", "asctime"):
+        event.pop(name, None)
     return event
 
 
@@ -68,10 +69,13 @@ def _order(_logger: object, _method: str, event: EventDict) -> EventDict:
 _COMMON: tuple[Processor, ...] = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+_OF_RECORDS: tuple[Processor, ...] = (
+    *_COMMON,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(),
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    _drop_colours,
+    _drop_repetition,
 )
 _TRACEBACK = structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=_MOST_FRAMES)
 _JSON: tuple[Processor, ...] = (
@@ -85,6 +89,15 @@ def _text(*, colours: bool) -> tuple[Processor, ...]:
     return (_struck(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)),)
 
 
+def lines(name: str) -> FilteringBoundLogger:
+    """Give a logger for what is said at every request, as the log is configured now.
+
+    It makes a line in half the time that `logging` takes for it.
+    """
+    logger: FilteringBoundLogger = structlog.get_logger().bind(logger=name)
+    return logger
+
+
 def configure(level: Level, form: Form, stream: TextIO | None = None) -> None:
     """Log to standard error from now on, or to `stream`, in place of whatever was said so before.
 
@@ -96,8 +109,12 @@ def configure(level: Level, form: Form, stream: TextIO | None = None) -> None:
     is_text = form == "text" or (form == "auto" and is_terminal)
     shown = _text(colours=is_terminal and "NO_COLOR" not in os.environ) if is_text else _JSON
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        ProcessorFormatter(foreign_pre_chain=_COMMON, processors=[ProcessorFormatter.remove_processors_meta, *shown])
+    processors = [ProcessorFormatter.remove_processors_meta, *shown]
+    handler.setFormatter(ProcessorFormatter(foreign_pre_chain=_OF_RECORDS, processors=processors))
+    structlog.configure(
+        processors=[*_COMMON, *shown],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(stream),
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, least in _levels(level).items():

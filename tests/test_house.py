@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"wire", "dates", "errors"},
     "delivery": {"wire", "errors"},
     "worker": {"delivery", "store", "wire", "errors", "settings"},
-    "api": {"store", "delivery", "formats", "wire", "dates", "errors", "settings"},
+    "api": {"store", "delivery", "formats", "wire", "dates", "errors", "settings", "logs"},
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
     "seeding": {"store", "wire", "dates", "errors"},

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from structlog.contextvars import bound_contextvars
 
-from service.logs import Form, Level, configure, strike_out
+from service.logs import Form, strike_out
+from tests.logged import logged
 
 
 class Terminal(io.StringIO):
@@ -20,28 +17,10 @@ class Terminal(io.StringIO):
         return True
 
 
-@contextmanager
-def logged(form: Form = "json", level: Level = "info", stream: io.StringIO | None = None) -> Iterator[io.StringIO]:
-    """Log to a text for a block; afterwards all is as it was."""
-    root = logging.getLogger()
-    before, least = root.handlers[:], root.level
-    root.handlers = []  # pytest's own, which would otherwise be closed
-    stream = stream or io.StringIO()
-    configure(level, form, stream)
-    try:
-        yield stream
-    finally:
-        root.handlers, root.level = before, least
-
-
-def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().removesuffix("\n").split("\n")]
-
-
 def test_a_line_is_an_object_with_what_was_said_beside_the_words() -> None:
-    with logged() as stream, bound_contextvars(request_id="r1"):
+    with logged() as log, bound_contextvars(request_id="r1"):
         logging.getLogger("dateline.x").warning("it took %d s", 3, extra={"route": "/v1/é"})
-    (line,) = lines(stream)
+    (line,) = log.lines()
     assert list(line)[:4] == ["timestamp", "level", "logger", "event"]
     assert line.pop("timestamp").endswith("Z")
     assert line == {
@@ -54,26 +33,26 @@ def test_a_line_is_an_object_with_what_was_said_beside_the_words() -> None:
 
 
 def test_a_line_stays_one_whatever_is_in_it() -> None:
-    with logged() as stream:
+    with logged() as log:
         logging.getLogger("x").info('a\n{"level": "error"}\r\u2028', extra={"path": "b\nc"})
-    assert stream.getvalue().count("\n") == 1
-    assert [line["level"] for line in lines(stream)] == ["info"]
+    assert log.text.count("\n") == 1
+    assert [line["level"] for line in log.lines()] == ["info"]
 
 
 def test_the_servers_own_words_take_the_same_form_and_come_once() -> None:
-    with logged(level="debug") as stream:
+    with logged(level="debug") as log:
         logging.getLogger("uvicorn.error").info("Started %d", 7, extra={"color_message": "Started \x1b[36m%d"})
-    (line,) = lines(stream)
+    (line,) = log.lines()
     assert (line["logger"], line["event"]) == ("uvicorn.error", "Started 7")
     assert "color_message" not in line
 
 
 def test_libraries_are_heard_when_it_is_of_concern() -> None:
-    with logged() as stream:
+    with logged() as log:
         logging.getLogger("uvicorn.error").info("Started")
         logging.getLogger("uvicorn.error").warning("Stopped early")
         logging.getLogger("dateline.x").debug("detail")
-    assert [line["event"] for line in lines(stream)] == ["Stopped early"]
+    assert [line["event"] for line in log.lines()] == ["Stopped early"]
 
 
 def fail_with(secret: str) -> None:
@@ -83,17 +62,17 @@ def fail_with(secret: str) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text"])
 def test_a_traceback_shows_where_and_no_variables(form: Form) -> None:
-    with logged(form) as stream:
+    with logged(form) as log:
         try:
             fail_with("hunter2")
         except ValueError:
             logging.getLogger("x").exception("no luck")
-    said = stream.getvalue()
+    said = log.text
     assert "fail_with" in said
     assert "it has 7 characters" in said
     assert "hunter2" not in said.replace('fail_with("hunter2")', "")
     if form == "json":
-        (line,) = lines(stream)
+        (line,) = log.lines()
         (raised,) = line["exception"]
         assert (raised["exc_type"], raised["frames"][-1]["name"]) == ("ValueError", "fail_with")
         assert isinstance(raised["frames"][-1]["lineno"], int)
@@ -101,17 +80,17 @@ def test_a_traceback_shows_where_and_no_variables(form: Form) -> None:
 
 @pytest.mark.parametrize(("stream", "is_text"), [(Terminal(), True), (io.StringIO(), False)])
 def test_by_itself_a_terminal_gets_text_and_all_else_json(stream: io.StringIO, is_text: bool) -> None:  # noqa: FBT001
-    with logged("auto", stream=stream):
+    with logged("auto", stream=stream) as log:
         logging.getLogger("x").info("hello")
-    assert stream.getvalue().startswith("{") is not is_text
-    assert "hello" in stream.getvalue()
+    assert log.text.startswith("{") is not is_text
+    assert "hello" in log.text
 
 
 def test_text_in_a_file_has_no_colours() -> None:
-    with logged("text") as stream:
+    with logged("text") as log:
         logging.getLogger("x").info("hello", extra={"status": 200})
-    assert "\x1b" not in stream.getvalue()
-    assert "status=200" in stream.getvalue()
+    assert "\x1b" not in log.text
+    assert "status=200" in log.text
 
 
 KEY = "dl_7Hs0fQ9zLmN3xYpA2bCdEfGh"
@@ -134,12 +113,12 @@ SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYob7oD/8"  # noqa: S105  # made up
 def test_what_looks_like_a_secret_is_struck_out(said: str, left: str) -> None:
     assert strike_out(said) == left
     for form in ("json", "text"):
-        with logged(form) as stream:
+        with logged(form) as log:
             logging.getLogger("x").info(said, extra={"beside": said})
-        assert "hunter2" not in stream.getvalue()
-        assert KEY not in stream.getvalue()
-        assert "abc" not in stream.getvalue()
-        assert SECRET.partition("_")[2] not in stream.getvalue()
+        assert "hunter2" not in log.text
+        assert KEY not in log.text
+        assert "abc" not in log.text
+        assert SECRET.partition("_")[2] not in log.text
 
 
 @pytest.mark.parametrize(

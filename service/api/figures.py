@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"  # anyone may invent methods and paths: neither may make a figure of its own
+_CLASSES = {n: f"{n}xx" for n in range(1, 6)}
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -86,13 +88,18 @@ class Figures:
         """Tell whether other server processes read them."""
         return self._folder is not None
 
+    @cache  # noqa: B019  # it lives as long as the process
+    def _of(self, method: str, route: str, status: str) -> tuple[Counter, Histogram]:
+        return self._requests.labels(method, route, status), self._seconds.labels(method, route)
+
     def count(self, asked: Asked, seconds: float | None) -> None:
         """Count a request that was answered, and unless it is None how long that took."""
         method = asked.method if asked.method in _METHODS else _OTHER
         route = asked.route or _OTHER
-        self._requests.labels(method, route, f"{asked.status // 100}xx").inc()
+        requests, durations = self._of(method, route, _CLASSES[asked.status // 100])
+        requests.inc()
         if seconds is not None:
-            self._seconds.labels(method, route).observe(seconds)
+            durations.observe(seconds)
 
     def note(self, pool: PoolState, streams: int) -> None:
         """Note how this process is now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +12,7 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from service.api.figures import Asked, Figures
 from service.api.routes import Templates
 from service.api.trace import trace_of
-
-logger = logging.getLogger("dateline.access")
+from service.logs import lines
 
 _PATH_BYTES = 300
 _EVENT_STREAM = b"text/event-stream"
@@ -31,6 +29,7 @@ class Observation:
         self.app = app
         self._figures = figures
         self._templates = templates
+        self._log = lines("dateline.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and look at what comes back."""
@@ -63,8 +62,7 @@ class Observation:
             asked = Asked(scope["method"], self._templates.find(scope), status)
             self._figures.in_flight.dec()
             self._figures.count(asked, None if is_stream else seconds)
-            if logger.isEnabledFor(logging.INFO):
-                logger.info("request", extra=_line(scope, asked, seconds, size, trace.parent_id))
+            self._log.info("request", **_line(scope, asked, seconds, size, trace.parent_id))
             reset_contextvars(**named)
 
 

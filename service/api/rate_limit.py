@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
@@ -105,20 +105,23 @@ class Limiter:
             standings(request.scope).append(standing)
 
     async def _ask(self, policy: Policy, whom: str, *, is_counted: bool) -> Standing:
-        item = RateLimitItemPerMinute(policy.quota, namespace=policy.name)
         now = time.monotonic()
         if self._shared is not None and self._shared_from <= now:
             try:
-                return await _ask(self._shared, item, policy, whom, is_counted=is_counted)
+                return await _ask(self._shared, policy, whom, is_counted=is_counted)
             except StorageError as error:
                 self._shared_from = now + _PAUSE_SECONDS
                 logger.warning("rate limits are counted by this process alone for the moment: %s", error.storage_error)
-        return await _ask(self._memory, item, policy, whom, is_counted=is_counted)
+        return await _ask(self._memory, policy, whom, is_counted=is_counted)
 
 
-async def _ask(
-    limiter: FixedWindowRateLimiter, item: RateLimitItemPerMinute, policy: Policy, whom: str, *, is_counted: bool
-) -> Standing:
+@cache
+def _item(policy: Policy) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(policy.quota, namespace=policy.name)
+
+
+async def _ask(limiter: FixedWindowRateLimiter, policy: Policy, whom: str, *, is_counted: bool) -> Standing:
+    item = _item(policy)
     is_allowed = await (limiter.hit(item, whom) if is_counted else limiter.test(item, whom))
     reset, remaining = await limiter.get_window_stats(item, whom)
     standing = Standing(policy, remaining, max(1, math.ceil(reset - time.time())))

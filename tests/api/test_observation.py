@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from structlog.contextvars import get_contextvars
 
-from tests.client import Client
+from tests.client import Client, connected
 from tests.factories import make_event, make_timeline
+from tests.logged import Log, logged
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 
 
-def seen(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [vars(record) for record in caplog.records if record.name == "dateline.access"]
+@pytest.fixture(scope="module")
+def log() -> Iterator[Log]:
+    """Log as a service does, from before the application is made."""
+    with logged() as log:
+        yield log
 
 
-def only(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    (line,) = seen(caplog)
+@pytest.fixture(scope="module")
+def api(log: Log, module_database_url: str) -> Iterator[Client]:  # noqa: ARG001  # it must be there first
+    """Answer a client of an application of these tests alone."""
+    with connected(module_database_url) as client:
+        yield client
+
+
+def only(log: Log) -> dict[str, Any]:
+    (line,) = log.lines("dateline.access")
     return line
 
 
@@ -33,15 +43,15 @@ def value(figures: str, name: str, **labels: str) -> float:
 
 
 @pytest.fixture(autouse=True)
-def heard(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "dateline.access")
+def afresh(log: Log) -> None:
+    log.clear()
 
 
-def test_a_request_is_one_line(api: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_is_one_line(api: Client, log: Log) -> None:
     events = make_timeline(api)
-    caplog.clear()
+    log.clear()
     answer = api.send("GET", events, params={"q": "hunter2"}, headers={"X-Request-Id": "mine"})
-    line = only(caplog)
+    line = only(log)
     assert line["method"] == "GET"
     assert line["route"] == "/v1/timelines/{timeline}/events"
     assert line["path"] == events
@@ -65,33 +75,31 @@ def test_a_request_is_one_line(api: Client, caplog: pytest.LogCaptureFixture) ->
         ("GET", "/%0Aforged%20line", None, 404),
     ],
 )
-def test_the_route_is_a_template(
-    api: Client, caplog: pytest.LogCaptureFixture, method: str, path: str, route: str | None, status: int
-) -> None:
+def test_the_route_is_a_template(api: Client, log: Log, method: str, path: str, route: str | None, status: int) -> None:
     api.send(method, path)
-    line = only(caplog)
+    line = only(log)
     assert (line["method"], line["route"], line["path"]) == (method, route, path.partition("?")[0])
     assert line["status"] in (status, 400)
 
 
-def test_a_fault_of_ours_is_logged_once_with_its_place(
-    api: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_fault_of_ours_is_logged_once_with_its_place(api: Client, monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
     events = make_timeline(api)
 
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("insides")
 
     monkeypatch.setattr("service.api.events.read_page", fail)
-    caplog.clear()
+    log.clear()
     before = api.get("/metrics").text
-    caplog.clear()
+    log.clear()
     answer = api.get(events)
     assert answer.status_code == 500
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
-    assert only(caplog)["status"] == 500
-    (fault,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert fault.exc_info is not None
+    assert only(log)["status"] == 500
+    (fault,) = [line for line in log.lines() if line["level"] == "error"]
+    assert fault["request_id"] == answer.headers["x-request-id"]
+    assert fault["trace_id"] == only(log)["trace_id"]
+    assert fault["exception"][0]["frames"][-1]["name"] == "fail"
     labels = {"method": "GET", "route": "/v1/timelines/{timeline}/events", "status": "5xx"}
     after = api.get("/metrics").text
     assert value(after, "dateline_http_requests_total", **labels) == 1 + value(
@@ -103,14 +111,13 @@ def test_a_fault_of_ours_is_logged_once_with_its_place(
 
 
 @pytest.mark.parametrize("version", ["00", "01"])
-def test_a_trace_goes_on(api: Client, caplog: pytest.LogCaptureFixture, version: str) -> None:
+def test_a_trace_goes_on(api: Client, log: Log, version: str) -> None:
     more = "" if version == "00" else "-what-a-later-version-adds"
-    contexts = spied(api, f"{version}-{TRACE}-{PARENT}-01{more}")
-    assert only(caplog)["parent_id"] == PARENT
-    assert contexts["trace_id"] == TRACE
-    assert re.fullmatch("[0-9a-f]{16}", contexts["span_id"])
-    assert contexts["span_id"] != PARENT
-    assert contexts["request_id"]
+    api.send("GET", "/health/live", headers={"traceparent": f"{version}-{TRACE}-{PARENT}-01{more}"})
+    line = only(log)
+    assert (line["trace_id"], line["parent_id"]) == (TRACE, PARENT)
+    assert re.fullmatch("[0-9a-f]{16}", line["span_id"])
+    assert line["span_id"] != PARENT
 
 
 @pytest.mark.parametrize(
@@ -128,30 +135,12 @@ def test_a_trace_goes_on(api: Client, caplog: pytest.LogCaptureFixture, version:
         f"00-{TRACE}-{PARENT}-01{' ' * 9000}x",
     ],
 )
-def test_a_malformed_one_is_as_if_not_there(api: Client, caplog: pytest.LogCaptureFixture, given: str) -> None:
-    contexts = spied(api, given)
-    assert not hasattr(caplog.records[-1], "parent_id")
-    assert re.fullmatch("[0-9a-f]{32}", contexts["trace_id"])
-    assert contexts["trace_id"] not in (TRACE, "0" * 32)
-
-
-def spied(api: Client, traceparent: str) -> dict[str, Any]:
-    """Ask, and tell what is bound to all that is logged meanwhile."""
-    found: dict[str, Any] = {}
-
-    class Spy(logging.Filter):
-        def filter(self, record: logging.LogRecord) -> bool:
-            found.update(get_contextvars())
-            return bool(record)
-
-    spy = Spy()
-    logger = logging.getLogger("dateline.access")
-    logger.addFilter(spy)
-    try:
-        api.send("GET", "/health/live", headers={"traceparent": traceparent})
-    finally:
-        logger.removeFilter(spy)
-    return found
+def test_a_malformed_one_is_as_if_not_there(api: Client, log: Log, given: str) -> None:
+    api.send("GET", "/health/live", headers={"traceparent": given})
+    line = only(log)
+    assert "parent_id" not in line
+    assert re.fullmatch("[0-9a-f]{32}", line["trace_id"])
+    assert line["trace_id"] not in (TRACE, "0" * 32)
 
 
 # Figures

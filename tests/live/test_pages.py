@@ -66,10 +66,13 @@ class Visit:
         self.complaints: list[str] = []
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("console", self._hear)
-        page.expose_function("complain", self.complaints.append)
+        page.expose_function("complain", self._complain)
         page.add_init_script(VIOLATIONS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
+
+    def _complain(self, said: str) -> None:
+        self.complaints.append(said)
 
     def _hear(self, said: ConsoleMessage) -> None:
         if said.type in ("error", "warning"):

@@ -17,6 +17,7 @@ from service.api import (
     events,
     health,
     history,
+    keys,
     links,
     metrics,
     openapi,
@@ -37,6 +38,7 @@ from service.api.rate_limit import Limiter, RateLimit
 from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
+from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
@@ -100,6 +102,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.issuer = None
+    if settings.oidc_issuer is not None:
+        app.state.issuer = Issuer(
+            settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
+        )
     app.state.feed = feed
     app.state.figures = figures
     app.state.limiter = limiter
@@ -116,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
         *map(directory.router_of, directory.SHELVES),
         changes.router,
         webhooks.router,
+        keys.router,
         dates.router,
     ):
         first.include_router(router)

@@ -27,7 +27,7 @@ _MOST_FRAMES = 30
 _SIGNS = ("dl_", "whsec_", "earer ", "EARER ", "://", "assword=")
 _SECRET = re.compile(
     r"""
-      (?<![A-Za-z0-9]) (?P<key> dl_ ) [A-Za-z0-9_-]{16,}
+      (?<![A-Za-z0-9]) (?P<key> dl_ (?: [0-9a-z]{10} (?=_) )? ) [A-Za-z0-9_-]{16,}
     | (?P<webhook> whsec_ ) [A-Za-z0-9+/=]+
     | (?P<scheme> (?i:bearer) [ ]+ ) [^\s"'\\,]+
     | (?P<user> :// [^\s:/@"'\\]* : ) [^\s/@"'\\]+ (?=@)
@@ -38,7 +38,7 @@ _SECRET = re.compile(
 
 
 def strike_out(text: str) -> str:
-    """Replace what looks like a key, a webhook's secret, a bearer token or a password in a URL."""
+    """Replace what looks like a key, but for the prefix that names it, a webhook's secret, a token, or a password."""
     if not any(sign in text for sign in _SIGNS):
         return text
     return _SECRET.sub(lambda found: f"{''.join(part or '' for part in found.groups())}{STRUCK}", text)

@@ -101,6 +101,7 @@ SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYob7oD/8"  # noqa: S105  # made up
     ("said", "left"),
     [
         (f"asked with {KEY}", "asked with dl_***"),
+        ("by dl_0123456789_secretsecretsecret0", "by dl_0123456789***"),
         (f"path /v1/keys/{KEY}/x", "path /v1/keys/dl_***/x"),
         (f"signed with {SECRET}.", "signed with whsec_***."),
         ("Authorization: Bearer abc.def-ghi", "Authorization: Bearer ***"),
@@ -122,7 +123,14 @@ def test_what_looks_like_a_secret_is_struck_out(said: str, left: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["http://127.0.0.1:8000/docs", "dl_ is how keys begin", "the bearer", "see https://a.example/x:y@z"]
+    "said",
+    [
+        "http://127.0.0.1:8000/docs",
+        "dl_ is how keys begin",
+        "by dl_0123456789",
+        "the bearer",
+        "see https://a.example/x:y@z",
+    ],
 )
 def test_what_does_not_stays(said: str) -> None:
     assert strike_out(said) == said

@@ -20,9 +20,9 @@ from service.api import counters, rate_limit
 from service.api.counters import BoundedMemory, SharedCounters
 from service.api.rate_limit import Limiter, Policy, identity
 from service.settings import Settings
-from tests.api.asking import KEY
 from tests.client import Client, connected
 from tests.conftest import missing
+from tests.keys import ADMIN, bearer
 
 # The test's client is on this machine; a proxy there, which is believed, speaks for others.
 PROXY = {"trusted_proxies": "127.0.0.1"}
@@ -31,7 +31,7 @@ PATH = "/v1/dates"
 
 
 def ask(client: Client, address: str = HERE, key: str | None = None, path: str = PATH) -> httpx.Response:
-    headers = {"X-Forwarded-For": address} | ({} if key is None else {"Authorization": f"Bearer {key}"})
+    headers = {"X-Forwarded-For": address} | ({} if key is None else bearer(key))
     return client.send("GET", path, params={"edtf": "2013"} if path == PATH else None, headers=headers)
 
 
@@ -49,7 +49,7 @@ def check_refused(answer: httpx.Response, policy: str, quota: int) -> None:
 @pytest.fixture
 def limited(database_url: str) -> Iterator[Client]:
     limits: dict[str, Any] = {"rate_limit_address_per_minute": 3, "rate_limit_failed_keys_per_minute": 2}
-    with connected(database_url, write_key=KEY, **PROXY, **limits) as client:
+    with connected(database_url, key=None, **PROXY, **limits) as client:
         yield client
 
 
@@ -96,7 +96,7 @@ def test_this_machine_is_not_limited(limited: Client) -> None:
 @pytest.mark.parametrize("proxies", ["", "10.0.0.0/8"])
 def test_whoever_is_no_proxy_of_ours_is_not_believed(database_url: str, proxies: str) -> None:
     """Neither to be somebody else, nor to be many."""
-    with connected(database_url, trusted_proxies=proxies, rate_limit_address_per_minute=1) as client:
+    with connected(database_url, key=None, trusted_proxies=proxies, rate_limit_address_per_minute=1) as client:
         for n in range(5):
             assert ask(client, f"203.0.113.{n}").status_code == 200, "it is this machine all the same"
 
@@ -110,28 +110,28 @@ def test_what_a_client_writes_before_the_proxy_does_is_not_believed(limited: Cli
 def test_who_tries_too_many_keys_may_send_none_for_a_while(limited: Client) -> None:
     for n in range(2):
         assert ask(limited, key=f"wrong {n}", path="/v1/timelines").status_code == 401
-    check_refused(ask(limited, key=KEY, path="/v1/timelines"), "failed-keys", 2)
-    assert ask(limited, THERE, key=KEY, path="/v1/timelines").status_code == 200
+    check_refused(ask(limited, key=ADMIN, path="/v1/timelines"), "failed-keys", 2)
+    assert ask(limited, THERE, key=ADMIN, path="/v1/timelines").status_code == 200
 
 
 def test_a_good_key_is_no_failed_one(limited: Client) -> None:
     for _ in range(3):
-        assert ask(limited, key=KEY, path="/v1/timelines").status_code == 200
+        assert ask(limited, key=ADMIN, path="/v1/timelines").status_code == 200
 
 
 def test_a_key_is_limited_wherever_it_is_used_from(database_url: str) -> None:
-    with connected(database_url, write_key=KEY, rate_limit_key_per_minute=2, **PROXY) as client:
+    with connected(database_url, key=None, rate_limit_key_per_minute=2, **PROXY) as client:
         for left, address in ((1, HERE), (0, THERE)):
-            answer = ask(client, address, KEY, "/v1/timelines")
+            answer = ask(client, address, ADMIN, "/v1/timelines")
             assert answer.status_code == 200
             assert re.fullmatch(f'"address";r=5999;t=(60|59), "key";r={left};t=(60|59)', answer.headers["ratelimit"])
             assert answer.headers["ratelimit-policy"] == '"address";q=6000;w=60, "key";q=2;w=60'
-        check_refused(ask(client, "127.0.0.1", KEY, "/v1/timelines"), "key", 2)
+        check_refused(ask(client, "127.0.0.1", ADMIN, "/v1/timelines"), "key", 2)
         assert ask(client, HERE, path="/v1/timelines").status_code == 200, "without a key it is another"
 
 
 def test_no_limit_says_nothing(database_url: str) -> None:
-    with connected(database_url, rate_limit_address_per_minute=0, **PROXY) as client:
+    with connected(database_url, key=None, rate_limit_address_per_minute=0, **PROXY) as client:
         answer = ask(client)
         assert "ratelimit" not in answer.headers
         assert "ratelimit-policy" not in answer.headers
@@ -141,7 +141,7 @@ def test_an_operator_is_told_once_of_a_proxy_that_is_not_believed(
     database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(rate_limit, "identity", lambda _: "the proxy")
-    with connected(database_url, rate_limit_address_per_minute=1) as client:
+    with connected(database_url, key=None, rate_limit_address_per_minute=1) as client:
         for _ in range(3):
             last = ask(client)
     assert last.status_code == 429
@@ -219,7 +219,7 @@ def free_port() -> int:
 def test_instances_count_together_in_redis(tmp_path: Path, database_url: str, free_port: int) -> None:
     with redis(tmp_path, free_port) as url:
         shared: dict[str, Any] = {"rate_limit_redis_url": url, "rate_limit_address_per_minute": 4, **PROXY}
-        with connected(database_url, **shared) as one, connected(database_url, **shared) as other:
+        with connected(database_url, key=None, **shared) as one, connected(database_url, key=None, **shared) as other:
             for left, client in ((3, one), (2, other), (1, one), (0, other)):
                 answer = ask(client)
                 assert answer.status_code == 200
@@ -236,7 +236,7 @@ def test_while_redis_is_away_each_counts_for_itself(
         "rate_limit_address_per_minute": 2,
         **PROXY,
     }
-    with connected(database_url, **shared) as client:
+    with connected(database_url, key=None, **shared) as client:
         assert [ask(client).status_code for _ in range(3)] == [200, 200, 429]
     (told,) = [record.message for record in caplog.records if record.name == "dateline.limits"]
     assert "hunter2" not in told

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
+from tests.keys import ADMIN, ADMIN_PREFIX, bearer
 from tests.live.service import read_log, running, tracebacks
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-KEY = "hunter2-which-is-long-enough"
 
 
 def access(folder: Path) -> list[dict[str, Any]]:
@@ -53,13 +53,13 @@ def test_nothing_is_logged_of_requests_when_only_warnings_are_asked_for(tmp_path
     assert (tmp_path / "stderr.txt").read_text() == ""
 
 
-def test_no_secret_is_logged_under_attack(tmp_path: Path, empty_database_url: str) -> None:
+def test_no_secret_is_logged_under_attack(tmp_path: Path, database_url: str) -> None:
     """Neither the service's own, nor what a client sends at the wrong place, nor in a fault's traceback."""
-    url = empty_database_url.replace("postgres@/", "postgres:hunter2@/")
+    url = database_url.replace("postgres@/", "postgres:hunter2@/")
     wrong = "dl_hunter2hunter2hunter2hunter2"
-    own = {"Authorization": f"Bearer {KEY}"}
+    own = bearer(ADMIN)
     with (
-        running(tmp_path, database_url=url, write_key=KEY, log_level="debug", worker=False) as service,
+        running(tmp_path, database_url=url, log_level="debug", worker=False) as service,
         httpx.Client(base_url=service.base) as http,
     ):
         assert http.post("/v1/timelines", json={"slug": "s", "title": "S"}, headers=own).status_code == 201
@@ -87,12 +87,14 @@ def test_no_secret_is_logged_under_attack(tmp_path: Path, empty_database_url: st
         http.get(f"/v1/keys/{wrong}")
         assert http.get("/v1/timelines").status_code == 200
         with httpx.Client(base_url=service.base, headers=own) as keyed:
-            _break(empty_database_url)
+            _break(database_url)
             assert keyed.get("/v1/timelines/s/events").status_code == 500
     said = (tmp_path / "stderr.txt").read_text()
     assert tracebacks(tmp_path), "the fault was told"
     assert len(access(tmp_path)) >= 16
     assert secret not in said
+    assert ADMIN.rpartition("_")[2] not in said
+    assert {line["caller"] for line in access(tmp_path) if "caller" in line} == {ADMIN_PREFIX}
     assert "hunter2" not in said.lower()
 
 

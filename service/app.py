@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import (
     changes,
@@ -25,9 +26,18 @@ from service.api import (
     webhooks,
 )
 from service.api.body_limit import BodyLimit
+from service.api.cors import Cors
+from service.api.counters import SharedCounters
 from service.api.event_stream import Streams, told_of_stop
+from service.api.faults import Faults
+from service.api.figures import Figures
 from service.api.head import Head
+from service.api.metrics_port import MetricsPort
+from service.api.observation import Observation
+from service.api.rate_limit import Limiter, RateLimit
 from service.api.request_id import RequestId
+from service.api.routes import Templates
+from service.api.security_headers import SecurityHeaders
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -59,6 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
+    figures = Figures()
+    limiter = limiter_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -69,11 +81,13 @@ def create_app(settings: Settings) -> FastAPI:
             async with AsyncExitStack() as running:
                 await running.enter_async_context(feed.tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
+                await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
                     worker = await running.enter_async_context(working(settings, address))
                     running.enter_context(told_of_stop(worker.stop))
                 yield
         finally:
+            await limiter.close()
             await database.close()
 
     app = FastAPI(
@@ -83,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        # sent where OTEL_EXPORTER_OTLP_ENDPOINT says; faults stay in our own log, which strikes out what is secret
+        telemetry={"auto_configure": True, "logs": False, "operation_spans": False},
     )
     app.state.settings = settings
     app.state.database = database
@@ -92,9 +108,9 @@ def create_app(settings: Settings) -> FastAPI:
             settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
         )
     app.state.feed = feed
-    app.add_middleware(BodyLimit)
-    app.add_middleware(Head)
-    app.add_middleware(RequestId)
+    app.state.figures = figures
+    app.state.limiter = limiter
+    guard(app, settings)
     problems.register(app)
     first = APIRouter(prefix="/v1")
     for router in (
@@ -113,10 +129,38 @@ def create_app(settings: Settings) -> FastAPI:
         first.include_router(router)
     app.include_router(first)
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(metrics.router, include_in_schema=settings.metrics_port is None)
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)
     templates.mount_files(app)
     openapi.publish(app)
     return app
+
+
+def guard(app: FastAPI, settings: Settings) -> None:
+    """Put around the application what every request passes, the innermost first."""
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Head)
+    app.add_middleware(Faults)
+    app.add_middleware(RateLimit, limiter=app.state.limiter, believes_proxies=bool(settings.trusted_proxies))
+    if settings.metrics_port is not None:
+        app.add_middleware(MetricsPort, port=settings.metrics_port)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
+    app.add_middleware(RequestId)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+
+
+def limiter_of(settings: Settings) -> Limiter:
+    """Make the limits of how often who may ask."""
+    url = settings.rate_limit_redis_url
+    return Limiter(
+        address_per_minute=settings.rate_limit_address_per_minute,
+        key_per_minute=settings.rate_limit_key_per_minute,
+        failed_keys_per_minute=settings.rate_limit_failed_keys_per_minute,
+        shared=None if url is None else SharedCounters(url.get_secret_value()),
+    )

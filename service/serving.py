@@ -8,9 +8,10 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
@@ -22,6 +23,7 @@ import uvloop
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from service import logs
 from service.embedded import EmbeddedPostgres
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
@@ -83,7 +85,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     lost = threading.Event()
     with (
         stopping_on_signals() as request,
-        listening(settings) as listener,
+        listening(settings) as listeners,
         prepared_database(settings, lost) as url,
     ):
         request.check()
@@ -93,8 +95,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         # nobody else reaches the database that comes along: its owner is given a key
         key = None if settings.database_url else ensure_local_key(url, settings.data)
         request.check()
-        announce_once_answering(listener, settings, key, announce)
-        run_server(settings, url, listener, request)
+        announce_once_answering(listeners[0], settings, key, announce)
+        run_server(settings, url, listeners, request)
     if lost.is_set():
         raise CannotServeError(
             f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
@@ -144,28 +146,36 @@ def stopping_on_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Take the port before anything else starts: that it is taken is then said at once."""
+def listening(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Take the port, and that of the figures, before anything else starts: that one is taken is then said at once."""
+    names = ["port"] if settings.metrics_port is None else ["port", "metrics_port"]
+    with ExitStack() as taken:
+        yield [taken.enter_context(listen(settings, name)) for name in names]
+
+
+def listen(settings: Settings, name: str) -> socket.socket:
+    """Listen on the port that a setting of this name says."""
+    port = getattr(settings, name)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise CannotServeError(f"Cannot listen on {settings.host}: {error.strerror}.") from error
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise CannotServeError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-                f"Choose another with {variable('host')} and {variable('port')}."
-            ) from error
-        yield listener
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotServeError(
+            f"Cannot listen on {settings.host} port {port}: {error.strerror}. "
+            f"Choose another with {variable('host')} and {variable(name)}."
+        ) from error
+    return listener
 
 
 @contextmanager
@@ -287,8 +297,8 @@ def reach(settings: Settings) -> str:
     return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
 
 
-def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
-    """Serve on the listener until told to stop, in this process or in several workers."""
+def run_server(settings: Settings, url: str, listeners: list[socket.socket], request: StopRequest) -> None:
+    """Serve on the listeners until told to stop, in this process or in several workers."""
     # The workers read their settings from the environment that they inherit, the URL included.
     os.environ[variable("database_url")] = url
     config = uvicorn.Config(
@@ -302,17 +312,34 @@ def run_server(settings: Settings, url: str, listener: socket.socket, request: S
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application knows whom to believe them
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        PatientServer(config, request).run(sockets=[listener])
-    else:
-        supervisor = Multiprocess(config, sockets=[listener])  # from here on, signals are its own
+        PatientServer(config, request).run(sockets=listeners)
+        return
+    with figures_shared():
+        supervisor = Multiprocess(config, sockets=listeners)  # from here on, signals are its own
         request.check()
         supervisor.run()
-        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-            raise CannotServeError("A server process did not start; what it said is above.")
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise CannotServeError("A server process did not start; what it said is above.")
+
+
+@contextmanager
+def figures_shared() -> Iterator[None]:
+    """Give the server processes a folder in which each finds the others' figures (`service.api.figures`)."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="dateline-figures-")
+    except OSError as error:
+        raise CannotServeError(
+            "Several server processes share their figures in a temporary folder, and none can be made: "
+            f"{error.strerror}."
+        ) from error
+    with folder as name:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
+        yield
 
 
 class PatientServer(uvicorn.Server):
@@ -343,11 +370,8 @@ def worker_app() -> FastAPI:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log to standard error; what the libraries say of their own doings, only when it is of concern."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if settings.log_level == "info":
-        for name in ("alembic", "uvicorn"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    """Log to standard error, as the settings say."""
+    logs.configure(settings.log_level, settings.log_format)
 
 
 def _end_with_parent() -> None:

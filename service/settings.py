@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.wording import in_words
 
@@ -29,6 +29,39 @@ URL_SCHEMES = ("postgresql://", "postgres://")
 SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 
+def _listed(value: object) -> object:
+    """Take apart what stands in one variable, separated by commas."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+def _network(value: str) -> str:
+    """Take an address or a network."""
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("is neither an address nor a network, such as 10.0.0.0/8") from None
+    return value
+
+
+def _origin(value: str) -> str:
+    """Take an origin as browsers write it (RFC 6454, section 6.2)."""
+    if value != "*" and not _ORIGIN.fullmatch(value):
+        raise ValueError("is no origin, such as https://a.example: scheme, host and port, and nothing after it")
+    return value
+
+
+def _redis_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith(_REDIS_SCHEMES):
+        raise ValueError(f"is no Redis URL: it starts with none of {', '.join(_REDIS_SCHEMES)}")
+    return value
+
+
+_REDIS_SCHEMES = ("redis://", "rediss://")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
+Addresses = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
+
+
 class Settings(BaseSettings):
     """The settings of one process: read once at the start, then never changed."""
 
@@ -38,6 +71,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for /metrics alone, which is then not found on the other one."
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes; one a core is a good start.")
     data: Path = Field(Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL.")
     database_url: SecretStr | None = Field(
@@ -152,7 +188,46 @@ class Settings(BaseSettings):
         description="How far the issuer's clock may differ from ours.",
         json_schema_extra={"unit": "seconds"},
     )
+    trusted_proxies: Addresses = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        json_schema_extra={"unit": "separated by commas"},
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="Origins whose pages may use the API from a browser, such as https://a.example; * is any.",
+        json_schema_extra={"unit": "separated by commas"},
+    )
+    hsts_seconds: int | None = Field(
+        None,
+        ge=0,
+        description="Time for which browsers are told to come by TLS alone: only where TLS is in front of the service.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    rate_limit_address_per_minute: int = Field(
+        6000,
+        ge=0,
+        description="Requests from one address, or one IPv6 network of 64 bits; 0 is no limit. Loopback has none.",
+        json_schema_extra={"unit": "requests a minute"},
+    )
+    rate_limit_key_per_minute: int = Field(
+        0, ge=0, description="Requests with one key; 0 is no limit.", json_schema_extra={"unit": "requests a minute"}
+    )
+    rate_limit_failed_keys_per_minute: int = Field(
+        30,
+        ge=0,
+        description="Unknown keys that one address may try before no key of it is taken for a while; 0 is no limit.",
+        json_schema_extra={"unit": "requests a minute"},
+    )
+    rate_limit_redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
+        None,
+        description="A Redis in which several instances count together; without it each process counts for itself.",
+        json_schema_extra={"unit": "redis://…"},
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of the log: JSON, a line each, or text; by itself text on a terminal, else JSON."
+    )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
     @field_validator("database_url", "migration_database_url")
@@ -253,8 +328,10 @@ def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
 
 
 def _shown(name: str, value: object) -> str:
-    if value is None:
+    if value is None or value == ():
         return "unset"
+    if isinstance(value, tuple):
+        return ",".join(value)
     if isinstance(value, SecretStr):
         return shown_url(value.get_secret_value()) if name.endswith("database_url") else "set, not shown"
     if isinstance(value, bool):

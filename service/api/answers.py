@@ -87,9 +87,9 @@ def headers(*names: str) -> dict[str, Any]:
     return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
 
 
-def problems(*statuses: int, asks_database: bool = True) -> Responses:
-    """Document the errors that an operation may answer with."""
-    common = (500, 503) if asks_database else (500,)
+def problems(*statuses: int, asks_database: bool = True, is_limited: bool = True) -> Responses:
+    """Document the errors that an operation may answer with; `is_limited` says that rate limits count it."""
+    common = ((429,) if is_limited else ()) + ((500, 503) if asks_database else (500,))
     return {
         status: {
             "description": _DESCRIPTIONS[status],
@@ -112,6 +112,7 @@ _DESCRIPTIONS = {
     415: "The body's media type is not taken here.",
     422: "The body is refused; each member is named.",
     428: "`If-Match` is needed.",
+    429: "Too many requests came from this address, or with this key.",
     500: "The fault is ours.",
     503: "The database cannot answer now, or not in time.",
 }

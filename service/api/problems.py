@@ -126,6 +126,13 @@ VERSION_REQUIRED = Kind(
     "Say which version you have seen",
     "What exists is changed only with `If-Match`, so that no one's change is lost. Read it; send its `ETag`.",
 )
+RATE_LIMITED = Kind(
+    "rate-limited",
+    429,
+    "Too many requests",
+    "More requests came from your address, or with your key, than are let through in a minute, or too many keys that "
+    "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
+)
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
 UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
 TOO_SLOW = Kind(
@@ -181,6 +188,14 @@ class InvalidParameters(Exception):
     def __init__(self, refused: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {why}" for name, why in refused.items()))
         self.refused = refused
+
+
+class RateLimited(Exception):
+    """Say that it is one request too many; `headers` tell of the limit."""
+
+    def __init__(self, retry_after_seconds: int, headers: Mapping[str, str]) -> None:
+        super().__init__("one request too many: `Retry-After` says in how many seconds to try again")
+        self.headers = {"Retry-After": str(retry_after_seconds), **headers}
 
 
 def problem(
@@ -292,6 +307,12 @@ def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     return problem(request, INVALID_PARAMETER, str(error), found=found)
 
 
+def rate_limited(request: Request, error: Exception) -> Response:
+    """Answer one request too many."""
+    assert isinstance(error, RateLimited)  # noqa: S101  # registered for these
+    return problem(request, RATE_LIMITED, str(error), headers=error.headers)
+
+
 def _on_any_error(request: Request, error: Exception) -> Response:
     # this answer is made beyond the middleware that names the request; the stack is logged by the server itself
     request_id = _request_id(request)
@@ -311,4 +332,5 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotAcceptable, _on_not_acceptable)
     app.add_exception_handler(InvalidParameters, _on_invalid_parameters)
+    app.add_exception_handler(RateLimited, rate_limited)
     app.add_exception_handler(Exception, _on_any_error)

@@ -24,6 +24,7 @@ _DETAILS = {
     problems.TOO_LARGE: problems.TOO_LARGE.explanation,
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
+    problems.RATE_LIMITED: "one request too many: `Retry-After` says in how many seconds to try again",
     problems.INTERNAL: problems.INTERNAL.explanation,
     problems.UNAVAILABLE: "the database cannot be reached",
     problems.TOO_SLOW: "the database gave up after its time limit; ask for less",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -36,6 +37,14 @@ async def _keep(_: AsyncConnection[Row]) -> None:
 
 
 _CURSOR_KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == "cursor"))
+
+
+class PoolState(NamedTuple):
+    """How the connections of a process are: how many there are, how many of them are free, how many wait for one."""
+
+    size: int
+    idle: int
+    waiting: int
 
 
 class Database:
@@ -113,6 +122,11 @@ class Database:
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+
+    def pool_state(self) -> PoolState:
+        """Tell how the connections are at this moment."""
+        told = self._pool.get_stats()
+        return PoolState(told["pool_size"], told["pool_available"], told["requests_waiting"])
 
     async def cursor_key(self) -> bytes:
         """Give the key that cursors are signed with: one for all processes, kept in the database."""

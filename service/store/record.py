@@ -25,6 +25,7 @@ from service.errors import Invalid, NotFound
 from service.store.adapters import At
 from service.store.changes import Operation, append_change
 from service.store.failures import removing
+from service.store.histogram_changes import changing, coming, going
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID
@@ -220,18 +221,20 @@ _SURROUNDINGS: Statement = compiled(
     )
 )
 _EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
-_INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES))
+_INSERT: Statement = compiled(coming(insert(event).values(_EVENT_VALUES)))
 _NOW: Statement = compiled(select(func.clock_timestamp()))
 _IS_EVENT = (
     event.c.timeline_id == TIMELINE_ID,
     event.c.event_id == bindparam("event_id", type_=event.c.event_id.type),
 )
 _UPDATE: Statement = compiled(
-    update(event)
-    .where(*_IS_EVENT)
-    .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
+    changing(
+        update(event)
+        .where(*_IS_EVENT)
+        .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
+    )
 )
-_DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
+_DELETE: Statement = compiled(going(delete(event).where(*_IS_EVENT)))
 _DELETE_STATES: Statement = compiled(
     delete(event_state).where(
         event_state.c.timeline_id == TIMELINE_ID,

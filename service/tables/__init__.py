@@ -12,6 +12,7 @@ from service.tables.event import (
     event_participant,
     event_topic,
 )
+from service.tables.histogram import histogram, histogram_change
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
@@ -35,6 +36,8 @@ __all__ = [
     "event_topic",
     "feed",
     "feed_floor",
+    "histogram",
+    "histogram_change",
     "metadata",
     "place",
     "signing_key",

@@ -51,6 +51,7 @@ def private(owner: Client) -> dict[str, str]:
     return {
         "timeline": events.removesuffix("/events"),
         "events": events,
+        "histogram": f"{events.removesuffix('events')}histogram?by=day",
         "event": path_of(event),
         "claims": f"{path_of(event)}/claims",
         "claim": claim,

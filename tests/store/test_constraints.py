@@ -168,11 +168,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "change_operation_check": (CHANGE.format(sequence=2, operation="guessed"),),
     "histogram_pkey": (f"INSERT INTO histogram VALUES ('{TIMELINE}', 'day', 1, 2, 2, 2, 2)",),
     "histogram_unit_check": ("UPDATE histogram SET unit = 'hour'",),
-    "histogram_change_pkey": (
-        "INSERT INTO histogram_change (timeline_id, sequence, events, start_earliest, start_latest, end_earliest,"
-        f" end_latest, every_piece) OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, -1, now(), now(), now(), now(),"
-        " false)",
-    ),
+    "histogram_change_pkey": ("INSERT INTO histogram_change OVERRIDING SYSTEM VALUE SELECT * FROM histogram_change",),
     "histogram_change_events_check": ("UPDATE histogram_change SET events = 0",),
     "feed_floor_pkey": (f"INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1)",),
     "webhook_pkey": ("INSERT INTO webhook SELECT * FROM webhook",),

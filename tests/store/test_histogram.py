@@ -33,6 +33,7 @@ from service.store.counting import count_events
 from service.store.directory import SOURCES, TIMELINES, create_entry
 from service.store.events import create_event
 from service.store.histogram import MOST_BUCKETS, Histogram, read_histogram
+from service.store.histogram_upkeep import fold
 from service.store.query import EventQuery, timeline_id_of
 from service.store.statement import Connection
 from service.wire.directory import SourceBody, TimelineBody
@@ -279,9 +280,11 @@ def test_any_expressions_are_counted_as_the_closed_forms_say(corpus: Corpus, dat
     async def compare(connection: Connection) -> None:
         for one in expressions:
             await append(connection, str(query.timeline), one)
-        found = await read_histogram(connection, query, CALLER, unit)
-        check_ends(window, found, ends)
-        check_counts(found, expressions, ends)
+        for _ in ("changed", "folded"):
+            found = await read_histogram(connection, query, CALLER, unit)
+            check_ends(window, found, ends)
+            check_counts(found, expressions, ends)
+            await fold(connection, timeline_id_of(str(query.timeline)))
 
     run(corpus.url, compare)
 

@@ -74,7 +74,7 @@ async def fold_all(database: Database, *, at_least: int = 1) -> None:
 
 
 async def fold(connection: Connection, timeline_id: UUID) -> bool:
-    """Fold a timeline's oldest changes, inside the caller's transaction, unless another does; tell if there were any."""
+    """Fold a timeline's oldest changes in the caller's transaction, unless another does; say if there were any."""
     key = {"timeline_id": timeline_id}
     row = await (await _TRY_TURN.run(connection, key)).fetchone()
     if not row or not row[0]:

@@ -98,7 +98,8 @@ async def _asked(connection: Connection, query: EventQuery, unit: Unit) -> str:
         began = time.perf_counter()
         buckets = list(found) if len(found) <= MOST_BUCKETS else []
         summing = min(summing, time.perf_counter() - began)
-    return f"{len(buckets) or 'too many'} | {least * 1000:.1f} | {summing * 1000:.1f}"
+    many = len(buckets) if len(found) <= MOST_BUCKETS else "too many"
+    return f"{many} | {least * 1000:.1f} | {summing * 1000:.1f}"
 
 
 async def _writes(database: Database) -> None:

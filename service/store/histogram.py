@@ -189,8 +189,7 @@ def _statement(form: _Form) -> Statement:
     return compiled(
         select(
             totals.c.bucket,
-            # a sum of integers is wider, and comes as a decimal where it is a sum of sums
-            *(totals.c[name].cast(Integer) for name in MARKS),
+            *(totals.c[name] for name in MARKS),
             func.min(totals.c.bucket).filter(on_axis).over(),
             func.max(totals.c.bucket).filter(on_axis).over(),
         )

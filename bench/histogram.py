@@ -26,12 +26,12 @@ from service.store.database import Database
 from service.store.events import create_event
 from service.store.histogram import MOST_BUCKETS, read_histogram
 from service.store.histogram_upkeep import fold, mend
-from service.store.query import Caller, EventQuery, timeline_id_of
+from service.store.query import EventQuery, owner, timeline_id_of
 from service.store.statement import Connection, Statement, compiled
 from service.tables import event
 from service.wire.event import EventBody
 
-CALLER = Caller(sees_private=True)
+CALLER = owner("test")
 RUNS = 5
 WRITES = 400
 # Some changes wait to be folded, as at any time on a busy timeline.

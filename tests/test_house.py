@@ -25,16 +25,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"wire", "dates", "errors"},
     "delivery": {"wire", "errors"},
     "worker": {"delivery", "store", "wire", "errors", "settings"},
-    "api": {"store", "delivery", "formats", "wire", "dates", "errors", "settings"},
+    "api": {"store", "identity", "delivery", "formats", "wire", "dates", "errors", "settings"},
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
+    "identity": {"errors"},
+    "keyring": {"store", "wire", "errors"},
     "recounting": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
-    "app": {"api", "page", "worker", "store", "settings"},
-    "serving": {"app", "worker", "embedded", "seeding", "store", "settings"},
-    "cli": {"serving", "app", "embedded", "purging", "recounting", "seeding", "store", "settings", "errors"},
+    "app": {"api", "identity", "page", "worker", "store", "settings"},
+    "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings"},
+    "cli": {
+        "serving", "app", "embedded", "keyring", "purging", "recounting", "seeding",
+        "store", "settings", "wire", "errors",
+    },
     "__main__": {"cli"},
-}
+}  # fmt: skip
 MOST_LINES = 450
 WEB = {"fastapi", "starlette"}
 DATABASE = {"psycopg", "psycopg_pool", "sqlalchemy", "alembic"}

@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import keyring, purging, seeding, serving
+from service import keyring, purging, recounting, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.settings import Settings, complaints, list_settings, unknown_variables
@@ -131,6 +131,35 @@ def purge(
     with serving.prepared_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
+
+
+histogram = typer.Typer(
+    help="Check or rebuild the summaries that histograms of whole timelines are read from.\n\nThey are kept in the "
+    "transactions that write events, and need no care.",
+    no_args_is_help=True,
+)
+app.add_typer(histogram, name="histogram")
+OneTimeline = Annotated[str | None, typer.Argument(help="The timeline's slug; all timelines when left out.")]
+
+
+@histogram.command("check")
+def check_histogram(timeline: OneTimeline = None) -> None:
+    """Compare the summaries with the events; the exit code is 1 where one is wrong."""
+    with serving.prepared_database(_settings()) as url:
+        faults = recounting.check_histograms(url, timeline)
+    for slug, buckets in faults.items():
+        typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
+    if any(faults.values()):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@histogram.command("rebuild")
+def rebuild_histogram(timeline: OneTimeline = None) -> None:
+    """Make the summaries anew from the events; the service may go on meanwhile."""
+    with serving.prepared_database(_settings()) as url:
+        faults = recounting.rebuild_histograms(url, timeline)
+    for slug, buckets in faults.items():
+        typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
 
 
 keys = typer.Typer(

@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.store import dispatch, fanout
 from service.store.database import Database
 from service.store.dispatch import Batch, Claimed, WebhookKey
+from service.store.histogram_upkeep import fold_now_and_then
 from service.store.item import write_item
 from service.store.listening import listen
 from service.store.position import write_place
@@ -252,11 +253,13 @@ async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
     )
     await database.open()
     work = asyncio.create_task(worker.run())
+    folding = asyncio.create_task(fold_now_and_then(database))
     hearing = asyncio.create_task(listen(url, worker.wake))
     try:
         yield worker
     finally:
         worker.stop()
         hearing.cancel()
-        await asyncio.gather(work, hearing, return_exceptions=True)
+        folding.cancel()
+        await asyncio.gather(work, hearing, folding, return_exceptions=True)
         await database.close()

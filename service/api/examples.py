@@ -19,6 +19,7 @@ from service.api.specimens import (
     DATE,
     EVENT,
     EVENT_BODY,
+    HISTOGRAM,
     OUTCOMES,
     PLACE,
     PLAN,
@@ -85,6 +86,10 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange(
         "list_events_everywhere", 200, "What Ali Haider was to take part in", _page(EVENT, count=None),
         query={"actor": "ali-haider"}, texts={answers.NDJSON: _lines(EVENT)},
+    ),
+    Exchange(
+        "get_histogram", 200, "What is on in Moscow at the end of February 2013, day by day", HISTOGRAM,
+        query={"by": "day", "datetime": "2013-02-24/2013-02-28", "place": "moscow"},
     ),
     Exchange("create_event", 201, "A planned visit", VISIT, body=VISIT_BODY),
     Exchange("get_event", 200, "The meeting that was called off", EVENT),

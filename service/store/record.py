@@ -26,6 +26,7 @@ from service.store.adapters import At
 from service.store.changes import Operation, append_change
 from service.store.clock import read_now
 from service.store.failures import removing
+from service.store.histogram_changes import changing, coming, going
 from service.store.placement import Placement
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
@@ -233,18 +234,20 @@ _SURROUNDINGS: Statement = compiled(
 )
 
 _EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
-_INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES))
+_INSERT: Statement = compiled(coming(insert(event).values(_EVENT_VALUES)))
 _UPDATE: Statement = compiled(
-    update(event)
-    .where(*is_event(event))
-    .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
+    changing(
+        update(event)
+        .where(*is_event(event))
+        .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
+    )
 )
 _UPDATE_PLANNED: Statement = compiled(
     update(event)
     .where(*is_event(event), event.c.was_planned != _EVENT_VALUES["was_planned"])
     .values(was_planned=_EVENT_VALUES["was_planned"])
 )
-_DELETE: Statement = compiled(delete(event).where(*is_event(event)))
+_DELETE: Statement = compiled(going(delete(event).where(*is_event(event))))
 _DELETE_STATES: Statement = compiled(delete(event_state).where(*is_event(event_state)))
 _PARTS = (event_participant, event_topic, claim, event_link)
 _INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}

@@ -14,6 +14,7 @@ from service.tables.event import (
     event_participant,
     event_topic,
 )
+from service.tables.histogram import histogram, histogram_change
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
 from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
@@ -42,6 +43,8 @@ __all__ = [
     "event_topic",
     "feed",
     "feed_floor",
+    "histogram",
+    "histogram_change",
     "metadata",
     "place",
     "signing_key",

@@ -52,6 +52,7 @@ KNOWN: dict[str, Of] = {
     "compare_timeline": Of.READ,
     "list_plans": Of.READ,
     "list_changes": Of.READ,
+    "get_histogram": Of.READ,
     "amend_timeline": Of.WRITE,
     "delete_timeline": Of.WRITE,
     "create_event": Of.WRITE,

@@ -146,20 +146,18 @@ async def _skim(answer: httpcore.Response) -> None:
                     return
 
 
+# The first that fits.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (httpcore.ConnectError, "no connection"),
+    (AddressRefusedError, "the host has an address to which nothing is sent"),
+    (ssl.SSLError, "the TLS connection broke"),
+    (OSError, "the host is not found"),
+    (ValueError, "the address is none that is sent to"),
+)
+
+
 def _words(error: Exception) -> str:
     """Say what went wrong in words of our own: a receiver's would be an echo."""
-    match error:
-        case httpcore.ConnectError() if isinstance(error.__cause__, ssl.SSLError):
-            return "no trusted TLS connection"
-        case httpcore.ConnectError():
-            return "no connection"
-        case ssl.SSLError():
-            return "the TLS connection broke"
-        case AddressRefusedError():
-            return "the host has an address to which nothing is sent"
-        case OSError():
-            return "the host is not found"
-        case ValueError():
-            return "the address is none that is sent to"
-        case _:
-            return "no HTTP answer"
+    if isinstance(error, httpcore.ConnectError) and isinstance(error.__cause__, ssl.SSLError):
+        return "no trusted TLS connection"
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "no HTTP answer")

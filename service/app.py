@@ -27,6 +27,7 @@ from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
 from service.api.head import Head
 from service.api.request_id import RequestId
+from service.api.slow_client import Clients
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
@@ -48,10 +49,14 @@ def create_app(settings: Settings) -> FastAPI:
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
     tail = Tail(database, address, poll_seconds=settings.stream_poll_seconds)
+    clients = Clients()
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
-            most=settings.streams, send_timeout_seconds=settings.stream_send_timeout_seconds, wake=tail.wake_all
+            most=settings.streams,
+            send_timeout_seconds=settings.stream_send_timeout_seconds,
+            clients=clients,
+            wake=tail.wake_all,
         ),
         # at most a quarter of the connections, so that the rest answers all else
         reads=SharedReads(max(1, settings.pool_size // 4)),
@@ -85,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.feed = feed
+    app.state.clients = clients
     app.add_middleware(BodyLimit)
     app.add_middleware(Head)
     app.add_middleware(RequestId)

@@ -48,6 +48,13 @@ class Settings(BaseSettings):
         description="Time after which the database gives up a statement.",
         json_schema_extra={"unit": "seconds"},
     )
+    export_send_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
+        json_schema_extra={"unit": "seconds"},
+    )
     feed_retention_days: float | None = Field(
         None,
         gt=0,

@@ -31,6 +31,7 @@ from service.api.slow_client import Clients
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
+from service.store.listening import Listener
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -48,7 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
-    tail = Tail(database, address, poll_seconds=settings.stream_poll_seconds)
+    listener = Listener(address)
+    tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
     clients = Clients()
     feed = changes.Feed(
         tail=tail,
@@ -70,10 +72,11 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
-                await running.enter_async_context(feed.tail.run())
+                await running.enter_async_context(listener.run())
+                await running.enter_async_context(tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address))
+                    worker = await running.enter_async_context(working(settings, address, listener))
                     running.enter_context(told_of_stop(worker.stop))
                 yield
         finally:

@@ -38,7 +38,7 @@ START_SECONDS = 60
 GRACE_SECONDS = 3  # for answers under way when the service is told to stop; all in all it takes no more than 5
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
-WORKER_CONNECTIONS = 4  # of what sends webhooks in a server process: a small pool, and one that listens
+WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
@@ -114,13 +114,15 @@ def work(settings: Settings) -> None:
 
 async def _work_until_told(settings: Settings, url: str) -> None:
     # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
+    from service.store.listening import Listener  # noqa: PLC0415
     from service.worker import working  # noqa: PLC0415
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    async with working(settings, url):
+    listener = Listener(url)
+    async with listener.run(), working(settings, url, listener):
         logger.info("sending webhooks")
         await told.wait()
 

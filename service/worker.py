@@ -28,7 +28,7 @@ from service.store import dispatch, fanout
 from service.store.database import Database
 from service.store.dispatch import Batch, Claimed, WebhookKey
 from service.store.item import write_item
-from service.store.listening import listen
+from service.store.listening import Listener
 from service.store.position import write_place
 from service.store.retention import sweep_changes
 from service.store.webhooks import disable_webhook
@@ -44,7 +44,7 @@ LEASE_MARGIN_SECONDS = 15.0
 # What is under way when the worker is told to stop may take so long to end, and so much longer to be given back.
 GRACE_SECONDS = 3.0
 _LAST_SECONDS = 1.0
-CONNECTIONS = 3  # beside the one that listens
+CONNECTIONS = 3
 GONE = "the receiver answered 410 Gone"
 LOST = "it is not known what became of the last try"
 STUMBLED = "the service could not send it; its log says why"
@@ -291,8 +291,11 @@ class Worker:
 
 
 @asynccontextmanager
-async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
-    """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop."""
+async def working(settings: Settings, url: str, listener: Listener) -> AsyncIterator[Worker]:
+    """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop.
+
+    It is woken by the listener, which runs for longer.
+    """
     database = Database(url, pool_size=CONNECTIONS, statement_timeout_seconds=settings.statement_timeout_seconds)
     sender = Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private)
     worker = Worker(
@@ -303,12 +306,11 @@ async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
         feed_kept_days=settings.feed_retention_days,
     )
     await database.open()
+    listener.tell(worker.wake)
     work = asyncio.create_task(worker.run())
-    hearing = asyncio.create_task(listen(url, worker.wake))
     try:
         yield worker
     finally:
         worker.stop()
-        hearing.cancel()
-        await asyncio.gather(work, hearing, return_exceptions=True)
+        await asyncio.gather(work, return_exceptions=True)
         await database.close()

@@ -65,6 +65,21 @@ dateline_feed_changes_behind_horizon 0
 # HELP dateline_feed_open_streams Open streams of changes in this process.
 # TYPE dateline_feed_open_streams gauge
 dateline_feed_open_streams 0
+# HELP dateline_webhook_pending_messages Messages to be sent, or tried again, to webhooks that are enabled.
+# TYPE dateline_webhook_pending_messages gauge
+dateline_webhook_pending_messages 0
+# HELP dateline_webhook_due_messages Those of them whose time has come.
+# TYPE dateline_webhook_due_messages gauge
+dateline_webhook_due_messages 0
+# HELP dateline_webhook_dead_messages Messages that were given up, as long as they are kept.
+# TYPE dateline_webhook_dead_messages gauge
+dateline_webhook_dead_messages 1
+# HELP dateline_webhook_oldest_pending_seconds Age of the oldest change that an enabled webhook was not sent yet.
+# TYPE dateline_webhook_oldest_pending_seconds gauge
+dateline_webhook_oldest_pending_seconds 0
+# HELP dateline_webhooks_disabled Webhooks that nothing is sent to.
+# TYPE dateline_webhooks_disabled gauge
+dateline_webhooks_disabled 0
 """
 
 _FIRST = {"If-Match": '"1"'}

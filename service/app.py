@@ -48,8 +48,10 @@ def create_app(settings: Settings) -> FastAPI:
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
     )
-    listener = Listener(address)
+    direct = settings.direct_database_url
+    listener = Listener(address if direct is None else direct.get_secret_value())
     tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
     clients = Clients()
     feed = changes.Feed(

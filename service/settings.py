@@ -34,6 +34,11 @@ class Settings(BaseSettings):
         description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
         "embedded one is started.",
     )
+    direct_database_url: SecretStr | None = Field(
+        None,
+        description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
+        "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
+    )
     pool_size: int = Field(
         8,
         ge=1,
@@ -126,7 +131,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "direct_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))
@@ -206,7 +211,7 @@ def _shown(name: str, value: object) -> str:
     if value is None:
         return "unset"
     if isinstance(value, SecretStr):
-        return shown_url(value.get_secret_value()) if name == "database_url" else "set, not shown"
+        return shown_url(value.get_secret_value()) if name.endswith("database_url") else "set, not shown"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

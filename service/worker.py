@@ -296,7 +296,12 @@ async def working(settings: Settings, url: str, listener: Listener) -> AsyncIter
 
     It is woken by the listener, which runs for longer.
     """
-    database = Database(url, pool_size=CONNECTIONS, statement_timeout_seconds=settings.statement_timeout_seconds)
+    database = Database(
+        url,
+        pool_size=CONNECTIONS,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
+    )
     sender = Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private)
     worker = Worker(
         database,

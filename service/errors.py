@@ -8,10 +8,11 @@ DatelineError
 ├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
 ├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
+├── TooLarge            more than the database can hold in one piece, or work through at once
 ├── InvalidCursor       a cursor that was not made for this query
 ├── CursorOutlived      a cursor behind which changes are missing
-├── Unauthenticated     the key is missing or unknown
-├── Forbidden           nobody may write here
+├── Unauthenticated     the key is missing, unknown, expired or revoked
+├── Forbidden           the key does not open this
 └── Unavailable         the database cannot answer now
     └── TooSlow         the database gave up the statement after its time limit
 """
@@ -65,6 +66,10 @@ class Invalid(DatelineError):
         self.parameter = parameter
 
 
+class TooLarge(DatelineError):
+    """Say that a request holds or asks for more than the database takes in one piece; trying again does not help."""
+
+
 class InvalidCursor(DatelineError):
     """Say that a cursor is damaged, forged, or of another query; `parameter` is where it was given."""
 
@@ -78,11 +83,11 @@ class CursorOutlived(DatelineError):
 
 
 class Unauthenticated(DatelineError):
-    """Say that the caller's key is missing or unknown."""
+    """Say that the caller's key is missing, or opens nothing (any more)."""
 
 
 class Forbidden(DatelineError):
-    """Say that nobody may write here, as the service is set up."""
+    """Say that the caller's key does not open this."""
 
 
 class Unavailable(DatelineError):

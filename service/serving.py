@@ -23,9 +23,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service.embedded import EmbeddedPostgres
+from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
-from service.settings import Settings, variable
+from service.settings import Settings, is_loopback, variable
 from service.store.migration import migrate
+from service.store.roles import grant_service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -40,7 +42,7 @@ _POOLER = (
     f"{variable('database_url')} leads through a pooler, which drops the options of a connection: "
     f"set {variable('direct_database_url')} to the same database without it."
 )
-GRACE_SECONDS = 3  # for answers under way when the service is told to stop; all in all it takes no more than 5
+GRACE_SECONDS = 2  # for answers under way when the service is told to stop; all in all it takes no more than 5
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
@@ -87,15 +89,16 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     with (
         stopping_on_signals() as request,
         listening(settings) as listener,
-        database(settings, lost) as url,
+        prepared_database(settings, lost) as url,
     ):
-        request.check()
-        migrate(url)
         request.check()
         if settings.seed:
             seed_if_empty(url)
         request.check()
-        announce_once_answering(listener, settings, announce)
+        # nobody else reaches the database that comes along: its owner is given a key
+        key = None if settings.database_url else ensure_local_key(url, settings.data)
+        request.check()
+        announce_once_answering(listener, settings, key, announce)
         run_server(settings, url, listener, request)
     if lost.is_set():
         raise CannotServeError(
@@ -110,10 +113,12 @@ def work(settings: Settings) -> None:
 
     Raises CannotServeError, or EmbeddedError, where it cannot run.
     """
-    with stopping_on_signals(), database(settings) as url:
-        migrate(url)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work_until_told(settings, url))
+    with (
+        stopping_on_signals(),
+        prepared_database(settings) as url,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_work_until_told(settings, url))
     logger.info("stopped")
 
 
@@ -203,6 +208,22 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         yield url
 
 
+@contextmanager
+def prepared_database(settings: Settings, lost: threading.Event | None = None) -> Iterator[str]:
+    """Answer the URL of a database whose schema is this release's; `lost` is set when the embedded one ends by itself.
+
+    With a role of its own for migrations, that one changes the schema, and the URL's is granted what serving takes.
+    """
+    with database(settings, lost) as url:
+        if settings.migration_database_url is None:
+            migrate(url)
+        else:
+            owner = settings.migration_database_url.get_secret_value()
+            migrate(owner)
+            grant_service(owner, url)
+        yield url
+
+
 def require_database(url: str, *, pooled: bool = False) -> None:
     """Refuse an external database that does not answer, is too old, or stands behind a pooler that was not told of."""
     try:
@@ -228,13 +249,15 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def announce_once_answering(listener: socket.socket, settings: Settings, announce: Callable[[str], None]) -> None:
+def announce_once_answering(
+    listener: socket.socket, settings: Settings, key: LocalKey | None, announce: Callable[[str], None]
+) -> None:
     """Ask the service whether it lives, from a thread, and announce it when it says so.
 
     One question is enough: the port is taken already, and the question waits there until a server asks for it.
     """
     host, port = local_address(listener)
-    text = addresses(host, port, settings)
+    text = addresses(host, port, settings, key)
 
     def ask() -> None:
         connection = HTTPConnection(host, port, timeout=START_SECONDS)
@@ -256,16 +279,31 @@ def local_address(listener: socket.socket) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104  # compared, not bound
 
 
-def addresses(host: str, port: int, settings: Settings) -> str:
+def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) -> str:
     """Write where to look."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
+    if key is None:
+        opens = "made by `dateline keys create`; without one nobody writes"
+    else:
+        opens = f"kept in {key.path.absolute()}"
+        if key.made is not None:
+            opens = f"{key.made}, shown this once and {opens}"
     return (
         f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
-        f"  example  {base}{EXAMPLE}"
+        f"  key      {opens}\n"
+        f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
+
+
+def reach(settings: Settings) -> str:
+    """Say who may read, where that is not only whoever is on this machine."""
+    if is_loopback(settings.host):
+        return ""
+    readers = "whoever reaches it may read what is public" if settings.read == "open" else "reading needs a key, too"
+    return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
 
 
 def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
@@ -278,7 +316,7 @@ def run_server(settings: Settings, url: str, listener: socket.socket, request: S
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="service.api.protocol:Protocol",
         ws="none",
         lifespan="on",
         log_config=None,

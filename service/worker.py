@@ -42,7 +42,7 @@ POLL_SECONDS = 1.0
 # How much longer than a try may take a message is held by who tries it; after that its holder counts as dead.
 LEASE_MARGIN_SECONDS = 15.0
 # What is under way when the worker is told to stop may take so long to end, and so much longer to be given back.
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 2.0
 _LAST_SECONDS = 1.0
 CONNECTIONS = 3
 GONE = "the receiver answered 410 Gone"

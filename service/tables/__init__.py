@@ -1,11 +1,13 @@
 """Columns and constraints, and nothing else."""
 
+from service.tables.audit import audit_entry
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
 from service.tables.event import (
     REACH_DAYS,
     REACHES,
     RELS,
     STATUSES,
+    UNDECIDED,
     claim,
     event,
     event_link,
@@ -13,6 +15,7 @@ from service.tables.event import (
     event_topic,
 )
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
 
@@ -22,10 +25,14 @@ __all__ = [
     "REACHES",
     "REACH_DAYS",
     "RELS",
+    "SCOPES",
     "SLUG",
     "STATUSES",
+    "UNDECIDED",
     "actor",
     "actor_alias",
+    "api_key",
+    "audit_entry",
     "change",
     "claim",
     "event",

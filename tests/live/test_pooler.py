@@ -20,6 +20,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import missing
+from tests.keys import bearer
 from tests.live.service import running, start
 from tests.live.stream import opened
 from tests.receiver import receiving
@@ -91,7 +92,7 @@ def test_the_service_works_behind_a_pooler(tmp_path: Path, database_url: str) ->
             stream_poll_seconds=60,
             webhook_allow_private=True,
         ) as service,
-        httpx.Client(base_url=f"{service.base}/v1", timeout=20) as http,
+        httpx.Client(base_url=f"{service.base}/v1", headers=bearer(service.key), timeout=20) as http,
     ):
         http.post("/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()
         http.post("/timelines/story/webhooks", json={"url": receiver.url}).raise_for_status()

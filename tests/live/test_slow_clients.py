@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.keys import bearer
 from tests.live.service import running
 from tests.live.stream import ask_and_take_nothing, opened
 from tests.receiver import receiving
@@ -57,7 +58,7 @@ def test_an_export_that_is_taken_drop_by_drop_ends_and_gives_its_connection_back
     settings = {"seed": False, "pool_size": 1, "export_send_timeout_seconds": 1, "log_level": "info"}
     with (
         running(tmp_path, database_url=database_url, **settings) as service,
-        httpx.Client(base_url=service.base, headers=NDJSON, timeout=20) as http,
+        httpx.Client(base_url=service.base, headers=NDJSON | bearer(service.key), timeout=20) as http,
     ):
         make_story(http, 100)
         path = f"/v1/timelines/story/events?sort={sort}"
@@ -78,7 +79,7 @@ def test_a_client_that_takes_its_time_gets_its_export_whole(tmp_path: Path, data
     """The time is each part's, not the whole's."""
     with (
         running(tmp_path, database_url=database_url, seed=False, export_send_timeout_seconds=1) as service,
-        httpx.Client(base_url=service.base, headers=NDJSON, timeout=20) as http,
+        httpx.Client(base_url=service.base, headers=NDJSON | bearer(service.key), timeout=20) as http,
     ):
         make_story(http, 100)
         path = "/v1/timelines/story/events"
@@ -98,7 +99,7 @@ def test_no_more_streams_are_opened_than_there_may_be_even_at_the_same_moment(
 ) -> None:
     with (
         running(tmp_path, database_url=database_url, seed=False, streams=3) as service,
-        httpx.Client(base_url=service.base, timeout=20) as http,
+        httpx.Client(base_url=service.base, headers=bearer(service.key), timeout=20) as http,
         psycopg.connect(database_url) as other,
         ThreadPoolExecutor(12) as pool,
         ExitStack() as streams,
@@ -125,7 +126,7 @@ def test_no_more_streams_are_opened_than_there_may_be_even_at_the_same_moment(
 def test_a_stream_that_cannot_begin_keeps_no_place(tmp_path: Path, database_url: str) -> None:
     with (
         running(tmp_path, database_url=database_url, seed=False, streams=1) as service,
-        httpx.Client(base_url=service.base, timeout=20) as http,
+        httpx.Client(base_url=service.base, headers=bearer(service.key), timeout=20) as http,
     ):
         make_story(http, 1)
         for slug in ("missing", "missing", "story"):
@@ -144,7 +145,7 @@ def test_sigterm_ends_the_service_though_clients_and_receivers_hang(
         running(
             tmp_path, database_url=database_url, seed=False, workers=workers, webhook_allow_private=True
         ) as service,
-        httpx.Client(base_url=service.base, timeout=20) as http,
+        httpx.Client(base_url=service.base, headers=bearer(service.key), timeout=20) as http,
         ExitStack() as clients,
     ):
         receiver.answer = lambda _: (204 if released.wait(30) else 500, {})

@@ -25,7 +25,7 @@ def test_whoever_leaves_off_leaves_no_cursor_open(database_url: str, sort: Sort)
     async def run() -> list[tuple[object, ...]]:
         async with await AsyncConnection.connect(database_url) as connection:
             register(connection)
-            batches = stream_documents(connection, query, Caller(sees_private=True))
+            batches = stream_documents(connection, query, Caller(timelines=None))
             assert len(await anext(batches)) == 1
             await batches.aclose()
             return await (await connection.execute("SELECT name FROM pg_cursors WHERE name = 'export'")).fetchall()

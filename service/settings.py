@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
         "embedded one is started.",
     )
+    direct_database_url: SecretStr | None = Field(
+        None,
+        description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
+        "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
+    )
     migration_database_url: SecretStr | None = Field(
         None,
         description="The same database as a role that owns the schema: migrations run as that one, and the role of "
@@ -98,6 +103,13 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Time after which the database gives up a statement.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    export_send_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
         json_schema_extra={"unit": "seconds"},
     )
     feed_retention_days: float | None = Field(
@@ -230,7 +242,7 @@ class Settings(BaseSettings):
     )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url", "migration_database_url")
+    @field_validator("database_url", "direct_database_url", "migration_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))

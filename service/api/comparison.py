@@ -114,7 +114,14 @@ async def _tell(
                     yield summary.part(kind, lists[kind]).encode()
         yield summary.end.encode()
 
-    return answers.HeldStream(parts(), held, media_type=answers.TEXT, headers=_VARY)
+    return answers.HeldStream(
+        parts(),
+        held,
+        media_type=answers.TEXT,
+        headers=_VARY,
+        clients=request.app.state.clients,
+        send_timeout_seconds=request.app.state.settings.export_send_timeout_seconds,
+    )
 
 
 def _instants(start: int, end: int) -> dict[str, str]:

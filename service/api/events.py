@@ -16,6 +16,7 @@ from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
 from service.api.problems import InvalidParameters
 from service.api.strict import StrictRoute
+from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
 from service.store.cursor import read_cursor, write_cursor
@@ -84,7 +85,7 @@ async def _answer(
         choose(request, tuple(_MEDIA_TYPES.values())) if parameters.format is None else _MEDIA_TYPES[parameters.format]
     )
     if media_type == answers.NDJSON:
-        return await _stream(parameters, query, store, caller)
+        return await _stream(request, parameters, query, store, caller)
     key = await store.cursor_key()
     after = read_cursor(key, query, parameters.cursor)
     async with store.read() as connection:
@@ -97,7 +98,9 @@ async def _answer(
     return answers.page(request, rows.documents, following, headers=_VARY, count=counted)
 
 
-async def _stream(parameters: EventParameters, query: EventQuery, store: Database, caller: Caller) -> Response:
+async def _stream(
+    request: Request, parameters: EventParameters, query: EventQuery, store: Database, caller: Caller
+) -> Response:
     """Send an event a line, from one cursor; the first batch is read before the answer begins."""
     for name in ("cursor", "count"):
         if getattr(parameters, name) not in (None, "none"):
@@ -107,6 +110,7 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         if query.timeline is not None:
             await check_timeline(connection, query.timeline, caller)
         batches = stream_documents(connection, query, caller, limit=parameters.limit)
+        opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
         first: list[bytes] = await anext(batches, [])
         held = opening.pop_all()
 
@@ -116,7 +120,15 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         async for batch in batches:
             yield b"\n".join(batch) + b"\n"
 
-    return answers.HeldStream(lines(), held, media_type=answers.NDJSON, headers=_VARY)
+    settings: Settings = request.app.state.settings
+    return answers.HeldStream(
+        lines(),
+        held,
+        media_type=answers.NDJSON,
+        headers=_VARY,
+        clients=request.app.state.clients,
+        send_timeout_seconds=settings.export_send_timeout_seconds,
+    )
 
 
 @router.post(

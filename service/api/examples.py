@@ -62,15 +62,30 @@ def _told(comparison: Comparison) -> str:
 
 
 _FIGURES = """\
+# HELP dateline_feed_open_streams Open streams of changes.
+# TYPE dateline_feed_open_streams gauge
+dateline_feed_open_streams 0.0
 # HELP dateline_feed_lag_seconds Age of the oldest change that followers cannot read yet.
 # TYPE dateline_feed_lag_seconds gauge
-dateline_feed_lag_seconds 0
+dateline_feed_lag_seconds 0.0
 # HELP dateline_feed_changes_behind_horizon Changes that followers cannot read yet.
 # TYPE dateline_feed_changes_behind_horizon gauge
-dateline_feed_changes_behind_horizon 0
-# HELP dateline_feed_open_streams Open streams of changes in this process.
-# TYPE dateline_feed_open_streams gauge
-dateline_feed_open_streams 0
+dateline_feed_changes_behind_horizon 0.0
+# HELP dateline_webhook_pending_messages Messages to be sent, or tried again, to webhooks that are enabled.
+# TYPE dateline_webhook_pending_messages gauge
+dateline_webhook_pending_messages 0.0
+# HELP dateline_webhook_due_messages Those of them whose time has come.
+# TYPE dateline_webhook_due_messages gauge
+dateline_webhook_due_messages 0.0
+# HELP dateline_webhook_dead_messages Messages that were given up, as long as they are kept.
+# TYPE dateline_webhook_dead_messages gauge
+dateline_webhook_dead_messages 1.0
+# HELP dateline_webhook_oldest_pending_seconds Age of the oldest change that an enabled webhook was not sent yet.
+# TYPE dateline_webhook_oldest_pending_seconds gauge
+dateline_webhook_oldest_pending_seconds 0.0
+# HELP dateline_webhooks_disabled Webhooks that nothing is sent to.
+# TYPE dateline_webhooks_disabled gauge
+dateline_webhooks_disabled 0.0
 """
 
 _FIRST = {"If-Match": '"1"'}
@@ -171,7 +186,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("explain_date", 200, "At the end of February 2013", DATE, query={"edtf": "[2013-02-24..2013-02-28]"}),
     Exchange("get_liveness", 200, "It lives", {"status": "ok"}),
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
-    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}),
+    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}, is_excerpt=True),
     *webhook_examples.EXCHANGES,
     *key_examples.EXCHANGES,
 )  # fmt: skip

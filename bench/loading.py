@@ -142,8 +142,10 @@ def _copy(connection: Connection[Any], table: Table, rows: Sequence[dict[str, An
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     types = [table.c[name].type.compile(dialect=_dialect()) for name in names]
+    # JSON comes as the text that it is; psycopg would write a string of it
+    kinds = [kind.removesuffix(' COLLATE "C"').lower().replace("json", "text") for kind in types]
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([kind.removesuffix(' COLLATE "C"').lower() for kind in types])
+        copy.set_types(kinds)
         for row in rows:
             copy.write_row([row[name] for name in names])
 

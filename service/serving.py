@@ -25,8 +25,9 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from service.embedded import EmbeddedPostgres
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
-from service.settings import Settings, variable
+from service.settings import Settings, is_loopback, variable
 from service.store.migration import migrate
+from service.store.roles import grant_service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -83,10 +84,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     with (
         stopping_on_signals() as request,
         listening(settings) as listener,
-        database(settings, lost) as url,
+        prepared_database(settings, lost) as url,
     ):
-        request.check()
-        migrate(url)
         request.check()
         if settings.seed:
             seed_if_empty(url)
@@ -109,10 +108,12 @@ def work(settings: Settings) -> None:
 
     Raises CannotServeError, or EmbeddedError, where it cannot run.
     """
-    with stopping_on_signals(), database(settings) as url:
-        migrate(url)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work_until_told(settings, url))
+    with (
+        stopping_on_signals(),
+        prepared_database(settings) as url,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_work_until_told(settings, url))
     logger.info("stopped")
 
 
@@ -194,6 +195,22 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         yield url
 
 
+@contextmanager
+def prepared_database(settings: Settings, lost: threading.Event | None = None) -> Iterator[str]:
+    """Answer the URL of a database whose schema is this release's; `lost` is set when the embedded one ends by itself.
+
+    With a role of its own for migrations, that one changes the schema, and the URL's is granted what serving takes.
+    """
+    with database(settings, lost) as url:
+        if settings.migration_database_url is None:
+            migrate(url)
+        else:
+            owner = settings.migration_database_url.get_secret_value()
+            migrate(owner)
+            grant_service(owner, url)
+        yield url
+
+
 def require_database(url: str) -> None:
     """Refuse an external database that does not answer, or is too old."""
     try:
@@ -258,8 +275,16 @@ def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) ->
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
         f"  key      {opens}\n"
-        f"  example  {base}{EXAMPLE}"
+        f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
+
+
+def reach(settings: Settings) -> str:
+    """Say who may read, where that is not only whoever is on this machine."""
+    if is_loopback(settings.host):
+        return ""
+    readers = "whoever reaches it may read what is public" if settings.read == "open" else "reading needs a key, too"
+    return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
 
 
 def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
@@ -271,7 +296,7 @@ def run_server(settings: Settings, url: str, listener: socket.socket, request: S
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="service.api.protocol:Protocol",
         ws="none",
         lifespan="on",
         log_config=None,

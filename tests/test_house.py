@@ -17,7 +17,8 @@ SERVICE = Path(__file__).parents[1] / "service"
 MAY_IMPORT: dict[str, set[str]] = {
     "dates": set(),
     "errors": set(),
-    "settings": set(),
+    "wording": set(),
+    "settings": {"wording"},
     "embedded": set(),
     "tables": {"dates", "errors"},
     "wire": {"dates", "errors"},
@@ -25,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "formats": {"wire", "dates", "errors"},
     "delivery": {"wire", "errors"},
     "worker": {"delivery", "store", "wire", "errors", "settings"},
-    "api": {"store", "identity", "delivery", "formats", "wire", "dates", "errors", "settings"},
+    "api": {"store", "identity", "delivery", "formats", "wire", "dates", "errors", "settings", "wording"},
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
     "identity": {"errors"},

@@ -23,7 +23,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_24_histogram"
-down_revision = "2026_11_24_keys"
+down_revision = "2026_11_24_audit"
 branch_labels = None
 depends_on = None
 

@@ -35,7 +35,7 @@ from service.api.specimens import (
     Json,
     written,
 )
-from service.wire.comparison import Comparison, summary
+from service.wire.comparison import HEADINGS, Comparison, Summary
 
 
 def _page(*items: Json, **members: object) -> Json:
@@ -54,6 +54,11 @@ def _messages(*items: Json) -> str:
     ]
     ends = format_sse_event(retry=2718, id=first), format_sse_event(comment="here", id=last)
     return b"".join([ends[0], *messages, ends[1]]).decode()
+
+
+def _told(comparison: Comparison) -> str:
+    summary = Summary(comparison.from_, comparison.to)
+    return summary.beginning + "".join(summary.part(kind, getattr(comparison, kind)) for kind in HEADINGS)
 
 
 _FIGURES = """\
@@ -97,7 +102,8 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("put_event", 200, "Replaced", EVENT | {"version": 3}, headers=_SECOND, body=EVENT_BODY),
     Exchange(
         "amend_event", 200, "It is called off", EVENT | {"version": 3},
-        headers=_SECOND, body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+        headers=_SECOND,
+        body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED, "reason": "Read in the article."},
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),
@@ -113,7 +119,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("list_history", 200, "It was planned, and was called off", _page(*STATES)),
     Exchange(
         "compare_timeline", 200, "What five days brought", COMPARISON, query={"from": "2013-02-15", "to": "2013-02-20"},
-        texts={answers.TEXT: summary(Comparison.model_validate(COMPARISON))}, is_excerpt=True,
+        texts={answers.TEXT: _told(Comparison.model_validate(COMPARISON))}, is_excerpt=True,
     ),
     Exchange(
         "list_plans", 200, "What is planned, some of it once for another date", _page(PLAN, outcomes=OUTCOMES),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.wire.history import difference
+from service.wire.history import changes
 
 Json = dict[str, Any]
 
@@ -220,7 +220,7 @@ def _state(document: Json, before: Json, known: Json, reason: str) -> Json:
         "recorded_at": document["recorded_at"],
         "author": "seed",
         "reason": reason,
-        "diff": list(difference(before, document)),
+        "diff": changes(before, document),
         "conflicts": [],
         "document": document,
     }
@@ -277,7 +277,7 @@ COMPARISON: Json = {
     "reinstated": [],
     "withdrawn": [],
     "amended": [],
-    "more": False,
+    "next": None,
 }
 PLAN: Json = _NEGOTIATIONS | {
     "status": "tentative",

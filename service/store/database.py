@@ -19,6 +19,9 @@ from service.tables import signing_key
 
 # How long a request waits for a free connection before it is told to come again.
 _WAIT_SECONDS = 5.0
+# How many requests may wait for each connection: what these take is well under the time above, and who comes later
+# is told so at once.
+_MOST_WAITING_EACH = 250
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:
@@ -57,6 +60,7 @@ class Database:
             min_size=min(2, pool_size),
             max_size=pool_size,
             timeout=_WAIT_SECONDS,
+            max_waiting=_MOST_WAITING_EACH * pool_size,
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,

@@ -1,11 +1,13 @@
 """Columns and constraints, and nothing else."""
 
+from service.tables.audit import audit_entry
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
 from service.tables.event import (
     REACH_DAYS,
     REACHES,
     RELS,
     STATUSES,
+    UNDECIDED,
     claim,
     event,
     event_link,
@@ -27,9 +29,11 @@ __all__ = [
     "SCOPES",
     "SLUG",
     "STATUSES",
+    "UNDECIDED",
     "actor",
     "actor_alias",
     "api_key",
+    "audit_entry",
     "change",
     "claim",
     "event",

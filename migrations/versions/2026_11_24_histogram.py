@@ -1,6 +1,19 @@
 """Keep a histogram of each timeline: its marks by bucket, and what changes them.
 
 What is there already is taken for new: the worker folds it, or `dateline histogram rebuild` does at once.
+
+A million made-up events, 500 changes waiting, 2 cores that other work kept busy; milliseconds, the least of five
+(`python -m bench.histogram` repeats it):
+
+| asked for                                                              | ms            |
+|------------------------------------------------------------------------|---------------|
+| all, by 3,652 days or 4,228 weeks; 4,800 months; years to centuries    | 30; 9; 2 to 4 |
+| a rare status (18,469 events), everything; ten years                   | 93; 27        |
+| other rare filters, a rare word; overdue, ten years; all of a month    | 2 to 14; 25; 90 |
+| a common filter, ten years; everything (each of its events is read)    | 135 to 1,140; 920 to 1,580 |
+
+Of a day's histogram most goes into the sum of what comes before its window: 144,000 of 168,000 days. The summary took
+34 MB; folding 900 changes 7 ms, rebuilding 7 s, checking 6 s. A write took 1.00 to 1.07 times as long as without it.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ from service.tables import REACHES, event, histogram, histogram_change
 
 # The most buckets of one histogram.
 MOST_BUCKETS = 5_000
+_FIRST: ColumnElement[Any] = bindparam("first_bucket", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +176,10 @@ def _statement(form: _Form) -> Statement:
     Rows are (bucket, how many by `MARKS`, the least and the greatest marked bucket on the axis), in order. What is
     marked before the first bucket comes as one row, whose bucket is the one before.
     """
-    marks = (_kept(form.unit) if form.query is None else _made(form)).subquery("marks")
+    marks = (_kept(form) if form.query is None else _made(form)).subquery("marks")
     bucket: ColumnElement[Any] = marks.c.bucket
     if form.is_begun:
-        bucket = func.greatest(bucket, bindparam("first_bucket", type_=Integer) - number(1))
+        bucket = func.greatest(bucket, _FIRST - number(1))
     sums = [func.sum(marks.c[name]).label(name) for name in MARKS]
     summed = select(bucket.label("bucket"), *sums).group_by(bucket).having(or_(*(one != number(0) for one in sums)))
     if form.is_ended:
@@ -198,13 +199,19 @@ def _statement(form: _Form) -> Statement:
     )
 
 
-def _kept(unit: Unit) -> CompoundSelect[Any]:
+def _kept(form: _Form) -> CompoundSelect[Any]:
     """Select a timeline's marks from its summary, and from what has changed since it was last brought up to date."""
-    summary = select(histogram.c.bucket, *(histogram.c[name] for name in MARKS)).where(
-        histogram.c.timeline_id == TIMELINE_ID, histogram.c.unit == literal_column(f"'{unit}'")
-    )
+    is_of_unit = (histogram.c.timeline_id == TIMELINE_ID, histogram.c.unit == literal_column(f"'{form.unit}'"))
+    kept = [select(histogram.c.bucket, *(histogram.c[name] for name in MARKS)).where(*is_of_unit)]
+    if form.is_begun:
+        # what comes before is summed up at once: it takes half as long as in groups
+        before = [func.sum(histogram.c[name]).cast(Integer).label(name) for name in MARKS]
+        kept = [
+            kept[0].where(histogram.c.bucket >= _FIRST),
+            select((_FIRST - number(1)).label("bucket"), *before).where(*is_of_unit, histogram.c.bucket < _FIRST),
+        ]
     changed = select(histogram_change).where(histogram_change.c.timeline_id == TIMELINE_ID).cte("changed")
-    return union_all(summary, mark_runs([unit], changed)[unit])
+    return union_all(*kept, mark_runs([form.unit], changed)[form.unit])
 
 
 def _made(form: _Form) -> CompoundSelect[Any]:

@@ -45,6 +45,7 @@ KNOWN: dict[str, Of] = {
     "create_timeline": Of.NEW_TIMELINE,
     "get_timeline": Of.READ,
     "list_events": Of.READ,
+    "get_histogram": Of.READ,
     "get_event": Of.READ,
     "list_claims": Of.READ,
     "get_claim": Of.READ,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -114,7 +115,8 @@ class Figures:
             return
         for pid in {int(file.stem.rpartition("_")[2]) for file in Path(self._folder).glob("gauge_live*.db")}:
             if not _lives(pid):
-                mark_process_dead(pid, self._folder)
+                with suppress(FileNotFoundError):  # another process does the same
+                    mark_process_dead(pid, self._folder)
 
 
 def _lives(pid: int) -> bool:

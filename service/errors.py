@@ -10,6 +10,8 @@ DatelineError
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── InvalidCursor       a cursor that was not made for this query
 ├── CursorOutlived      a cursor behind which changes are missing
+├── InFlight            a request with this idempotency key is under way
+├── KeyReused           this idempotency key stands for another request
 ├── Unauthenticated     the key is missing or unknown
 ├── Forbidden           nobody may write here
 └── Unavailable         the database cannot answer now
@@ -75,6 +77,14 @@ class InvalidCursor(DatelineError):
 
 class CursorOutlived(DatelineError):
     """Say that a follower with this cursor would miss changes, and how to start again."""
+
+
+class InFlight(DatelineError):
+    """Say that a request with this idempotency key is under way; whoever repeats it is to wait for its end."""
+
+
+class KeyReused(DatelineError):
+    """Say that an idempotency key was sent before, with another request."""
 
 
 class Unauthenticated(DatelineError):

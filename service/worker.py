@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.store import dispatch, fanout
 from service.store.database import Database
 from service.store.dispatch import Batch, Claimed, WebhookKey
+from service.store.idempotency import sweep_answers
 from service.store.item import write_item
 from service.store.listening import listen
 from service.store.position import write_place
@@ -60,6 +61,7 @@ class Worker:
         concurrency: int,
         kept_days: float,
         feed_kept_days: float | None = None,
+        answers_kept_hours: float = 24.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._database = database
@@ -67,6 +69,7 @@ class Worker:
         self._concurrency = concurrency
         self._kept_days = kept_days
         self._feed_kept_days = feed_kept_days
+        self._answers_kept_hours = answers_kept_hours
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], WebhookKey] = {}
         self._wake = asyncio.Event()
@@ -142,7 +145,8 @@ class Worker:
         return begun
 
     async def tidy(self) -> None:
-        """Forget old messages and expired secrets, and changes that the feed keeps no longer."""
+        """Forget old messages and expired secrets, changes that the feed keeps no longer, answers under old keys."""
+        await sweep_answers(self._database, kept_hours=self._answers_kept_hours)
         if self._feed_kept_days is not None:
             await sweep_changes(self._database, keep_days=self._feed_kept_days)
         while True:
@@ -249,6 +253,7 @@ async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
         concurrency=settings.webhook_concurrency,
         kept_days=settings.webhook_retention_days,
         feed_kept_days=settings.feed_retention_days,
+        answers_kept_hours=settings.idempotency_retention_hours,
     )
     await database.open()
     work = asyncio.create_task(worker.run())

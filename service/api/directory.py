@@ -9,13 +9,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store, Writer
+from service.api.access import Reader, Store
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
+from service.api.writing import RepeatableWrite, Write
 from service.store import directory
 from service.store.cursor import seal, unseal
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
+from service.store.statement import Connection
 from service.wire.directory import (
     ActorPage,
     ActorPatch,
@@ -100,6 +102,42 @@ SHELVES = (
 )
 
 
+def _writes_of(shelf: Shelf) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Make what creates, amends and deletes an entry."""
+    kind = shelf.kind
+
+    async def create_entry(body: Body, write: RepeatableWrite) -> Response:
+        async def create(connection: Connection) -> Response:
+            made, version = await directory.create_entry(connection, kind, body)
+            location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
+            return answers.entry(made, version, status=201, headers=location)
+
+        return await write.do(create)
+
+    async def amend_entry(slug: EntrySlug, body: Body, write: Write, if_match: IfMatch = None) -> Response:
+        patch = body.model_dump(mode="json", exclude_unset=True)
+
+        async def amend(connection: Connection) -> Response:
+            expected = expectation(if_match)
+            made, version = await directory.amend_entry(connection, kind, slug, patch, expected, write.caller)
+            return answers.entry(made, version)
+
+        return await write.do(amend)
+
+    async def delete_entry(slug: EntrySlug, write: Write, if_match: IfMatch = None) -> Response:
+        async def delete(connection: Connection) -> Response:
+            await directory.remove_entry(connection, kind, slug, expectation(if_match), write.caller)
+            return Response(status_code=204)
+
+        return await write.do(delete)
+
+    # FastAPI reads the body's shape from the annotation, which differs from list to list
+    create_entry.__annotations__["body"] = kind.body
+    amend_entry.__annotations__["body"] = shelf.patch
+
+    return create_entry, amend_entry, delete_entry
+
+
 def router_of(shelf: Shelf) -> APIRouter:
     """Make the five operations of a list of entries."""
     router = APIRouter(tags=[shelf.tag], route_class=StrictRoute)
@@ -130,28 +168,7 @@ def router_of(shelf: Shelf) -> APIRouter:
             return answers.not_modified(version)
         return answers.entry(found, version)
 
-    async def create_entry(body: Body, store: Store, _: Writer) -> Response:
-        async with store.transaction() as connection:
-            made, version = await directory.create_entry(connection, kind, body)
-        location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
-        return answers.entry(made, version, status=201, headers=location)
-
-    async def amend_entry(
-        slug: EntrySlug, body: Body, store: Store, caller: Writer, if_match: IfMatch = None
-    ) -> Response:
-        patch = body.model_dump(mode="json", exclude_unset=True)
-        async with store.transaction() as connection:
-            made, version = await directory.amend_entry(connection, kind, slug, patch, expectation(if_match), caller)
-        return answers.entry(made, version)
-
-    async def delete_entry(slug: EntrySlug, store: Store, caller: Writer, if_match: IfMatch = None) -> Response:
-        async with store.transaction() as connection:
-            await directory.remove_entry(connection, kind, slug, expectation(if_match), caller)
-        return Response(status_code=204)
-
-    # FastAPI reads the body's shape from the annotation, which differs from list to list
-    create_entry.__annotations__["body"] = kind.body
-    amend_entry.__annotations__["body"] = shelf.patch
+    create_entry, amend_entry, delete_entry = _writes_of(shelf)
 
     def add(method: str, path: str, endpoint: Callable[..., Any], name: str, text: str, **options: object) -> None:
         described: dict[str, Any] = {"name": name, "description": text, **options}

@@ -14,6 +14,7 @@ from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.specimens import Json
+from service.api.writing import KEY_HEADER, REPLAYED_HEADER
 from service.wire.problem import Problem
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -52,6 +53,13 @@ parameter or member is refused by its name. A path that is none is a 404, a meth
 **Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
 `If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.
 
+**Writing safely.** An answer that says that something was written is sent when it is on disk. Where none arrives, \
+repeat: a `PUT`, `PATCH` or `DELETE` with its `If-Match`, a `POST` with an `Idempotency-Key`, which names this one \
+write. Bound to you, the method and the path, it is kept for a day: the same request brings the first answer again, \
+with `Idempotency-Replayed: true`, another one a 422, and one that comes while the first is under way a 409. Only what \
+was done is kept: what was refused wrote nothing, and may be tried again under its key. The first answer is given \
+again as it was, a secret in it too. With `dry_run=true` anything is checked and answered as if it were done.
+
 The examples are of the timeline that comes along, `syria-2013`.
 """
 _TEXT = {"type": "string"}
@@ -70,6 +78,10 @@ _HEADERS: Json = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
         "example": "5",
     },
+    REPLAYED_HEADER: {
+        "description": "The answer to an earlier request with this key, byte by byte; absent when it was done now.",
+        "schema": {"type": "string", "const": "true"},
+    },
     "X-Request-Id": {
         "description": "Names this request in our log: yours, if you sent one, or one of ours.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
@@ -79,6 +91,8 @@ _HEADERS: Json = {
 _HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "406": ("Vary",), "503": ("Retry-After",)}
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
+# A 409 says when to repeat a write that is under way.
+_CONFLICT = "409"
 
 
 def publish(app: FastAPI) -> None:
@@ -183,10 +197,15 @@ def _complete_answers(path: str, operation: Json) -> None:
     if answers.JSON in found.get("422", {}).get("content", {}):
         del found["422"]
     operation["responses"] = {status: found[status] for status in sorted(found)}
+    is_repeatable = any(one["name"] == KEY_HEADER for one in operation.get("parameters", ()))
     for status, answer in operation["responses"].items():
         names = [*_HEADERS_OF_STATUS.get(status, ()), "X-Request-Id"]
         answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
         content = answer.get("content", {})
+        if is_repeatable and status < "300":
+            answer["headers"] |= answers.headers(REPLAYED_HEADER)["headers"]
+        if is_repeatable and status == _CONFLICT:
+            answer["headers"] |= answers.headers("Retry-After")["headers"]
         if status == _VERSION_CONFLICT:
             answer["headers"] |= answers.headers("ETag")["headers"]
         if MEDIA_TYPE in content:

@@ -88,6 +88,13 @@ NOT_ACCEPTABLE = Kind(
 )
 CONFLICT = Kind("already-exists", 409, "It exists already", "The slug or identity is taken.")
 IN_USE = Kind("in-use", 409, "It is in use", "Something still refers to it; change or remove that first.")
+KEY_IN_FLIGHT = Kind(
+    "idempotency-key-in-flight",
+    409,
+    "It is being done",
+    "A request with this `Idempotency-Key` is under way. Repeat it after `Retry-After`, with the same key: it brings "
+    "the answer, or is done then if the other one failed.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -107,6 +114,13 @@ INVALID_BODY = Kind(
     "The body is not what this operation takes",
     "`errors` names each member by JSON Pointer (RFC 6901). An unknown member is refused, so that a typo is "
     "not dropped unseen. An error in an EDTF expression says where and what was expected.",
+)
+KEY_REUSED = Kind(
+    "idempotency-key-reused",
+    422,
+    "The key stands for another request",
+    "This `Idempotency-Key` was sent before by you, to the same path, with another body, query or media type. A key is "
+    "for one write and its repetitions.",
 )
 VERSION_REQUIRED = Kind(
     "version-required",
@@ -135,6 +149,8 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.Invalid: INVALID_BODY,
     errors.InvalidCursor: INVALID_CURSOR,
     errors.CursorOutlived: CURSOR_OUTLIVED,
+    errors.InFlight: KEY_IN_FLIGHT,
+    errors.KeyReused: KEY_REUSED,
     errors.Unauthenticated: UNAUTHENTICATED,
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
@@ -149,6 +165,7 @@ _OF_STATUS = {
     415: UNSUPPORTED,
 }
 _RETRY_AFTER_SECONDS = "5"
+_RETRY_AFTER_WRITE_SECONDS = "1"
 _MOST_ERRORS = 20
 # An unknown member's name is the client's own, and may be as long as the body.
 _POINTER_CHARACTERS = 500
@@ -194,6 +211,8 @@ def problem(
     sent = dict(headers or {})
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
+    if kind is KEY_IN_FLIGHT:
+        sent["Retry-After"] = _RETRY_AFTER_WRITE_SECONDS
     if kind is UNAUTHENTICATED:
         sent["WWW-Authenticate"] = "Bearer"
     return Response(body, kind.status, sent, MEDIA_TYPE)

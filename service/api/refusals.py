@@ -8,6 +8,7 @@ from service.api import problems
 from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.problems import KINDS, Kind
 from service.api.specimens import EVENT, TIMELINE, Json
+from service.api.writing import KEY_HEADER
 from service.wire.problem import Problem, ProblemError
 
 _UNKNOWN = "datum"
@@ -21,6 +22,8 @@ _DETAILS = {
     problems.CURSOR_OUTLIVED: "the database was restored since this cursor was made. Start again: take `latest` of "
     f"/v1/timelines/{TIMELINE['slug']}/changes?after=latest, list the events, then follow from that cursor",
     problems.CONFLICT: "it exists already",
+    problems.KEY_IN_FLIGHT: "a request with this Idempotency-Key is under way; repeat it in a moment, for its answer",
+    problems.KEY_REUSED: "this Idempotency-Key was sent before, with another request; a new request needs a new key",
     problems.TOO_LARGE: problems.TOO_LARGE.explanation,
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
@@ -41,6 +44,7 @@ _CURSORS = {
     "cursor": "the cursor is damaged, or was made for another query",
     "after": "the cursor is damaged, or is of another timeline's feed",
 }
+_TAKEN = {"put_event", "create_timeline", "create_actor", "create_place", "create_source"}
 # What bears the version of the whole that it belongs to.
 _PART_OF = {"claim": "event", "link": "event", "secret": "webhook", "replay": "webhook"}
 _PRESENT = {one.operation: one.answer for one in EXCHANGES if one.operation.startswith("get_") and one.answer}
@@ -64,7 +68,10 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.GONE: "event" in parameters,
         problems.MALFORMED_BODY: "requestBody" in operation,
         problems.IN_USE: name in _IN_USE,
-        problems.CONFLICT: name not in _IN_USE,
+        problems.CONFLICT: name in _TAKEN,
+        problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
+        problems.KEY_REUSED: KEY_HEADER in parameters,
+        problems.INVALID_BODY: "requestBody" in operation or name == "put_link",
         problems.TOO_SLOW: name != "get_readiness",
     }
     return limited.get(kind, True)

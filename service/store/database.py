@@ -83,19 +83,19 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside one transaction, committed when the block ends well.
+    async def transaction(self, *, trial: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection inside one transaction, committed when the block ends well; of a trial nothing is kept.
 
         Raises the domain's error for whatever the database reports, at the commit too.
         """
         with translated():
             async with self._pool.connection() as connection:
                 try:
-                    async with connection.transaction():
+                    async with connection.transaction(force_rollback=trial):
                         yield connection
                 finally:
                     appended = take_untold(connection)
-        if appended:
+        if appended and not trial:
             self.changed.set()
 
     @asynccontextmanager

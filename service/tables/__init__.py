@@ -13,6 +13,7 @@ from service.tables.event import (
     event_topic,
 )
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.idempotency import kept_answer
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
 
@@ -35,6 +36,7 @@ __all__ = [
     "event_topic",
     "feed",
     "feed_floor",
+    "kept_answer",
     "metadata",
     "place",
     "signing_key",

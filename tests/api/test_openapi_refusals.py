@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +12,14 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from anyio import to_thread
 from psycopg import sql
 
 from service.api.examples import REQUEST_ID
 from service.api.specimens import EVENT
 from service.api.webhook_examples import NEWEST_SECRET_ID
 from service.seeding import read_seed
+from service.store.idempotency import KeptAnswer, Repeatable, begin, keep
 from tests.api.asking import KEY, Asked, comparable, done, untie, valid
 from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
 from tests.client import Client, connected
@@ -95,7 +99,10 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "in-use": _of_what_is_in_use,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
-ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"}
+ELSEWHERE = {
+    *("forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"),
+    *("idempotency-key-in-flight", "idempotency-key-reused"),
+}
 
 
 @EACH
@@ -146,6 +153,24 @@ def test_a_cursor_of_a_restored_database_is_outlived(writing: Client) -> None:
     cursor = Asked(feed, params={"after": "latest"}).send(writing).json()["latest"]
     writing.portal.call(restore)
     check_refusal(feed, "cursor-outlived", Asked(feed, params={"after": cursor}).send(writing))
+
+
+def test_a_key_that_stands_for_another_request_or_for_one_under_way(writing: Client) -> None:
+    for operation in OPERATIONS:
+        if operation.method == "post":
+            asked = valid(operation)
+            asked.headers["Idempotency-Key"] = "taken"
+            bound = json.dumps(["operator", "POST", operation.filled(), "taken"]).encode()
+            other = Repeatable(hashlib.sha256(bound).digest(), hashlib.sha256(b"").digest(), 1)
+
+            async def meet(asked: Asked = asked, other: Repeatable = other) -> list[httpx.Response]:
+                async with writing.app.state.database.transaction() as connection:
+                    assert await begin(connection, other) is None
+                    await keep(connection, other, KeptAnswer(201, [], b""))
+                    return [await to_thread.run_sync(asked.send, writing)]
+
+            check_refusal(operation, "idempotency-key-in-flight", *writing.portal.call(meet))
+            check_refusal(operation, "idempotency-key-reused", asked.send(writing))
 
 
 def test_what_listens_to_all_without_a_key_takes_no_writes(seeded_template: str, postgres: str) -> None:

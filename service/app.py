@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from service.api import (
+    amending,
     changes,
     claims,
     comparison,
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     first = APIRouter(prefix="/v1")
     for router in (
         events.router,
+        amending.router,
         claims.router,
         links.router,
         history.router,

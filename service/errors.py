@@ -6,6 +6,7 @@ DatelineError
 ├── AlreadyExists       a name or identity is taken
 ├── InUse               something still refers to what was to be removed
 ├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
+├── PatchConflict       a step of a patch does not fit what is there
 ├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── InvalidCursor       a cursor that was not made for this query
@@ -52,6 +53,14 @@ class VersionConflict(DatelineError):
         super().__init__(message)
         self.version = version
         self.document = document
+
+
+class PatchConflict(DatelineError):
+    """Say that a step of a patch, counted from 0, does not fit what is there."""
+
+    def __init__(self, message: str, *, step: int) -> None:
+        super().__init__(message)
+        self.step = step
 
 
 class VersionRequired(DatelineError):

@@ -26,7 +26,7 @@ from service.store.query import Caller, EventQuery
 from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.store.timelines import check_timeline
-from service.wire.event import Event, EventBody, EventPage, EventPatch
+from service.wire.event import Event, EventBody, EventPage
 
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
 
@@ -202,34 +202,6 @@ async def put_event(
         return answers.document(stored.document, stored.version, status=201, headers=headers)
 
     return await write.do(put)
-
-
-@router.patch(
-    "/timelines/{timeline}/events/{event}",
-    response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 410, 412, 413, 415, 422, 428)
-    | {200: {"description": "Changed.", **answers.headers("ETag")}},
-)
-async def amend_event(
-    timeline: TimelineSlug,
-    event: EventId,
-    body: EventPatch,
-    write: Write,
-    if_match: IfMatch = None,
-) -> Response:
-    """Change an event.
-
-    The body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. A new date moves the old one to
-    `previously`. A reason belongs to the status or date that it was given for: where one of these changes and no
-    `status_reason` comes along, the old reason goes. So does a place's name as credited when the place changes.
-    """
-    patch = body.model_dump(mode="json", exclude_unset=True)
-
-    async def amend(connection: Connection) -> Response:
-        stored = await events.amend_event(connection, timeline, event, patch, expectation(if_match), write.caller)
-        return answers.document(stored.document, stored.version)
-
-    return await write.do(amend)
 
 
 @router.delete(

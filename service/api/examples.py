@@ -34,6 +34,7 @@ from service.api.specimens import (
     Json,
     written,
 )
+from service.api.strict import JSON_PATCH
 from service.wire.comparison import Comparison, summary
 
 
@@ -93,6 +94,16 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange(
         "amend_event", 200, "It is called off", EVENT | {"version": 3},
         headers=_SECOND, body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+    ),
+    Exchange(
+        "amend_event", 200, "It is called off, step by step", EVENT | {"version": 3},
+        headers=_SECOND | {"Content-Type": JSON_PATCH},
+        body=[
+            {"op": "test", "path": "/when", "value": "2013-02-25"},
+            {"op": "replace", "path": "/status", "value": "cancelled"},
+            {"op": "replace", "path": "/status_reason", "value": WHY},
+            {"op": "add", "path": "/reported_at", "value": REPORTED},
+        ],
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),

@@ -14,10 +14,10 @@ from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.specimens import Json
+from service.api.strict import JSON_PATCH, MERGE_PATCHES
 from service.api.writing import KEY_HEADER, REPLAYED_HEADER
+from service.wire.amendment import MOST_STEPS, PatchStep
 from service.wire.problem import Problem
-
-MERGE_PATCH = "application/merge-patch+json"
 
 _TAGS = [
     {"name": "Timelines", "description": "Stories being followed."},
@@ -87,6 +87,7 @@ _HEADERS: Json = {
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
     },
 }
+_STEPS: Json = {"type": "array", "maxItems": MOST_STEPS, "items": {"$ref": "#/components/schemas/PatchStep"}}
 # The headers that an answer of this status always bears; those of successes stand with their operations.
 _HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "406": ("Vary",), "503": ("Retry-After",)}
 # A 412 bears the present version, where there is one.
@@ -119,7 +120,7 @@ def build(app: FastAPI) -> Json:
     )
     components = document["components"]
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+    components["schemas"] |= problem.pop("$defs") | {"Problem": problem, "PatchStep": PatchStep.model_json_schema()}
     components["headers"] = _HEADERS
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
@@ -179,16 +180,19 @@ def _complete_request(method: str, operation: Json) -> None:
     if "requestBody" not in operation:
         return
     content = operation["requestBody"]["content"]
+    shown: dict[str, Json] = {}
+    for one in _exchanges(operation):
+        if one.body:
+            example = {"summary": one.called, "value": one.body}
+            shown.setdefault(one.media_type, {})[f"answered-{one.status}"] = example
     if method == "patch":
-        content[MERGE_PATCH] = content[answers.JSON]
-    examples = {
-        f"answered-{one.status}": {"summary": one.called, "value": one.body}
-        for one in _exchanges(operation)
-        if one.body
-    }
-    for media in content.values():
+        content |= {name: {"schema": content[answers.JSON]["schema"]} for name in MERGE_PATCHES}
+        shown |= dict.fromkeys(MERGE_PATCHES, shown[answers.JSON])
+    if JSON_PATCH in shown:
+        content[JSON_PATCH] = {"schema": _STEPS}
+    for name, media in content.items():
         media["schema"] = _untitled(media["schema"])
-        media["examples"] = examples
+        media["examples"] = shown[name]
 
 
 def _complete_answers(path: str, operation: Json) -> None:

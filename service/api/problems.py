@@ -95,6 +95,13 @@ KEY_IN_FLIGHT = Kind(
     "A request with this `Idempotency-Key` is under way. Repeat it after `Retry-After`, with the same key: it brings "
     "the answer, or is done then if the other one failed.",
 )
+PATCH_CONFLICT = Kind(
+    "patch-conflict",
+    409,
+    "The patch does not fit what is there",
+    "A step of the JSON Patch finds nothing at its place, or a `test` finds another value. `errors` names the step; "
+    "nothing was changed.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -106,7 +113,8 @@ UNSUPPORTED = Kind(
     "unsupported-media-type",
     415,
     "The body's type is not taken here",
-    "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too.",
+    "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too, and that of an event "
+    "`application/json-patch+json`.",
 )
 INVALID_BODY = Kind(
     "invalid-body",
@@ -145,6 +153,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.AlreadyExists: CONFLICT,
     errors.InUse: IN_USE,
     errors.VersionConflict: VERSION_CONFLICT,
+    errors.PatchConflict: PATCH_CONFLICT,
     errors.VersionRequired: VERSION_REQUIRED,
     errors.Invalid: INVALID_BODY,
     errors.InvalidCursor: INVALID_CURSOR,
@@ -266,6 +275,9 @@ def _on_domain_error(request: Request, error: Exception) -> Response:
         return problem(request, kind, str(error), headers=tag, current=error.document)
     if isinstance(error, errors.Invalid):
         found = ProblemError(pointer=error.pointer, parameter=error.parameter, detail=str(error))
+        return problem(request, kind, _summary([found]), found=[found])
+    if isinstance(error, errors.PatchConflict):
+        found = ProblemError(pointer=pointer([error.step]), detail=str(error))
         return problem(request, kind, _summary([found]), found=[found])
     if isinstance(error, errors.InvalidCursor):
         found = ProblemError(parameter=error.parameter, detail=str(error))

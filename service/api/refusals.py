@@ -69,6 +69,7 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.MALFORMED_BODY: "requestBody" in operation,
         problems.IN_USE: name in _IN_USE,
         problems.CONFLICT: name in _TAKEN,
+        problems.PATCH_CONFLICT: name == "amend_event",
         problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
         problems.KEY_REUSED: KEY_HEADER in parameters,
         problems.INVALID_BODY: "requestBody" in operation or name == "put_link",
@@ -98,6 +99,9 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
         found = [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
         detail = _CURSORS[parameter]
+    elif kind is problems.PATCH_CONFLICT:
+        found = [ProblemError(pointer="/0", detail="tests for another value than there is")]
+        detail = f"/0: {found[0].detail}"
     elif kind is problems.NOT_ACCEPTABLE:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.IN_USE:

@@ -14,7 +14,7 @@ class ProblemError(Answer):
 
     model_config = ConfigDict(json_schema_extra=never_null("pointer", "parameter"))
 
-    pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body.")
+    pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body, or into what a patch makes.")
     parameter: str | None = Field(None, description="The parameter's or header's name.")
     detail: str = Field(description="What is wrong with it.")
 

@@ -68,6 +68,11 @@ def _with_an_unknown_member(asked: Asked) -> None:
         asked.json = {**asked.json, "titel": "a typo"}
 
 
+def _with_a_step_that_does_not_fit(asked: Asked) -> None:
+    asked.json = [{"op": "test", "path": "/when", "value": "2013-02-26"}]
+    asked.headers["Content-Type"] = "application/json-patch+json"
+
+
 def _of_what_is_in_use(asked: Asked) -> None:
     asked.path = asked.operation.filled(**IN_USE.get(asked.operation.name, {}))
 
@@ -97,6 +102,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "invalid-body": _with_an_unknown_member,
     "already-exists": lambda asked: asked,
     "in-use": _of_what_is_in_use,
+    "patch-conflict": _with_a_step_that_does_not_fit,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
 ELSEWHERE = {

@@ -9,6 +9,8 @@ from fastapi import APIRouter, FastAPI
 
 from service.api import (
     amending,
+    batch,
+    batch_problems,
     changes,
     claims,
     comparison,
@@ -90,10 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)
+    batch_problems.register(app)
     first = APIRouter(prefix="/v1")
     for router in (
         events.router,
         amending.router,
+        batch.router,
         claims.router,
         links.router,
         history.router,

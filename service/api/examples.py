@@ -42,6 +42,12 @@ def _page(*items: Json, **members: object) -> Json:
     return {"items": list(items), "next": None, **members}
 
 
+def _done(status: int, document: Json) -> Json:
+    """Say that an operation of a batch was done."""
+    named = {"event": document["id"], "version": document["version"], "document": document}
+    return {"status": status, **named, "problem": None}
+
+
 def _lines(*items: Json) -> str:
     return "".join(json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n" for item in items)
 
@@ -56,6 +62,7 @@ def _messages(*items: Json) -> str:
     return b"".join([ends[0], *messages, ends[1]]).decode()
 
 
+_ANOTHER = "6a1f9f3e-2c5b-4d53-9d2b-8f0a7b1c2d3e"
 _FIGURES = """\
 # HELP dateline_feed_lag_seconds Age of the oldest change that followers cannot read yet.
 # TYPE dateline_feed_lag_seconds gauge
@@ -104,6 +111,24 @@ EXCHANGES: tuple[Exchange, ...] = (
             {"op": "replace", "path": "/status_reason", "value": WHY},
             {"op": "add", "path": "/reported_at", "value": REPORTED},
         ],
+    ),
+    Exchange(
+        "create_batch", 200, "One is called off, another planned",
+        {
+            "items": [
+                _done(200, EVENT | {"version": 3}),
+                _done(201, VISIT | {"id": _ANOTHER}),
+            ]
+        },
+        body={
+            "operations": [
+                {
+                    "operation": "amend", "event": EVENT["id"], "if_match": 2,
+                    "patch": {"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+                },
+                {"operation": "put", "event": _ANOTHER, "body": VISIT_BODY},
+            ]
+        },
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),

@@ -119,8 +119,9 @@ def build(app: FastAPI) -> Json:
         tags=_TAGS,
     )
     components = document["components"]
+    # of itself, since it holds the problems of a batch's operations
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"] |= problem.pop("$defs") | {"Problem": problem, "PatchStep": PatchStep.model_json_schema()}
+    components["schemas"] |= problem["$defs"] | {"PatchStep": PatchStep.model_json_schema()}
     components["headers"] = _HEADERS
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)

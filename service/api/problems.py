@@ -102,6 +102,14 @@ PATCH_CONFLICT = Kind(
     "A step of the JSON Patch finds nothing at its place, or a `test` finds another value. `errors` names the step; "
     "nothing was changed.",
 )
+BATCH_REFUSED = Kind(
+    "batch-refused",
+    422,
+    "An operation of the batch is refused",
+    "Nothing of the batch was done. `operations` says by what problem each one is refused, and `errors` where. What "
+    "cannot be read is named all at once, what does not fit the store one at a time. With `atomic=false` the others "
+    "are done.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -175,9 +183,13 @@ _OF_STATUS = {
 }
 _RETRY_AFTER_SECONDS = "5"
 _RETRY_AFTER_WRITE_SECONDS = "1"
-_MOST_ERRORS = 20
+MOST_ERRORS = 20
 # An unknown member's name is the client's own, and may be as long as the body.
 _POINTER_CHARACTERS = 500
+# What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
+_PATH_CHARACTERS = "/!$&'()*+,;=:@"
+
+Location = Sequence[int | str]
 
 
 class NotAcceptable(Exception):
@@ -202,21 +214,22 @@ def problem(
     *,
     found: Iterable[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
-    current: bytes | None = None,
+    **members: bytes | None,
 ) -> Response:
-    """Answer with problem details; `current` is a representation to be shown beside them (UTF-8 JSON)."""
+    """Answer with problem details; what else is given is shown beside them (UTF-8 JSON)."""
     errors_found = list(found)
     body = Problem(
         type=kind.path,
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=quote(request.scope["path"], errors="replace"),
+        instance=quote(request.scope["path"], safe=_PATH_CHARACTERS, errors="replace"),
         request_id=_request_id(request),
         errors=errors_found or None,
     ).model_dump_json(exclude_none=True)
-    if current is not None:
-        body = f'{body[:-1]},"current":{current.decode()}}}'
+    for name, value in members.items():
+        if value is not None:
+            body = f'{body[:-1]},"{name}":{value.decode()}}}'
     sent = dict(headers or {})
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
@@ -227,12 +240,12 @@ def problem(
     return Response(body, kind.status, sent, MEDIA_TYPE)
 
 
-def pointer(location: Sequence[int | str]) -> str:
+def pointer(location: Location) -> str:
     """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
 
-def _detail(error: Mapping[str, Any]) -> str:
+def detail_of(error: Mapping[str, Any]) -> str:
     """Say what is wrong with a value, without repeating the value."""
     if error["type"] == "extra_forbidden":
         return "is unknown here, or is not for clients to write"
@@ -242,9 +255,9 @@ def _detail(error: Mapping[str, Any]) -> str:
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
     if isinstance(error, InvalidMerge):
-        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:_MOST_ERRORS]
+        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:MOST_ERRORS]
     else:
-        found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
+        found = [(list(one["loc"]), one) for one in error.errors()][:MOST_ERRORS]
     if any(location[0] == "path" for location, _ in found):
         return problem(request, NOT_FOUND, "no such thing: the path is not of the form that names one")
     if any(one["type"] == "json_invalid" for _, one in found):
@@ -252,33 +265,40 @@ def _on_validation(request: Request, error: Exception) -> Response:
     in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
     if not in_body:
         named = [
-            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=_detail(one))
+            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=detail_of(one))
             for location, one in found
         ]
-        return problem(request, INVALID_PARAMETER, _summary(named), found=named)
+        return problem(request, INVALID_PARAMETER, summary_of(named), found=named)
     # a body of another type is left unread: bytes, where the members should be
     if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
         return problem(request, UNSUPPORTED, "send the body as application/json")
-    named = [ProblemError(pointer=pointer(location), detail=_detail(one)) for location, one in in_body]
-    return problem(request, INVALID_BODY, _summary(named), found=named)
+    named = [ProblemError(pointer=pointer(location), detail=detail_of(one)) for location, one in in_body]
+    return problem(request, INVALID_BODY, summary_of(named), found=named)
 
 
-def _summary(found: Sequence[ProblemError]) -> str:
+def summary_of(found: Sequence[ProblemError]) -> str:
+    """Say all that is wrong in one text."""
     return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.DatelineError)  # noqa: S101  # registered for these
+    return answer_error(request, error, ())
+
+
+def answer_error(request: Request, error: errors.DatelineError, within: Location) -> Response:
+    """Answer with an error whose pointers begin at a place in the body."""
     kind = OF_ERROR[type(error)]
     if isinstance(error, errors.VersionConflict):
         tag = None if error.version is None else {"ETag": etag(error.version)}
         return problem(request, kind, str(error), headers=tag, current=error.document)
     if isinstance(error, errors.Invalid):
-        found = ProblemError(pointer=error.pointer, parameter=error.parameter, detail=str(error))
-        return problem(request, kind, _summary([found]), found=[found])
+        place = None if error.pointer is None else pointer(within) + error.pointer
+        found = ProblemError(pointer=place, parameter=error.parameter, detail=str(error))
+        return problem(request, kind, summary_of([found]), found=[found])
     if isinstance(error, errors.PatchConflict):
         found = ProblemError(pointer=pointer([error.step]), detail=str(error))
-        return problem(request, kind, _summary([found]), found=[found])
+        return problem(request, kind, summary_of([found]), found=[found])
     if isinstance(error, errors.InvalidCursor):
         found = ProblemError(parameter=error.parameter, detail=str(error))
         return problem(request, kind, str(error), found=[found])

@@ -9,7 +9,7 @@ from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.problems import KINDS, Kind
 from service.api.specimens import EVENT, TIMELINE, Json
 from service.api.writing import KEY_HEADER
-from service.wire.problem import Problem, ProblemError
+from service.wire.problem import Problem, ProblemError, RefusedOperation
 
 _UNKNOWN = "datum"
 _MISSPELT = "titel"
@@ -38,6 +38,12 @@ _IN_USE = {
     "delete_place": "it is in use: events take place there",
     "delete_source": "it is in use: claims rest on it",
     "delete_secret": "it is the newest secret, which signs: make another first",
+}
+# What is wrong where in a body.
+_POINTED = {
+    problems.INVALID_BODY: (f"/{_MISSPELT}", "is unknown here, or is not for clients to write"),
+    problems.BATCH_REFUSED: ("/operations/0/operation", "is one of create, put, amend, delete"),
+    problems.PATCH_CONFLICT: ("/0", "tests for another value than there is"),
 }
 # What a cursor is taken for, by the parameter that it is sent as.
 _CURSORS = {
@@ -68,6 +74,7 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.GONE: "event" in parameters,
         problems.MALFORMED_BODY: "requestBody" in operation,
         problems.IN_USE: name in _IN_USE,
+        problems.BATCH_REFUSED: name == "create_batch",
         problems.CONFLICT: name in _TAKEN,
         problems.PATCH_CONFLICT: name == "amend_event",
         problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
@@ -80,28 +87,16 @@ def _can_come(kind: Kind, operation: Json) -> bool:
 
 def _problem(kind: Kind, operation: Json, path: str) -> Json:
     name = operation["operationId"]
-    found: list[ProblemError] = []
+    found = _found(kind, operation)
+    operations: list[RefusedOperation] = []
     current = None
     if kind is problems.NOT_FOUND:
         path, detail = _missing(operation, path)
-    elif kind is problems.INVALID_PARAMETER:
-        known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
-        found = [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
-        detail = f"{_UNKNOWN}: {found[0].detail}"
-    elif kind is problems.INVALID_BODY and "requestBody" in operation:
-        found = [ProblemError(pointer=f"/{_MISSPELT}", detail="is unknown here, or is not for clients to write")]
-        detail = f"/{_MISSPELT}: {found[0].detail}"
-    elif kind is problems.INVALID_BODY:
-        path = path.rpartition("/")[0] + f"/{EVENT['id']}"
-        found = [ProblemError(parameter="other", detail="an event is not linked to itself")]
-        detail = f"other: {found[0].detail}"
     elif kind is problems.INVALID_CURSOR:
-        parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
-        found = [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
-        detail = _CURSORS[parameter]
-    elif kind is problems.PATCH_CONFLICT:
-        found = [ProblemError(pointer="/0", detail="tests for another value than there is")]
-        detail = f"/0: {found[0].detail}"
+        detail = found[0].detail
+    elif kind is problems.BATCH_REFUSED:
+        detail = f"nothing was done: {problems.summary_of(found)}"
+        operations = [RefusedOperation(index=0, problem=_plain(problems.INVALID_BODY, path, found))]
     elif kind is problems.NOT_ACCEPTABLE:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.IN_USE:
@@ -111,19 +106,39 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
         detail = f"the present version is {current.get('version', 1)}, not the one expected"
     else:
-        detail = _DETAILS[kind]
-    answer: dict[str, Any] = Problem(
+        detail = problems.summary_of(found) or _DETAILS[kind]
+    if kind is problems.INVALID_BODY and "requestBody" not in operation:
+        path = path.rpartition("/")[0] + f"/{EVENT['id']}"
+    told = _plain(kind, path, found, detail).model_copy(update={"operations": operations or None, "current": current})
+    answer: dict[str, Any] = told.model_dump(mode="json", exclude_none=True)
+    # what is null there is shown so
+    return answer if current is None else answer | {"current": current}
+
+
+def _plain(kind: Kind, path: str, found: list[ProblemError], detail: str = "") -> Problem:
+    return Problem(
         type=kind.path,
         title=kind.title,
         status=kind.status,
-        detail=detail,
+        detail=detail or problems.summary_of(found),
         instance=path,
         request_id=REQUEST_ID,
         errors=found or None,
-        current=current,
-    ).model_dump(mode="json", exclude_none=True)
-    # what is null there is shown so
-    return answer if current is None else answer | {"current": current}
+    )
+
+
+def _found(kind: Kind, operation: Json) -> list[ProblemError]:
+    """Name the parts of the request that a problem of this kind is about."""
+    if kind is problems.INVALID_PARAMETER:
+        known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
+        return [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
+    if kind is problems.INVALID_CURSOR:
+        parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
+        return [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
+    if kind is problems.INVALID_BODY and "requestBody" not in operation:
+        return [ProblemError(parameter="other", detail="an event is not linked to itself")]
+    one = _POINTED.get(kind)
+    return [] if one is None else [ProblemError(pointer=one[0], detail=one[1])]
 
 
 def _missing(operation: Json, path: str) -> tuple[str, str]:

@@ -45,6 +45,8 @@ class Database:
         milliseconds = max(1, round(statement_timeout_seconds * 1000))
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
+        # and batches, which write for long, a quarter; those that come meanwhile wait their turn
+        self.batches = asyncio.Semaphore(max(1, pool_size // 4))
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(

@@ -102,6 +102,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "invalid-body": _with_an_unknown_member,
     "already-exists": lambda asked: asked,
     "in-use": _of_what_is_in_use,
+    "batch-refused": lambda asked: setattr(asked, "json", {"operations": [{"operation": "spread"}]}),
     "patch-conflict": _with_a_step_that_does_not_fit,
 }
 # These take another service than the one that all others ask; the tests below provoke them.

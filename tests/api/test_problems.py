@@ -34,7 +34,17 @@ def is_problem(answer: httpx.Response, status: int, name: str) -> dict[str, Any]
     assert problem["detail"]
     assert problem["instance"] == answer.request.url.raw_path.decode().partition("?")[0]
     assert problem["request_id"] == answer.headers["x-request-id"] != ""
-    assert problem.keys() <= {"type", "title", "status", "detail", "instance", "request_id", "errors", "current"}
+    assert problem.keys() <= {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "request_id",
+        "errors",
+        "operations",
+        "current",
+    }
     for error in problem.get("errors", []):
         assert error["detail"]
         assert ("pointer" in error) != ("parameter" in error)

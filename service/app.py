@@ -9,6 +9,10 @@ from fastapi import APIRouter, FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import (
+    amending,
+    audit,
+    batch,
+    batch_problems,
     changes,
     claims,
     comparison,
@@ -113,20 +117,35 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.issuer = None
-    if settings.oidc_issuer is not None:
-        app.state.issuer = Issuer(
-            settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
-        )
+    app.state.issuer = issuer_of(settings)
     app.state.feed = feed
     app.state.clients = clients
     app.state.figures = figures
     app.state.limiter = limiter
     guard(app, settings)
     problems.register(app)
+    batch_problems.register(app)
+    include(app, settings)
+    docs.mount_assets(app)
+    templates.mount_files(app)
+    openapi.publish(app)
+    return app
+
+
+def issuer_of(settings: Settings) -> Issuer | None:
+    """Make the judge of tokens, if any are taken."""
+    if settings.oidc_issuer is None:
+        return None
+    return Issuer(settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds)
+
+
+def include(app: FastAPI, settings: Settings) -> None:
+    """Give the application all its operations and pages."""
     first = APIRouter(prefix="/v1")
     for router in (
         events.router,
+        amending.router,
+        batch.router,
         claims.router,
         links.router,
         histogram.router,
@@ -137,6 +156,7 @@ def create_app(settings: Settings) -> FastAPI:
         changes.router,
         webhooks.router,
         keys.router,
+        audit.router,
         dates.router,
     ):
         first.include_router(router)
@@ -145,10 +165,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(metrics.router, include_in_schema=settings.metrics_port is None)
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
-    docs.mount_assets(app)
-    templates.mount_files(app)
-    openapi.publish(app)
-    return app
 
 
 def guard(app: FastAPI, settings: Settings) -> None:

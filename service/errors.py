@@ -6,6 +6,7 @@ DatelineError
 ├── AlreadyExists       a name or identity is taken
 ├── InUse               something still refers to what was to be removed
 ├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
+├── PatchConflict       a step of a patch does not fit what is there
 ├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── TooLarge            more than the database can hold in one piece, or work through at once
@@ -13,6 +14,8 @@ DatelineError
 ├── CursorOutlived      a cursor behind which changes are missing
 ├── Unauthenticated     the key is missing, unknown, expired or revoked
 ├── Forbidden           the key does not open this
+├── InFlight            a request with this idempotency key is under way
+├── KeyReused           this idempotency key stands for another request
 └── Unavailable         the database cannot answer now
     └── TooSlow         the database gave up the statement after its time limit
 """
@@ -53,6 +56,14 @@ class VersionConflict(DatelineError):
         self.document = document
 
 
+class PatchConflict(DatelineError):
+    """Say that a step of a patch, counted from 0, does not fit what is there."""
+
+    def __init__(self, message: str, *, step: int) -> None:
+        super().__init__(message)
+        self.step = step
+
+
 class VersionRequired(DatelineError):
     """Say that what exists is only changed by who says which version they have seen."""
 
@@ -80,6 +91,14 @@ class InvalidCursor(DatelineError):
 
 class CursorOutlived(DatelineError):
     """Say that a follower with this cursor would miss changes, and how to start again."""
+
+
+class InFlight(DatelineError):
+    """Say that a request with this idempotency key is under way; whoever repeats it is to wait for its end."""
+
+
+class KeyReused(DatelineError):
+    """Say that an idempotency key was sent before, with another request."""
 
 
 class Unauthenticated(DatelineError):

@@ -6,6 +6,7 @@ import asyncio
 from uuid import UUID
 
 from service.store.database import Database
+from service.store.idempotency import forget_answers
 from service.store.record import purge_event
 
 _STATEMENT_TIMEOUT_SECONDS = 60.0
@@ -14,7 +15,8 @@ _STATEMENT_TIMEOUT_SECONDS = 60.0
 def purge(url: str, timeline: str, event_id: UUID) -> int:
     """Remove an event and all that was ever known of it, and give the number of states that went.
 
-    The feed says so. Raises NotFound, InUse, Unavailable.
+    The answers that are kept to be given again go too, where they tell of it. The feed
+    says so. Raises NotFound, InUse, Unavailable.
     """
     return asyncio.run(_purge(url, timeline, event_id))
 
@@ -24,6 +26,8 @@ async def _purge(url: str, timeline: str, event_id: UUID) -> int:
     await database.open()
     try:
         async with database.transaction() as connection:
-            return await purge_event(connection, timeline, event_id)
+            gone = await purge_event(connection, timeline, event_id)
+            await forget_answers(connection, event_id)
+            return gone
     finally:
         await database.close()

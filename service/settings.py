@@ -112,6 +112,13 @@ class Settings(BaseSettings):
         description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
         json_schema_extra={"unit": "seconds"},
     )
+    idempotency_retention_hours: float = Field(
+        24.0,
+        gt=0,
+        le=8760,
+        description="Time for which the answer to a POST with an Idempotency-Key is kept, to be given again.",
+        json_schema_extra={"unit": "hours"},
+    )
     feed_retention_days: float | None = Field(
         None,
         gt=0,

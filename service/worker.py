@@ -28,6 +28,7 @@ from service.store import dispatch, fanout
 from service.store.database import Database
 from service.store.dispatch import Batch, Claimed, WebhookKey
 from service.store.histogram_upkeep import fold_now_and_then
+from service.store.idempotency import sweep_answers
 from service.store.item import write_item
 from service.store.listening import Listener
 from service.store.position import write_place
@@ -64,6 +65,7 @@ class Worker:
         concurrency: int,
         kept_days: float,
         feed_kept_days: float | None = None,
+        answers_kept_hours: float = 24.0,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self._database = database
@@ -71,6 +73,7 @@ class Worker:
         self._concurrency = concurrency
         self._kept_days = kept_days
         self._feed_kept_days = feed_kept_days
+        self._answers_kept_hours = answers_kept_hours
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], WebhookKey] = {}
         self._failing: set[WebhookKey] = set()  # whose last try here failed
@@ -174,7 +177,8 @@ class Worker:
             logger.exception("the worker stumbled over webhook %s", key.webhook_id)
 
     async def tidy(self) -> None:
-        """Forget old messages and expired secrets, and changes that the feed keeps no longer."""
+        """Forget old messages and expired secrets, changes that the feed keeps no longer, answers under old keys."""
+        await sweep_answers(self._database, kept_hours=self._answers_kept_hours)
         if self._feed_kept_days is not None:
             await sweep_changes(self._database, keep_days=self._feed_kept_days)
         while True:
@@ -310,6 +314,7 @@ async def working(settings: Settings, url: str, listener: Listener) -> AsyncIter
         concurrency=settings.webhook_concurrency,
         kept_days=settings.webhook_retention_days,
         feed_kept_days=settings.feed_retention_days,
+        answers_kept_hours=settings.idempotency_retention_hours,
     )
     await database.open()
     listener.tell(worker.wake)

@@ -8,14 +8,16 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from service.api import answers
-from service.api.access import Reader, Store, Writer
+from service.api.access import Reader, Store
 from service.api.etag import IfMatch, etag, expectation
 from service.api.events import event_path
 from service.api.known import KnownAt
 from service.api.parameters import EventId, TimelineSlug
 from service.api.strict import StrictRoute
+from service.api.writing import RepeatableWrite, Write
 from service.errors import NotFound
 from service.store import events
+from service.store.statement import Connection
 from service.wire.event import Claim, ClaimBody, ClaimList, Event
 
 router = APIRouter(tags=["Claims"], route_class=StrictRoute)
@@ -52,15 +54,14 @@ async def list_claims(
     "/timelines/{timeline}/events/{event}/claims",
     status_code=201,
     response_model=Claim,
-    responses=answers.problems(400, 401, 403, 404, 410, 412, 413, 415, 422)
+    responses=answers.problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422)
     | {201: {"description": "Added.", **answers.headers("ETag", "Location")}},
 )
 async def create_claim(
     timeline: TimelineSlug,
     event: EventId,
     body: ClaimBody,
-    store: Store,
-    caller: Writer,
+    write: RepeatableWrite,
     if_match: IfMatch = None,
 ) -> Response:
     """Add who says so.
@@ -68,10 +69,13 @@ async def create_claim(
     It is a new version of the event, whose `ETag` is sent. The event's status and date stay: a claim asserts, no
     more. `If-Match` is not needed, since nobody's claim is lost; it is heeded where it is sent.
     """
-    async with store.transaction() as connection:
-        claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match), caller)
-    headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
-    return answers.entry(claim, stored.version, status=201, headers=headers)
+
+    async def add(connection: Connection) -> Response:
+        claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match), write.caller)
+        headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
+        return answers.entry(claim, stored.version, status=201, headers=headers)
+
+    return await write.do(add)
 
 
 @router.get(
@@ -104,14 +108,16 @@ async def delete_claim(
     timeline: TimelineSlug,
     event: EventId,
     claim: ClaimId,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
 ) -> Response:
     """Take back who says so.
 
     It is a new version of the event, whose `ETag` is sent.
     """
-    async with store.transaction() as connection:
-        stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match), caller)
-    return Response(status_code=204, headers={"ETag": etag(stored.version)})
+
+    async def remove(connection: Connection) -> Response:
+        stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match), write.caller)
+        return Response(status_code=204, headers={"ETag": etag(stored.version)})
+
+    return await write.do(remove)

@@ -10,16 +10,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Contributor, Reader, Store, check_write
+from service.api.access import Reader, Store, check_write
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
+from service.api.writing import AddingWrite, UncheckedWrite, Writing
 from service.errors import AlreadyExists, Forbidden
 from service.store import directory
 from service.store.cursor import Cursors
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
-from service.store.query import Caller
+from service.store.statement import Connection
 from service.wire.directory import (
     ActorPage,
     ActorPatch,
@@ -117,6 +118,59 @@ def _telling_where(location: str) -> Iterator[None]:
         raise AlreadyExists(f"{error}: {location}") from error
 
 
+def _writes_of(shelf: Shelf) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+    """Make what creates, amends and deletes an entry.
+
+    A timeline is written by those who may write it, what timelines share by those who may write all of them; whoever
+    writes at all may add to it.
+    """
+    kind = shelf.kind
+
+    async def check(store: Database, write: Writing, slug: str) -> None:
+        await check_write(store, write.caller, slug if kind is TIMELINES else None)
+
+    async def create_entry(body: Body, write: AddingWrite) -> Response:
+        slug = body.model_dump(include={"slug"})["slug"]
+        if kind is TIMELINES and not write.caller.may_write(slug):
+            raise Forbidden(f"the key is limited to other timelines than {slug!r}")
+        location = f"/v1/{shelf.path}/{slug}"
+
+        async def create(connection: Connection) -> Response:
+            made, version = await directory.create_entry(connection, kind, body)
+            return answers.entry(made, version, status=201, headers={"Location": location})
+
+        with _telling_where(location):
+            return await write.do(create)
+
+    async def amend_entry(
+        slug: EntrySlug, body: Body, store: Store, write: UncheckedWrite, if_match: IfMatch = None
+    ) -> Response:
+        await check(store, write, slug)
+        patch = body.model_dump(mode="json", exclude_unset=True)
+
+        async def amend(connection: Connection) -> Response:
+            expected = expectation(if_match)
+            made, version = await directory.amend_entry(connection, kind, slug, patch, expected, write.caller)
+            return answers.entry(made, version)
+
+        return await write.do(amend)
+
+    async def delete_entry(slug: EntrySlug, store: Store, write: UncheckedWrite, if_match: IfMatch = None) -> Response:
+        await check(store, write, slug)
+
+        async def delete(connection: Connection) -> Response:
+            await directory.remove_entry(connection, kind, slug, expectation(if_match), write.caller)
+            return Response(status_code=204)
+
+        return await write.do(delete)
+
+    # FastAPI reads the body's shape from the annotation, which differs from list to list
+    create_entry.__annotations__["body"] = kind.body
+    amend_entry.__annotations__["body"] = shelf.patch
+
+    return create_entry, amend_entry, delete_entry
+
+
 def router_of(shelf: Shelf) -> APIRouter:
     """Make the five operations of a list of entries."""
     router = APIRouter(tags=[shelf.tag], route_class=StrictRoute)
@@ -145,39 +199,7 @@ def router_of(shelf: Shelf) -> APIRouter:
             return answers.not_modified(version)
         return answers.entry(found, version)
 
-    # A timeline is written by those who may write it, what timelines share by those who may write all of them; whoever
-    # writes at all may add to it.
-    async def check(caller: Caller, store: Database, slug: str) -> None:
-        await check_write(store, caller, slug if kind is TIMELINES else None)
-
-    async def create_entry(body: Body, store: Store, caller: Contributor) -> Response:
-        slug = body.model_dump()["slug"]
-        if kind is TIMELINES and not caller.may_write(slug):
-            raise Forbidden(f"the key is limited to other timelines than {slug!r}")
-        location = f"/v1/{shelf.path}/{slug}"
-        with _telling_where(location):
-            async with store.transaction() as connection:
-                made, version = await directory.create_entry(connection, kind, body)
-        return answers.entry(made, version, status=201, headers={"Location": location})
-
-    async def amend_entry(
-        slug: EntrySlug, body: Body, store: Store, caller: Reader, if_match: IfMatch = None
-    ) -> Response:
-        patch = body.model_dump(mode="json", exclude_unset=True)
-        await check(caller, store, slug)
-        async with store.transaction() as connection:
-            made, version = await directory.amend_entry(connection, kind, slug, patch, expectation(if_match), caller)
-        return answers.entry(made, version)
-
-    async def delete_entry(slug: EntrySlug, store: Store, caller: Reader, if_match: IfMatch = None) -> Response:
-        await check(caller, store, slug)
-        async with store.transaction() as connection:
-            await directory.remove_entry(connection, kind, slug, expectation(if_match), caller)
-        return Response(status_code=204)
-
-    # FastAPI reads the body's shape from the annotation, which differs from list to list
-    create_entry.__annotations__["body"] = kind.body
-    amend_entry.__annotations__["body"] = shelf.patch
+    create_entry, amend_entry, delete_entry = _writes_of(shelf)
 
     def add(method: str, path: str, endpoint: Callable[..., Any], name: str, text: str, **options: object) -> None:
         described: dict[str, Any] = {"name": name, "description": text, **options}

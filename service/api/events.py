@@ -9,13 +9,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store, Writer
+from service.api.access import Reader, Store
 from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, is_known, known_versions
 from service.api.known import KnownAt
 from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
 from service.api.problems import InvalidParameters
 from service.api.strict import StrictRoute
+from service.api.writing import RepeatableWrite, Write
 from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
@@ -23,9 +24,10 @@ from service.store.cursor import read_cursor, write_cursor
 from service.store.database import Database
 from service.store.paging import read_page
 from service.store.query import Caller, EventQuery
+from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.store.timelines import check_timeline
-from service.wire.event import Event, EventBody, EventPage, EventPatch
+from service.wire.event import Event, EventBody, EventPage
 from service.wire.values import Phrase
 
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
@@ -135,19 +137,22 @@ async def _stream(
     "/timelines/{timeline}/events",
     status_code=201,
     response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 413, 415, 422)
+    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("ETag", "Location")}},
 )
-async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, caller: Writer) -> Response:
+async def create_event(timeline: TimelineSlug, body: EventBody, write: RepeatableWrite) -> Response:
     """Record an event.
 
     The service gives it an identity (a UUID of version 7). Actors, places and sources that it names must be in the
     directory; names that are left out are those of the directory now.
     """
-    async with store.transaction() as connection:
-        event_id, stored = await events.create_event(connection, timeline, body, caller)
-    headers = {"Location": event_path(timeline, str(event_id))}
-    return answers.document(stored.document, stored.version, status=201, headers=headers)
+
+    async def create(connection: Connection) -> Response:
+        event_id, stored = await events.create_event(connection, timeline, body, write.caller)
+        headers = {"Location": event_path(timeline, str(event_id))}
+        return answers.document(stored.document, stored.version, status=201, headers=headers)
+
+    return await write.do(create)
 
 
 @router.get(
@@ -193,8 +198,7 @@ async def put_event(
     timeline: TimelineSlug,
     event: EventId,
     body: EventBody,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
     if_none_match: CreateOnly = None,
 ) -> Response:
@@ -202,43 +206,16 @@ async def put_event(
 
     The identity is a UUID. Replacing needs `If-Match`. Its links stay. A new date moves the old one to `previously`.
     """
-    async with store.transaction() as connection:
-        stored, created = await events.put_event(
-            connection, timeline, event, body, expectation(if_match, if_none_match), caller
-        )
-    if not created:
-        return answers.document(stored.document, stored.version)
-    headers = {"Location": event_path(timeline, str(event))}
-    return answers.document(stored.document, stored.version, status=201, headers=headers)
 
+    async def put(connection: Connection) -> Response:
+        expected = expectation(if_match, if_none_match)
+        stored, created = await events.put_event(connection, timeline, event, body, expected, write.caller)
+        if not created:
+            return answers.document(stored.document, stored.version)
+        headers = {"Location": event_path(timeline, str(event))}
+        return answers.document(stored.document, stored.version, status=201, headers=headers)
 
-@router.patch(
-    "/timelines/{timeline}/events/{event}",
-    response_model=Event,
-    responses=answers.problems(400, 401, 403, 404, 410, 412, 413, 415, 422, 428)
-    | {200: {"description": "Changed.", **answers.headers("ETag")}},
-)
-async def amend_event(
-    timeline: TimelineSlug,
-    event: EventId,
-    body: EventPatch,
-    store: Store,
-    caller: Writer,
-    if_match: IfMatch = None,
-) -> Response:
-    """Change an event.
-
-    The body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. A new date moves the old one to
-    `previously`. A reason belongs to the status or date that it was given for: where one of these changes and no
-    `status_reason` comes along, the old reason goes. So does a place's name as credited when the place changes.
-
-    What changes nothing is not written: the answer is the event as it stands, of the version that it has. To report
-    that it is so still, give a `reason`, or when that was said (`reported_at`).
-    """
-    patch = body.model_dump(mode="json", exclude_unset=True)
-    async with store.transaction() as connection:
-        stored = await events.amend_event(connection, timeline, event, patch, expectation(if_match), caller)
-    return answers.document(stored.document, stored.version)
+    return await write.do(put)
 
 
 @router.delete(
@@ -250,8 +227,7 @@ async def amend_event(
 async def delete_event(
     timeline: TimelineSlug,
     event: EventId,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
     reason: Annotated[
         Phrase | None,
@@ -263,9 +239,12 @@ async def delete_event(
     It leaves a tombstone: a 410 that says when, by whom and why. Its history stays, and what was known of it before
     (`known_at`). While other events are linked to it, it cannot go. A PUT brings it back.
     """
-    async with store.transaction() as connection:
-        await events.retire_event(connection, timeline, event, expectation(if_match), caller, reason=reason)
-    return Response(status_code=204)
+
+    async def delete(connection: Connection) -> Response:
+        await events.retire_event(connection, timeline, event, expectation(if_match), write.caller, reason=reason)
+        return Response(status_code=204)
+
+    return await write.do(delete)
 
 
 def event_path(timeline: str, event: str) -> str:

@@ -35,11 +35,18 @@ from service.api.specimens import (
     Json,
     written,
 )
+from service.api.strict import JSON_PATCH
 from service.wire.comparison import HEADINGS, Comparison, Summary
 
 
 def _page(*items: Json, **members: object) -> Json:
     return {"items": list(items), "next": None, **members}
+
+
+def _done(status: int, document: Json) -> Json:
+    """Say that an operation of a batch was done."""
+    named = {"event": document["id"], "version": document["version"], "document": document}
+    return {"status": status, **named, "problem": None}
 
 
 def _lines(*items: Json) -> str:
@@ -61,6 +68,7 @@ def _told(comparison: Comparison) -> str:
     return summary.beginning + "".join(summary.part(kind, getattr(comparison, kind)) for kind in HEADINGS)
 
 
+_ANOTHER = "6a1f9f3e-2c5b-4d53-9d2b-8f0a7b1c2d3e"
 _FIGURES = """\
 # HELP dateline_feed_open_streams Open streams of changes.
 # TYPE dateline_feed_open_streams gauge
@@ -119,6 +127,34 @@ EXCHANGES: tuple[Exchange, ...] = (
         "amend_event", 200, "It is called off", EVENT | {"version": 3},
         headers=_SECOND,
         body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED, "reason": "Read in the article."},
+    ),
+    Exchange(
+        "amend_event", 200, "It is called off, step by step", EVENT | {"version": 3},
+        headers=_SECOND | {"Content-Type": JSON_PATCH},
+        body=[
+            {"op": "test", "path": "/when", "value": "2013-02-25"},
+            {"op": "replace", "path": "/status", "value": "cancelled"},
+            {"op": "replace", "path": "/status_reason", "value": WHY},
+            {"op": "add", "path": "/reported_at", "value": REPORTED},
+        ],
+    ),
+    Exchange(
+        "create_batch", 200, "One is called off, another planned",
+        {
+            "items": [
+                _done(200, EVENT | {"version": 3}),
+                _done(201, VISIT | {"id": _ANOTHER}),
+            ]
+        },
+        body={
+            "operations": [
+                {
+                    "operation": "amend", "event": EVENT["id"], "if_match": 2,
+                    "patch": {"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+                },
+                {"operation": "put", "event": _ANOTHER, "body": VISIT_BODY},
+            ]
+        },
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),

@@ -24,5 +24,10 @@ class Exchange:
     texts: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Json | None = None
+    body: Json | list[Json] | None = None
     is_excerpt: bool = False
+
+    @property
+    def media_type(self) -> str:
+        """Name what the body is sent as: JSON, where the headers say nothing else."""
+        return self.headers.get("Content-Type", "application/json")

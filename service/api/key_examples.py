@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.api.exchange import Exchange
-from service.api.specimens import CREATED, Json
+from service.api.specimens import CREATED, RECORDED, VISIT, Json
 
 KEY_PREFIX = "dl_4k2m9xq7wz"
 NO_KEY_PREFIX = "dl_0000000000"
@@ -22,6 +22,17 @@ KEY: Json = {
     "last_used_at": None,
     "replaces": None,
 }
+ENTRY: Json = {
+    "id": "019ab5a2-3c05-7a11-9d5e-1f2a3b4c5d01",
+    "recorded_at": RECORDED,
+    "caller": KEY_PREFIX,
+    "address": "203.0.113.7",
+    "request_id": "019ab5a23c047c3e8c1a0f4d1b7a9e52",
+    "operation": "create_event",
+    "path": "/v1/timelines/syria-2013/events",
+    "status": 201,
+    "location": f"/v1/timelines/syria-2013/events/{VISIT['id']}",
+}
 _BODY: Json = {name: KEY[name] for name in ("name", "scopes", "timelines", "expires_at")}
 _MADE: Json = KEY | {"prefix": "dl_8h3n5rt1cv", "key": _SHOWN, "created_by": "dl_2b7d4f6g8h"}
 
@@ -34,4 +45,5 @@ EXCHANGES: tuple[Exchange, ...] = (
         body={"overlap_seconds": 3600},
     ),
     Exchange("delete_key", 204, "Revoked"),
+    Exchange("list_audit", 200, "What one key wrote", {"items": [ENTRY], "next": None}, query={"caller": KEY_PREFIX}),
 )  # fmt: skip

@@ -11,8 +11,10 @@ from service.api.access import Administrator, Store
 from service.api.key_examples import KEY_PREFIX
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
+from service.api.writing import NOT_TO_BE_KEPT, AdministratorWrite, RepeatableAdministratorWrite
 from service.store import keys
 from service.store.cursor import Cursors
+from service.store.statement import Connection
 from service.wire.key import Key, KeyBody, KeyPage, KeyRotationBody, NewKey
 from service.wire.key_text import PREFIX_PATTERN
 
@@ -21,7 +23,7 @@ router = APIRouter(tags=["Keys"], route_class=StrictRoute)
 KeyName = Annotated[
     str, Path(max_length=20, pattern=PREFIX_PATTERN, description="A key's prefix.", examples=[KEY_PREFIX])
 ]
-_UNKEPT = {"Cache-Control": "no-store"}
+_UNKEPT = {"Cache-Control": NOT_TO_BE_KEPT}
 
 
 @router.get(
@@ -49,17 +51,19 @@ async def list_keys(
     "/keys",
     status_code=201,
     response_model=NewKey,
-    responses=answers.problems(400, 401, 403, 413, 415, 422)
+    responses=answers.problems(400, 401, 403, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("Location")}},
 )
-async def create_key(body: KeyBody, store: Store, caller: Administrator) -> Response:
+async def create_key(body: KeyBody, write: RepeatableAdministratorWrite) -> Response:
     """Make a key.
 
     The `key` is shown in this answer alone. Give each client its own, with no more than it needs.
     """
-    async with store.transaction() as connection:
-        made, text = await keys.create_key(connection, body, caller.name)
-    return _shown(made, text)
+
+    async def create(connection: Connection) -> Response:
+        return _shown(*await keys.create_key(connection, body, write.caller.name))
+
+    return await write.do(create)
 
 
 @router.get(
@@ -81,17 +85,20 @@ async def get_key(key: KeyName, store: Store, _: Administrator) -> Response:
     "/keys/{key}/rotation",
     status_code=201,
     response_model=NewKey,
-    responses=answers.problems(400, 401, 403, 404, 413, 415, 422)
+    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("Location")}},
 )
-async def create_rotation(key: KeyName, body: KeyRotationBody, store: Store, caller: Administrator) -> Response:
+async def create_rotation(key: KeyName, body: KeyRotationBody, write: RepeatableAdministratorWrite) -> Response:
     """Make a key that takes another's place; both are good for `overlap_seconds`.
 
     It may do what the other may. The `key` is shown in this answer alone.
     """
-    async with store.transaction() as connection:
-        made, text = await keys.rotate_key(connection, key, caller.name, overlap_seconds=body.overlap_seconds)
-    return _shown(made, text)
+
+    async def rotate(connection: Connection) -> Response:
+        overlap = body.overlap_seconds
+        return _shown(*await keys.rotate_key(connection, key, write.caller.name, overlap_seconds=overlap))
+
+    return await write.do(rotate)
 
 
 @router.delete(
@@ -100,14 +107,17 @@ async def create_rotation(key: KeyName, body: KeyRotationBody, store: Store, cal
     response_class=Response,
     responses=answers.problems(400, 401, 403, 404) | {204: {"description": "It opens nothing any more."}},
 )
-async def delete_key(key: KeyName, store: Store, _: Administrator) -> Response:
+async def delete_key(key: KeyName, write: AdministratorWrite) -> Response:
     """Revoke a key, at once.
 
     It stays in the list, and in the histories that name it.
     """
-    async with store.transaction() as connection:
+
+    async def revoke(connection: Connection) -> Response:
         await keys.revoke_key(connection, key)
-    return Response(status_code=204)
+        return Response(status_code=204)
+
+    return await write.do(revoke)
 
 
 def _shown(made: Key, text: str) -> Response:

@@ -8,11 +8,12 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from service.api import answers
-from service.api.access import Store, Writer
 from service.api.etag import IfMatch, etag, expectation
 from service.api.parameters import EventId, TimelineSlug
 from service.api.strict import StrictRoute
+from service.api.writing import Write
 from service.store import events
+from service.store.statement import Connection
 from service.wire.event import Event, Link, Rel
 
 router = APIRouter(tags=["Links"], route_class=StrictRoute)
@@ -43,8 +44,7 @@ async def put_link(
     event: EventId,
     rel: LinkRel,
     other: Other,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
 ) -> Response:
     """Tie an event to another of its timeline.
@@ -53,9 +53,12 @@ async def put_link(
     where it is sent.
     """
     link = Link(rel=rel, event=other)
-    async with store.transaction() as connection:
-        stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match), caller)
-    return answers.document(stored.document, stored.version, status=201 if created else 200)
+
+    async def tie(connection: Connection) -> Response:
+        stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match), write.caller)
+        return answers.document(stored.document, stored.version, status=201 if created else 200)
+
+    return await write.do(tie)
 
 
 @router.delete(
@@ -70,8 +73,7 @@ async def delete_link(
     event: EventId,
     rel: LinkRel,
     other: Other,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
 ) -> Response:
     """Untie an event from another.
@@ -79,6 +81,9 @@ async def delete_link(
     It is a new version of the event, whose `ETag` is sent.
     """
     link = Link(rel=rel, event=other)
-    async with store.transaction() as connection:
-        stored = await events.remove_link(connection, timeline, event, link, expectation(if_match), caller)
-    return Response(status_code=204, headers={"ETag": etag(stored.version)})
+
+    async def untie(connection: Connection) -> Response:
+        stored = await events.remove_link(connection, timeline, event, link, expectation(if_match), write.caller)
+        return Response(status_code=204, headers={"ETag": etag(stored.version)})
+
+    return await write.do(untie)

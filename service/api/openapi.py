@@ -14,9 +14,10 @@ from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.specimens import Json
+from service.api.strict import JSON_PATCH, MERGE_PATCHES
+from service.api.writing import KEY_HEADER, REPLAYED_HEADER
+from service.wire.amendment import MOST_STEPS, PatchStep
 from service.wire.problem import Problem
-
-MERGE_PATCH = "application/merge-patch+json"
 
 _TAGS = [
     {"name": "Timelines", "description": "Stories being followed."},
@@ -53,6 +54,13 @@ parameter or member is refused by its name. A path that is none is a 404, a meth
 **Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
 `If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.
 
+**Writing safely.** An answer that says that something was written is sent when it is on disk. Where none arrives, \
+repeat: a `PUT`, `PATCH` or `DELETE` with its `If-Match`, a `POST` with an `Idempotency-Key`, which names this one \
+write. Bound to you, the method and the path, it is kept for a day: the same request brings the first answer again, \
+with `Idempotency-Replayed: true`, another one a 422, and one that comes while the first is under way a 409. Only what \
+was done is kept: what was refused wrote nothing, and may be tried again under its key. The first answer is given \
+again as it was, a secret in it too. With `dry_run=true` anything is checked and answered as if it were done.
+
 The examples are of the timeline that comes along, `syria-2013`.
 """
 _TEXT = {"type": "string"}
@@ -82,11 +90,16 @@ _HEADERS: Json = {
         "schema": _TEXT,
         "example": '"address";q=6000;w=60',
     },
+    REPLAYED_HEADER: {
+        "description": "The answer to an earlier request with this key, byte by byte; absent when it was done now.",
+        "schema": {"type": "string", "const": "true"},
+    },
     "X-Request-Id": {
         "description": "Names this request in our log: yours, if you sent one, or one of ours.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
     },
 }
+_STEPS: Json = {"type": "array", "maxItems": MOST_STEPS, "items": {"$ref": "#/components/schemas/PatchStep"}}
 # The headers that an answer of this status always bears; those of successes stand with their operations.
 _HEADERS_OF_STATUS = {
     "304": ("ETag",),
@@ -97,6 +110,8 @@ _HEADERS_OF_STATUS = {
 }
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
+# A 409 says when to repeat a write that is under way.
+_CONFLICT = "409"
 
 
 def publish(app: FastAPI) -> None:
@@ -122,8 +137,9 @@ def build(app: FastAPI) -> Json:
         tags=_TAGS,
     )
     components = document["components"]
+    # of itself, since it holds the problems of a batch's operations
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"] |= problem.pop("$defs") | {"Problem": problem}
+    components["schemas"] |= problem["$defs"] | {"PatchStep": PatchStep.model_json_schema()}
     components["headers"] = _HEADERS
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
@@ -183,16 +199,19 @@ def _complete_request(method: str, operation: Json) -> None:
     if "requestBody" not in operation:
         return
     content = operation["requestBody"]["content"]
+    shown: dict[str, Json] = {}
+    for one in _exchanges(operation):
+        if one.body:
+            example = {"summary": one.called, "value": one.body}
+            shown.setdefault(one.media_type, {})[f"answered-{one.status}"] = example
     if method == "patch":
-        content[MERGE_PATCH] = content[answers.JSON]
-    examples = {
-        f"answered-{one.status}": {"summary": one.called, "value": one.body}
-        for one in _exchanges(operation)
-        if one.body
-    }
-    for media in content.values():
+        content |= {name: {"schema": content[answers.JSON]["schema"]} for name in MERGE_PATCHES}
+        shown |= dict.fromkeys(MERGE_PATCHES, shown[answers.JSON])
+    if JSON_PATCH in shown:
+        content[JSON_PATCH] = {"schema": _STEPS}
+    for name, media in content.items():
         media["schema"] = _untitled(media["schema"])
-        media["examples"] = examples
+        media["examples"] = shown[name]
 
 
 def _complete_answers(path: str, operation: Json) -> None:
@@ -201,10 +220,15 @@ def _complete_answers(path: str, operation: Json) -> None:
     if answers.JSON in found.get("422", {}).get("content", {}):
         del found["422"]
     operation["responses"] = {status: found[status] for status in sorted(found)}
+    is_repeatable = any(one["name"] == KEY_HEADER for one in operation.get("parameters", ()))
     for status, answer in operation["responses"].items():
         names = [*_HEADERS_OF_STATUS.get(status, ()), "X-Request-Id"]
         answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
         content = answer.get("content", {})
+        if is_repeatable and status < "300":
+            answer["headers"] |= answers.headers(REPLAYED_HEADER)["headers"]
+        if is_repeatable and status == _CONFLICT:
+            answer["headers"] |= answers.headers("Retry-After")["headers"]
         if status == _VERSION_CONFLICT:
             answer["headers"] |= answers.headers("ETag")["headers"]
         if MEDIA_TYPE in content:

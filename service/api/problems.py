@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -98,6 +99,28 @@ NOT_ACCEPTABLE = Kind(
 )
 CONFLICT = Kind("already-exists", 409, "It exists already", "The slug or identity is taken.")
 IN_USE = Kind("in-use", 409, "It is in use", "Something still refers to it; change or remove that first.")
+KEY_IN_FLIGHT = Kind(
+    "idempotency-key-in-flight",
+    409,
+    "It is being done",
+    "A request with this `Idempotency-Key` is under way. Repeat it after `Retry-After`, with the same key: it brings "
+    "the answer, or is done then if the other one failed.",
+)
+PATCH_CONFLICT = Kind(
+    "patch-conflict",
+    409,
+    "The patch does not fit what is there",
+    "A step of the JSON Patch finds nothing at its place, or a `test` finds another value. `errors` names the step; "
+    "nothing was changed.",
+)
+BATCH_REFUSED = Kind(
+    "batch-refused",
+    422,
+    "An operation of the batch is refused",
+    "Nothing of the batch was done. `operations` says by what problem each one is refused, and `errors` where. What "
+    "cannot be read is named all at once, what does not fit the store one at a time. With `atomic=false` the others "
+    "are done.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -111,7 +134,8 @@ UNSUPPORTED = Kind(
     "unsupported-media-type",
     415,
     "The body's type is not taken here",
-    "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too.",
+    "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too, and that of an event "
+    "`application/json-patch+json`.",
 )
 INVALID_BODY = Kind(
     "invalid-body",
@@ -119,6 +143,13 @@ INVALID_BODY = Kind(
     "The body is not what this operation takes",
     "`errors` names each member by JSON Pointer (RFC 6901). An unknown member is refused, so that a typo is "
     "not dropped unseen. An error in an EDTF expression says where and what was expected.",
+)
+KEY_REUSED = Kind(
+    "idempotency-key-reused",
+    422,
+    "The key stands for another request",
+    "This `Idempotency-Key` was sent before by you, to the same path, with another body, query or media type. A key is "
+    "for one write and its repetitions.",
 )
 VERSION_REQUIRED = Kind(
     "version-required",
@@ -150,11 +181,14 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.AlreadyExists: CONFLICT,
     errors.InUse: IN_USE,
     errors.VersionConflict: VERSION_CONFLICT,
+    errors.PatchConflict: PATCH_CONFLICT,
     errors.VersionRequired: VERSION_REQUIRED,
     errors.Invalid: INVALID_BODY,
     errors.TooLarge: TOO_LARGE,
     errors.InvalidCursor: INVALID_CURSOR,
     errors.CursorOutlived: CURSOR_OUTLIVED,
+    errors.InFlight: KEY_IN_FLIGHT,
+    errors.KeyReused: KEY_REUSED,
     errors.Unauthenticated: UNAUTHENTICATED,
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
@@ -169,10 +203,15 @@ _OF_STATUS = {
     415: UNSUPPORTED,
 }
 _RETRY_AFTER_SECONDS = "5"
-_MOST_ERRORS = 20
 _FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
+_RETRY_AFTER_WRITE_SECONDS = "1"
+MOST_ERRORS = 20
 # An unknown member's name is the client's own, and may be as long as the body.
 _POINTER_CHARACTERS = 500
+# What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
+_PATH_CHARACTERS = "/!$&'()*+,;=:@"
+
+Location = Sequence[int | str]
 
 
 class NotAcceptable(Exception):
@@ -205,30 +244,38 @@ def problem(
     *,
     found: Iterable[ProblemError] = (),
     headers: Mapping[str, str] | None = None,
-    current: bytes | None = None,
+    **members: bytes | None,
 ) -> Response:
-    """Answer with problem details; `current` is a representation to be shown beside them (UTF-8 JSON)."""
+    """Answer with problem details; what else is given is shown beside them (UTF-8 JSON)."""
     errors_found = list(found)
     body = Problem(
         type=kind.path,
         title=kind.title,
         status=kind.status,
         detail=detail,
-        instance=quote(request.scope["path"], errors="replace"),
+        instance=quote(request.scope["path"], safe=_PATH_CHARACTERS, errors="replace"),
         request_id=_request_id(request),
         errors=errors_found or None,
     ).model_dump_json(exclude_none=True)
-    if current is not None:
-        body = f'{body[:-1]},"current":{current.decode()}}}'
+    for name, value in members.items():
+        if value is not None:
+            body = f'{body[:-1]},"{name}":{value.decode()}}}'
     sent = dict(headers or {})
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
+    if kind is KEY_IN_FLIGHT:
+        sent["Retry-After"] = _RETRY_AFTER_WRITE_SECONDS
     if kind is UNAUTHENTICATED:
         sent["WWW-Authenticate"] = "Bearer"
     return Response(body, kind.status, sent, MEDIA_TYPE)
 
 
-def pointer(location: Sequence[int | str]) -> str:
+def worded(error: Mapping[str, Any]) -> str:
+    """Say what is wrong with a value in plain words, without repeating it."""
+    return in_words(error, _FORMS)
+
+
+def pointer(location: Location) -> str:
     """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
@@ -236,42 +283,52 @@ def pointer(location: Sequence[int | str]) -> str:
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
     if isinstance(error, InvalidMerge):
-        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:_MOST_ERRORS]
+        found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:MOST_ERRORS]
     else:
-        found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
+        found = [(list(one["loc"]), one) for one in error.errors()][:MOST_ERRORS]
     for location, one in found:
         if location[0] == "path":
-            return problem(request, NOT_FOUND, f"no such thing: {location[1]} in the path {in_words(one, _FORMS)}")
+            return problem(request, NOT_FOUND, f"no such thing: {location[1]} in the path {worded(one)}")
         if one["type"] == "json_invalid":
             where = f" at position {location[1]}" if len(location) > 1 else ""
             return problem(request, MALFORMED_BODY, f"the body is no JSON text: {one['ctx']['error']}{where}")
     in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
     if not in_body:
         named = [
-            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=in_words(one, _FORMS))
+            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=worded(one))
             for location, one in found
         ]
-        return problem(request, INVALID_PARAMETER, _summary(named), found=named)
+        return problem(request, INVALID_PARAMETER, summary_of(named), found=named)
     # a body of another type is left unread: bytes, where the members should be
     if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
         return problem(request, UNSUPPORTED, "send the body as application/json")
-    named = [ProblemError(pointer=pointer(location), detail=in_words(one, _FORMS)) for location, one in in_body]
-    return problem(request, INVALID_BODY, _summary(named), found=named)
+    named = [ProblemError(pointer=pointer(location), detail=worded(one)) for location, one in in_body]
+    return problem(request, INVALID_BODY, summary_of(named), found=named)
 
 
-def _summary(found: Sequence[ProblemError]) -> str:
+def summary_of(found: Sequence[ProblemError]) -> str:
+    """Say all that is wrong in one text."""
     return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.DatelineError)  # noqa: S101  # registered for these
+    return answer_error(request, error, ())
+
+
+def answer_error(request: Request, error: errors.DatelineError, within: Location) -> Response:
+    """Answer with an error whose pointers begin at a place in the body."""
     kind = OF_ERROR[type(error)]
     if isinstance(error, errors.VersionConflict):
         tag = None if error.version is None else {"ETag": etag(error.version)}
         return problem(request, kind, str(error), headers=tag, current=error.document)
     if isinstance(error, errors.Invalid):
-        found = ProblemError(pointer=error.pointer, parameter=error.parameter, detail=str(error))
-        return problem(request, kind, _summary([found]), found=[found])
+        place = None if error.pointer is None else pointer(within) + error.pointer
+        found = ProblemError(pointer=place, parameter=error.parameter, detail=str(error))
+        return problem(request, kind, summary_of([found]), found=[found])
+    if isinstance(error, errors.PatchConflict):
+        found = ProblemError(pointer=pointer([error.step]), detail=str(error))
+        return problem(request, kind, summary_of([found]), found=[found])
     if isinstance(error, errors.InvalidCursor):
         found = ProblemError(parameter=error.parameter, detail=str(error))
         return problem(request, kind, str(error), found=[found])

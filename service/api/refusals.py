@@ -9,7 +9,8 @@ from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.key_examples import KEY_PREFIX, NO_KEY_PREFIX
 from service.api.problems import KINDS, Kind
 from service.api.specimens import ACTOR, EVENT, PLACE, SOURCE, TIMELINE, Json
-from service.wire.problem import Problem, ProblemError
+from service.api.writing import KEY_HEADER
+from service.wire.problem import Problem, ProblemError, RefusedOperation
 
 _UNKNOWN = "datum"
 _MISSPELT = "titel"
@@ -21,6 +22,8 @@ _DETAILS = {
     problems.CURSOR_OUTLIVED: "the database was restored since this cursor was made. Start again: take `latest` of "
     f"/v1/timelines/{TIMELINE['slug']}/changes?after=latest, list the events, then follow from that cursor",
     problems.CONFLICT: "it exists already",
+    problems.KEY_IN_FLIGHT: "a request with this Idempotency-Key is under way; repeat it in a moment, for its answer",
+    problems.KEY_REUSED: "this Idempotency-Key was sent before, with another request; a new request needs a new key",
     problems.TOO_LARGE: problems.TOO_LARGE.explanation,
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
@@ -43,6 +46,12 @@ _TAKEN = {
     for what, one in {"timeline": TIMELINE, "actor": ACTOR, "place": PLACE, "source": SOURCE}.items()
 }
 _OF_OPERATION = {problems.IN_USE: _IN_USE, problems.CONFLICT: _TAKEN}
+# What is wrong where in a body.
+_POINTED = {
+    problems.INVALID_BODY: (f"/{_MISSPELT}", "is unknown here, or is not for clients to write"),
+    problems.BATCH_REFUSED: ("/operations/0/operation", "is one of create, put, amend, delete"),
+    problems.PATCH_CONFLICT: ("/0", "tests for another value than there is"),
+}
 # What a cursor is taken for, by the parameter that it is sent as.
 _CURSORS = {
     "cursor": "the cursor is damaged, or was made for another query",
@@ -72,7 +81,12 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.MALFORMED_BODY: "requestBody" in operation,
         problems.MALFORMED_REQUEST: False,  # it reaches no operation
         problems.IN_USE: name in _IN_USE,
-        problems.CONFLICT: name not in _IN_USE,
+        problems.BATCH_REFUSED: name == "create_batch",
+        problems.CONFLICT: name in _TAKEN,
+        problems.PATCH_CONFLICT: name == "amend_event",
+        problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
+        problems.KEY_REUSED: KEY_HEADER in parameters,
+        problems.INVALID_BODY: "requestBody" in operation or name == "put_link",
         problems.TOO_SLOW: name != "get_readiness",
     }
     return limited.get(kind, True)
@@ -80,25 +94,16 @@ def _can_come(kind: Kind, operation: Json) -> bool:
 
 def _problem(kind: Kind, operation: Json, path: str) -> Json:
     name = operation["operationId"]
-    found: list[ProblemError] = []
+    found = _found(kind, operation)
+    operations: list[RefusedOperation] = []
     current = None
     if kind is problems.NOT_FOUND:
         path, detail = _missing(operation, path)
-    elif kind is problems.INVALID_PARAMETER:
-        known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
-        found = [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
-        detail = f"{_UNKNOWN}: {found[0].detail}"
-    elif kind is problems.INVALID_BODY and "requestBody" in operation:
-        found = [ProblemError(pointer=f"/{_MISSPELT}", detail="is unknown here, or is not for clients to write")]
-        detail = f"/{_MISSPELT}: {found[0].detail}"
-    elif kind is problems.INVALID_BODY:
-        path = path.rpartition("/")[0] + f"/{EVENT['id']}"
-        found = [ProblemError(parameter="other", detail="an event is not linked to itself")]
-        detail = f"other: {found[0].detail}"
     elif kind is problems.INVALID_CURSOR:
-        parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
-        found = [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
-        detail = _CURSORS[parameter]
+        detail = found[0].detail
+    elif kind is problems.BATCH_REFUSED:
+        detail = f"nothing was done: {problems.summary_of(found)}"
+        operations = [RefusedOperation(index=0, problem=_plain(problems.INVALID_BODY, path, found))]
     elif kind is problems.NOT_ACCEPTABLE:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.FORBIDDEN:
@@ -110,19 +115,39 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
         detail = f"the present version is {current.get('version', 1)}, not the one expected"
     else:
-        detail = _DETAILS[kind]
-    answer: dict[str, Any] = Problem(
+        detail = problems.summary_of(found) or _DETAILS[kind]
+    if kind is problems.INVALID_BODY and "requestBody" not in operation:
+        path = path.rpartition("/")[0] + f"/{EVENT['id']}"
+    told = _plain(kind, path, found, detail).model_copy(update={"operations": operations or None, "current": current})
+    answer: dict[str, Any] = told.model_dump(mode="json", exclude_none=True)
+    # what is null there is shown so
+    return answer if current is None else answer | {"current": current}
+
+
+def _plain(kind: Kind, path: str, found: list[ProblemError], detail: str = "") -> Problem:
+    return Problem(
         type=kind.path,
         title=kind.title,
         status=kind.status,
-        detail=detail,
+        detail=detail or problems.summary_of(found),
         instance=path,
         request_id=REQUEST_ID,
         errors=found or None,
-        current=current,
-    ).model_dump(mode="json", exclude_none=True)
-    # what is null there is shown so
-    return answer if current is None else answer | {"current": current}
+    )
+
+
+def _found(kind: Kind, operation: Json) -> list[ProblemError]:
+    """Name the parts of the request that a problem of this kind is about."""
+    if kind is problems.INVALID_PARAMETER:
+        known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
+        return [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
+    if kind is problems.INVALID_CURSOR:
+        parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
+        return [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
+    if kind is problems.INVALID_BODY and "requestBody" not in operation:
+        return [ProblemError(parameter="other", detail="an event is not linked to itself")]
+    one = _POINTED.get(kind)
+    return [] if one is None else [ProblemError(pointer=one[0], detail=one[1])]
 
 
 def _is_of_keys(operation: Json) -> bool:

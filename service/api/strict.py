@@ -11,16 +11,31 @@ from typing import Any, get_origin
 from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.problems import InvalidParameters
 
-_JSON = ("application/json",)
-_PATCHES = ("application/merge-patch+json", "application/json")
+JSON = "application/json"
+MERGE_PATCHES = ("application/merge-patch+json", JSON)
+JSON_PATCH = "application/json-patch+json"
 
 
 class StrictRoute(APIRoute):
-    """An operation that refuses query parameters that it does not know, or knows once and is told twice."""
+    """An operation that refuses query parameters that it does not know, or knows once and is told twice.
+
+    `accepted_patches` are the media types that a PATCH at its path takes, whichever operation does.
+    """
+
+    accepted_patches: tuple[str, ...] = MERGE_PATCHES
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Name the media types of its body; none where it has none."""
+        if self.body_field is None:
+            return ()
+        own = getattr(self.body_field.field_info, "media_type", JSON)
+        return MERGE_PATCHES if own == JSON and self.methods == {"PATCH"} else (own,)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the query string before anything else; it raises InvalidParameters."""
@@ -33,28 +48,31 @@ class StrictRoute(APIRoute):
             if not isinstance(field.field_info, other)
         }
 
-        takes_body = self.body_field is not None
+        taken = self.taken
 
         async def checked(request: Request) -> Response:
             if request.scope["query_string"]:
                 check(request, declared)
-            if takes_body:
-                check_media_type(request)
+            if taken:
+                self._check_media_type(request, taken)
             return await handle(request)
 
         return checked
 
+    def _check_media_type(self, request: Request, taken: tuple[str, ...]) -> None:
+        """Refuse a body that says it is something else than ours, JSON though it be: a JSON Patch is no merge patch.
 
-def check_media_type(request: Request) -> None:
-    """Refuse a body that says it is something else than ours, JSON though it be: a JSON Patch is no merge patch.
+        One that does not say what it is has no reader further on.
+        """
+        given = media_type(request.headers)
+        if given and given not in taken:
+            headers = {"Accept-Patch": ", ".join(self.accepted_patches)} if request.method == "PATCH" else None
+            raise HTTPException(415, "send the body as application/json", headers)
 
-    One that does not say what it is has no reader further on.
-    """
-    taken = _PATCHES if request.method == "PATCH" else _JSON
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given and given not in taken:
-        headers = {"Accept-Patch": ", ".join(_PATCHES)} if request.method == "PATCH" else None
-        raise HTTPException(415, "send the body as application/json", headers)
+
+def media_type(headers: Headers) -> str:
+    """Read the media type of a body, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def check(request: Request, declared: dict[str, bool]) -> None:

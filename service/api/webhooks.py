@@ -13,6 +13,7 @@ from service.api.etag import IfMatch, IfNoneMatch, etag, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit, TimelineSlug
 from service.api.strict import StrictRoute
 from service.api.webhook_examples import DELIVERY_ID, SECRET_ID, WEBHOOK_ID
+from service.api.writing import NOT_TO_BE_KEPT, RepeatableWrite, Write
 from service.dates import format_instant
 from service.delivery.addresses import is_public
 from service.delivery.signature import new_key, shown_key
@@ -22,6 +23,7 @@ from service.store import deliveries, webhooks
 from service.store.cursor import Cursors
 from service.store.deliveries import END, Tried
 from service.store.position import Place, Position, write_place
+from service.store.statement import Connection
 from service.wire.endpoint import parse_endpoint
 from service.wire.webhook import (
     Delivery,
@@ -45,7 +47,7 @@ DeliveryId = Annotated[UUID, Path(description="A message's `webhook-id`.", examp
 
 _WRITES = (400, 401, 403, 404, 412, 413, 415, 422)
 # A secret is shown in one answer, which nobody on the way is to keep.
-_UNKEPT = {"Cache-Control": "no-store"}
+_UNKEPT = {"Cache-Control": NOT_TO_BE_KEPT}
 
 
 def _check_address(request: Request, url: str | None) -> None:
@@ -87,11 +89,11 @@ async def list_webhooks(
     "/timelines/{timeline}/webhooks",
     status_code=201,
     response_model=NewWebhook,
-    responses=answers.problems(400, 401, 403, 404, 413, 415, 422)
+    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("ETag", "Location")}},
 )
 async def create_webhook(
-    request: Request, timeline: TimelineSlug, body: WebhookBody, store: Store, caller: Writer
+    request: Request, timeline: TimelineSlug, body: WebhookBody, write: RepeatableWrite
 ) -> Response:
     """Have what changes from now on sent to an address of yours, by Standard Webhooks 1.0.
 
@@ -108,11 +110,14 @@ async def create_webhook(
     """
     _check_address(request, body.url)
     key = new_key()
-    async with store.transaction() as connection:
-        made = await webhooks.create_webhook(connection, timeline, body, caller, key)
-    shown = NewWebhook(**dict(made), secret=shown_key(key))
-    headers = {"Location": f"/v1/timelines/{timeline}/webhooks/{made.id}"} | _UNKEPT
-    return answers.entry(shown, made.version, status=201, headers=headers)
+
+    async def create(connection: Connection) -> Response:
+        made = await webhooks.create_webhook(connection, timeline, body, write.caller, key)
+        shown = NewWebhook(**dict(made), secret=shown_key(key))
+        headers = {"Location": f"/v1/timelines/{timeline}/webhooks/{made.id}"} | _UNKEPT
+        return answers.entry(shown, made.version, status=201, headers=headers)
+
+    return await write.do(create)
 
 
 @router.get(
@@ -145,8 +150,7 @@ async def amend_webhook(
     timeline: TimelineSlug,
     webhook: WebhookId,
     body: WebhookPatch,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
 ) -> Response:
     """Change a webhook by a JSON Merge Patch (RFC 7396): `null` takes a member back to its default.
@@ -156,9 +160,12 @@ async def amend_webhook(
     """
     _check_address(request, body.url)
     patch = body.model_dump(mode="json", exclude_unset=True)
-    async with store.transaction() as connection:
-        made = await webhooks.amend_webhook(connection, timeline, webhook, patch, expectation(if_match), caller)
-    return answers.entry(made, made.version)
+
+    async def amend(connection: Connection) -> Response:
+        made = await webhooks.amend_webhook(connection, timeline, webhook, patch, expectation(if_match), write.caller)
+        return answers.entry(made, made.version)
+
+    return await write.do(amend)
 
 
 @router.delete(
@@ -168,29 +175,31 @@ async def amend_webhook(
     responses=answers.problems(400, 401, 403, 404, 412, 428) | {204: {"description": "Removed."}},
 )
 async def delete_webhook(
-    timeline: TimelineSlug, webhook: WebhookId, store: Store, caller: Writer, if_match: IfMatch = None
+    timeline: TimelineSlug, webhook: WebhookId, write: Write, if_match: IfMatch = None
 ) -> Response:
     """Remove a webhook.
 
     Its secrets go, what waits to be sent, and the record of what was. To pause it, set `enabled` to `false`.
     """
-    async with store.transaction() as connection:
-        await webhooks.remove_webhook(connection, timeline, webhook, expectation(if_match), caller)
-    return Response(status_code=204)
+
+    async def remove(connection: Connection) -> Response:
+        await webhooks.remove_webhook(connection, timeline, webhook, expectation(if_match), write.caller)
+        return Response(status_code=204)
+
+    return await write.do(remove)
 
 
 @router.post(
     "/timelines/{timeline}/webhooks/{webhook}/secrets",
     status_code=201,
     response_model=NewSecret,
-    responses=answers.problems(*_WRITES) | {201: {"description": "Created.", **answers.headers("ETag")}},
+    responses=answers.problems(*_WRITES, 409) | {201: {"description": "Created.", **answers.headers("ETag")}},
 )
 async def create_secret(
     timeline: TimelineSlug,
     webhook: WebhookId,
     body: RotationBody,
-    store: Store,
-    caller: Writer,
+    write: RepeatableWrite,
     if_match: IfMatch = None,
 ) -> Response:
     """Make a new secret; those until now sign beside it for `grace_seconds`, so that no message is refused meanwhile.
@@ -198,12 +207,15 @@ async def create_secret(
     Teach your receiver the new one before that time is over. The `secret` is shown in this answer alone.
     """
     key = new_key()
-    async with store.transaction() as connection:
+
+    async def rotate(connection: Connection) -> Response:
         made, version = await webhooks.rotate_secret(
-            connection, timeline, webhook, body, expectation(if_match), caller, key
+            connection, timeline, webhook, body, expectation(if_match), write.caller, key
         )
-    shown = NewSecret(**dict(made), secret=shown_key(key))
-    return answers.entry(shown, version, status=201, headers=_UNKEPT)
+        shown = NewSecret(**dict(made), secret=shown_key(key))
+        return answers.entry(shown, version, status=201, headers=_UNKEPT)
+
+    return await write.do(rotate)
 
 
 @router.delete(
@@ -217,17 +229,20 @@ async def delete_secret(
     timeline: TimelineSlug,
     webhook: WebhookId,
     secret: SecretId,
-    store: Store,
-    caller: Writer,
+    write: Write,
     if_match: IfMatch = None,
 ) -> Response:
     """Have an old secret sign no more, at once.
 
     The newest stays, so that each message is signed.
     """
-    async with store.transaction() as connection:
-        version = await webhooks.remove_secret(connection, timeline, webhook, secret, expectation(if_match), caller)
-    return Response(status_code=204, headers={"ETag": etag(version)})
+
+    async def remove(connection: Connection) -> Response:
+        expected = expectation(if_match)
+        version = await webhooks.remove_secret(connection, timeline, webhook, secret, expected, write.caller)
+        return Response(status_code=204, headers={"ETag": etag(version)})
+
+    return await write.do(remove)
 
 
 @router.get(
@@ -276,35 +291,38 @@ async def list_deliveries(
     "/timelines/{timeline}/webhooks/{webhook}/deliveries/{delivery}/retry",
     status_code=202,
     response_model=Delivery,
-    responses=answers.problems(400, 401, 403, 404) | {202: {"description": "It is tried again."}},
+    responses=answers.problems(400, 401, 403, 404, 409, 422) | {202: {"description": "It is tried again."}},
 )
 async def create_retry(
-    timeline: TimelineSlug, webhook: WebhookId, delivery: DeliveryId, store: Store, caller: Writer
+    timeline: TimelineSlug, webhook: WebhookId, delivery: DeliveryId, store: Store, write: RepeatableWrite
 ) -> Response:
     """Have a message sent again, whatever became of it.
 
     It has ten tries anew, under the same `webhook-id`. While the webhook is disabled it waits.
     """
     key = await store.cursor_key()
-    async with store.transaction() as connection:
-        kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
+
+    async def retry(connection: Connection) -> Response:
+        kept = await webhooks.get_webhook(connection, timeline, webhook, write.caller)
         tried = await deliveries.retry_delivery(connection, timeline, webhook, delivery)
-    shown = _delivery(key, timeline, kept.place.token, tried)
-    return Response(shown.model_dump_json(), 202, media_type=answers.JSON)
+        shown = _delivery(key, timeline, kept.place.token, tried)
+        return Response(shown.model_dump_json(), 202, media_type=answers.JSON)
+
+    return await write.do(retry)
 
 
 @router.post(
     "/timelines/{timeline}/webhooks/{webhook}/replay",
     status_code=202,
     response_model=Webhook,
-    responses=answers.problems(*_WRITES) | {202: {"description": "It begins.", **answers.headers("ETag")}},
+    responses=answers.problems(*_WRITES, 409) | {202: {"description": "It begins.", **answers.headers("ETag")}},
 )
 async def create_replay(
     timeline: TimelineSlug,
     webhook: WebhookId,
     body: ReplayBody,
     store: Store,
-    caller: Writer,
+    write: RepeatableWrite,
     if_match: IfMatch = None,
 ) -> Response:
     """Have all changes behind a cursor of the feed sent again, or all that are kept.
@@ -312,11 +330,14 @@ async def create_replay(
     A message that came before comes with the same `webhook-id`.
     """
     key = await store.cursor_key()
-    async with store.transaction() as connection:
+
+    async def replay(connection: Connection) -> Response:
         made = await webhooks.replay_webhook(
-            connection, timeline, webhook, body.after, expectation(if_match), caller, key
+            connection, timeline, webhook, body.after, expectation(if_match), write.caller, key
         )
-    return answers.entry(made, made.version, status=202)
+        return answers.entry(made, made.version, status=202)
+
+    return await write.do(replay)
 
 
 def _delivery(key: bytes, timeline: str, token: UUID, tried: Tried) -> Delivery:

@@ -36,6 +36,9 @@ STILL_ENDING = ("lock file", "still in use")
 # Said outright, so that no file in the folder can quietly give durability away.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
+# A batch locks each event that it names: up to a thousand in one transaction.
+ROOMY = {"max_locks_per_transaction": "256"}
+
 
 class EmbeddedPostgres:
     """A PostgreSQL of one's own on a data folder; a context manager that answers its URL.
@@ -54,7 +57,7 @@ class EmbeddedPostgres:
         programs: Programs | None = None,
     ) -> None:
         self._folder = DataFolder(folder)
-        self._options = {**DURABLE, "max_connections": str(connections), **(options or {})}
+        self._options = {**DURABLE, **ROOMY, "max_connections": str(connections), **(options or {})}
         self._programs = programs
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False

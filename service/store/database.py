@@ -70,6 +70,8 @@ class Database:
         options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
+        # and batches, which write for long, a quarter; those that come meanwhile wait their turn
+        self.batches = asyncio.Semaphore(max(1, pool_size // 4))
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -113,21 +115,21 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside one transaction, committed when the block ends well.
+    async def transaction(self, *, trial: bool = False) -> AsyncIterator[Connection]:
+        """Lend a connection inside one transaction, committed when the block ends well; of a trial nothing is kept.
 
         Raises the domain's error for whatever the database reports, at the commit too.
         """
         with translated():
             async with self._pool.connection() as connection:
                 try:
-                    async with connection.transaction():
+                    async with connection.transaction(force_rollback=trial):
                         if self._limits is not None:
                             await connection.execute(self._limits)
                         yield connection
                 finally:
                     appended = take_untold(connection)
-        if appended:
+        if appended and not trial:
             self.changed.set()
 
     @asynccontextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Integer, bindparam, case, func, null, select
@@ -23,6 +22,7 @@ from service.store.selection import KNOWN_AT, is_event, is_visible
 from service.store.statement import Connection, Statement, compiled
 from service.store.states import Identity, lock_identity, read_document
 from service.tables import event, event_state, timeline
+from service.wire.amendment import Amendment
 from service.wire.document import OF_THE_WRITE, Draft, body_of
 from service.wire.event import (
     MOST_CLAIMS,
@@ -34,7 +34,6 @@ from service.wire.event import (
     Link,
     PlaceBody,
 )
-from service.wire.merge import amended
 
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
@@ -137,19 +136,19 @@ async def amend_event(
     connection: Connection,
     timeline_slug: str,
     event_id: UUID,
-    patch: dict[str, Any],
+    amendment: Amendment,
     expected: Expectation,
     caller: Caller,
 ) -> Stored:
-    """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
+    """Change an event; a change that reports the past changes what was known then.
 
     A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
     of these changes and nothing new comes along, the old reason or name goes. What changes nothing, and gives no
-    reason or other time, is not written. Raises InvalidMerge where the result is no event.
+    reason or other time, is not written. Raises InvalidMerge where the result is no event, PatchConflict where a step
+    does not fit what is there.
     """
     identity, present = await _lock_expected(connection, timeline_slug, event_id, expected)
-    instant = patch.get("reported_at")
-    at = None if instant is None else parse_instant(instant)
+    at = None if amendment.reported_at is None else parse_instant(amendment.reported_at)
     base = identity.at(at)
     past = None if base is None else await read_document(connection, timeline_slug, event_id, base)
     if base is None or past is None:
@@ -159,19 +158,21 @@ async def amend_event(
         said = [one for one in former.claims if parse_instant(one.reported_at) <= at]
         former = former.model_copy(update={"claims": said})
     before = body_of(former).model_dump(mode="json", exclude=set(OF_THE_WRITE))
-    body = amended(EventBody, before, patch)
+    body = amendment.apply(EventBody, before)
+    if body.reported_at != amendment.reported_at:
+        raise Invalid("is said by a step that adds it", pointer="/reported_at")
     moves = body.status != former.status or parse(body.when) != parse(former.when)
-    if moves and "status_reason" not in patch:
+    if moves and not amendment.says("status_reason"):
         body = body.model_copy(update={"status_reason": None})
     goes_elsewhere = body.place and former.place and body.place.place != former.place.place
-    if goes_elsewhere and "name" not in patch["place"]:
-        body = body.model_copy(update={"place": PlaceBody(place=patch["place"]["place"])})
+    if body.place and goes_elsewhere and not amendment.says("place", "name"):
+        body = body.model_copy(update={"place": PlaceBody(place=body.place.place)})
     # links are no reports: those that stand are kept by what is now the present
     draft = Draft(timeline_slug, event_id, body, tuple(present.links if body.supersede else former.links))
     # a reason that was given before is not one for this change
-    reason = patch.get("reason") or patch.get("status_reason")
+    reason = body.reason or (body.status_reason if amendment.says("status_reason") else None)
     ends_others = body.supersede and base is not identity.present
-    is_news = bool(patch.get("reason")) or ends_others or at not in (None, base.start)
+    is_news = bool(body.reason) or ends_others or at not in (None, base.start)
     report = replace(report_of(body, caller), reason=reason, is_news=is_news)
     return await record_event(connection, draft, identity, report)
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Text,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from service.dates import DISTANT_FUTURE, parse_instant
 from service.store.adapters import At
@@ -97,6 +109,10 @@ _INFINITY: ColumnElement[Any] = literal_column("'infinity'::timestamptz")
 _LOCK: Statement = compiled(
     select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("identity", type_=Text), literal_column("0"))))
 )
+_IDENTITIES = func.unnest(bindparam("identities", type_=ARRAY(Text))).column_valued("identity")
+_LOCK_ALL: Statement = compiled(
+    select(func.count(func.pg_advisory_xact_lock(func.hashtextextended(_IDENTITIES, literal_column("0")))))
+)
 _READ: Statement = compiled(
     select(
         event_state.c.version,
@@ -181,6 +197,12 @@ async def _adopt(connection: Connection, document: bytes) -> None:
     said = {"known_from": start, "known_to": At(DISTANT_FUTURE), "supersedes": False, "reason": None}
     await _INSERT.run(connection, row | said | {"facets": facets(present), "author": UNKNOWN_AUTHOR})
     await append_change(connection, "created", row | {"state": present.version})
+
+
+async def lock_identities(connection: Connection, timeline_slug: str, event_ids: Sequence[UUID]) -> None:
+    """Lock the identities of several events, one after the other, until the transaction ends."""
+    timeline_id = timeline_id_of(timeline_slug)
+    await _LOCK_ALL.run(connection, {"identities": [f"{timeline_id}/{one}" for one in event_ids]})
 
 
 async def read_document(connection: Connection, timeline_slug: str, event_id: UUID, state: State) -> bytes | None:

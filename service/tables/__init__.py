@@ -16,6 +16,7 @@ from service.tables.event import (
 )
 from service.tables.histogram import histogram, histogram_change
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.idempotency import kept_answer
 from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
@@ -45,6 +46,7 @@ __all__ = [
     "feed_floor",
     "histogram",
     "histogram_change",
+    "kept_answer",
     "metadata",
     "place",
     "signing_key",

@@ -14,7 +14,7 @@ class ProblemError(Answer):
 
     model_config = ConfigDict(json_schema_extra=never_null("pointer", "parameter"))
 
-    pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body.")
+    pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body, or into what a patch makes.")
     parameter: str | None = Field(None, description="The parameter's or header's name.")
     detail: str = Field(description="What is wrong with it.")
 
@@ -22,7 +22,7 @@ class ProblemError(Answer):
 class Problem(Answer):
     """What went wrong; `type` is explained by the service itself."""
 
-    model_config = ConfigDict(json_schema_extra=never_null("errors", "current"))
+    model_config = ConfigDict(json_schema_extra=never_null("errors", "operations", "current"))
 
     type: str = Field(
         description="The kind of problem: a path of this service that explains it.", examples=["/problems/invalid-body"]
@@ -33,4 +33,14 @@ class Problem(Answer):
     instance: str = Field(description="The path that was asked for.", examples=["/v1/timelines/syria-2013/events"])
     request_id: str = Field(description="Names this request in our log; sent as `X-Request-Id` too.")
     errors: list[ProblemError] | None = Field(None, description="Each thing that is wrong with the request.")
+    operations: list[RefusedOperation] | None = Field(
+        None, description="Of a batch, each operation that was refused, and why."
+    )
     current: dict[str, Any] | None = Field(None, description="What is there now, where that was not what you expected.")
+
+
+class RefusedOperation(Answer):
+    """An operation of a batch that was refused."""
+
+    index: int = Field(description="Its place in the batch, from 0.")
+    problem: Problem = Field(description="Why, as it would have been answered alone.")

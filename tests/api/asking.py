@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -27,7 +27,7 @@ class Asked:
     path: str = ""
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    json: Mapping[str, object] | None = None
+    json: Any = None
     content: bytes | None = None
     key: str | None = ADMIN
 
@@ -52,8 +52,8 @@ def valid(operation: Operation) -> Asked:
     if 412 in operation.statuses:
         asked.headers["If-Match"] = "*"
     asked.params = {one["name"]: one["example"] for one in operation.parameters("query") if one["required"]}
-    for examples in operation.bodies().values():
-        asked.json = examples[0]
+    for example in operation.bodies().get("application/json", ())[:1]:
+        asked.json = example
     return asked
 
 

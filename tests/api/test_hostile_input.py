@@ -28,6 +28,16 @@ JSON = {"Content-Type": "application/json"}
 INSIDES = ("Traceback", "psycopg", "SELECT ", "INSERT ", "UPDATE ", "sqlalchemy", ".py", "pg_", "constraint")
 
 
+# The least that stands around a text, by the member that it is within.
+LEAST_WITHIN: dict[str, dict[str, Any]] = {
+    "participants": {"actor": "x"},
+    "claims": {"source": "x"},
+    "place": {"place": "x"},
+    "operations": {"operation": "create", "body": event_body()},
+    "body": event_body(),
+}
+
+
 def every_text(
     schema: dict[str, Any], document: dict[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, ...]]:
@@ -50,7 +60,7 @@ def with_text(path: tuple[str, ...], text: object, least: dict[str, Any]) -> Any
         return text
     if path[0] == "0":
         return [with_text(path[1:], text, least)]
-    inner = {"participants": {"actor": "x"}, "claims": {"source": "x"}, "place": {"place": "x"}}.get(path[0], {})
+    inner = LEAST_WITHIN.get(path[0], {})
     return least | {path[0]: with_text(path[1:], text, inner)}
 
 
@@ -63,6 +73,7 @@ def writes(client: Client) -> list[tuple[str, str, dict[str, Any]]]:
     key = client.post("/v1/keys", {"name": "a client", "scopes": ["read"]}).headers["location"]
     return [
         ("POST", events, event_body()),
+        ("POST", f"{events}:batch", {"operations": [{"operation": "create", "body": event_body()}]}),
         ("PUT", event, event_body()),
         ("PATCH", event, {}),
         ("POST", f"{event}/claims", {"source": make_source(client)}),

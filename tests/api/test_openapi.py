@@ -9,8 +9,8 @@ from typing import Any
 from openapi_spec_validator import validate
 
 from service.api.examples import EXCHANGES
-from service.api.openapi import MERGE_PATCH
 from service.api.problems import KINDS
+from service.api.strict import JSON_PATCH, MERGE_PATCHES
 from tests.api.published import EACH, EVENT_STREAM, NDJSON, OPERATIONS, PROBLEM, TEXT, Operation, check, document
 
 NAMES = [one.name for one in OPERATIONS]
@@ -128,11 +128,12 @@ def test_only_writing_needs_a_key(operation: Operation) -> None:
         assert security == [{}, {"Key": []}], "reading works without one"
 
 
-def test_a_change_is_documented_as_a_merge_patch() -> None:
+def test_a_change_is_documented_as_a_merge_patch_and_that_of_an_event_as_steps_too() -> None:
     patches = [one for one in OPERATIONS if one.method == "patch"]
     assert len(patches) == 6
     for one in patches:
-        assert set(one.bodies()) == {"application/json", MERGE_PATCH}, one.name
+        stepwise = {JSON_PATCH} if one.name == "amend_event" else set()
+        assert set(one.bodies()) == {*MERGE_PATCHES} | stepwise, one.name
     for one in HAS_BODY:
         assert one.method == "patch" or set(one.bodies()) == {"application/json"}, one.name
 
@@ -142,7 +143,7 @@ def test_bodies_take_no_unknown_member_and_all_members_are_described() -> None:
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
     assert all(re.fullmatch("[A-Za-z]+", name) for name in schemas), "a name that no person would give"
     bodies = {name for name in schemas if name.endswith(("Body", "Patch"))}
-    assert len(bodies) == 22
+    assert len(bodies) == 25
     for name, schema in schemas.items():
         assert schema.get("description"), name
         if name in bodies | {"Assertion"}:
@@ -154,11 +155,12 @@ def test_bodies_take_no_unknown_member_and_all_members_are_described() -> None:
 
 def test_answers_say_which_members_they_always_have() -> None:
     optional = {
-        "Problem": {"errors", "current"},
+        "Problem": {"errors", "operations", "current"},
         "ProblemError": {"pointer", "parameter"},
         "Health": {"status"},
         "ChangeItem": {"state", "document"},
         "PatchOperation": {"value"},
+        "PatchStep": {"from", "value"},
     }
     for name, schema in document()["components"]["schemas"].items():
         if not name.endswith(("Body", "Patch")) and name != "Assertion":

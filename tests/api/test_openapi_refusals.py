@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,8 @@ def check_refusal(operation: Operation, kind: str, answer: httpx.Response) -> No
     told = answer.json()
     assert told["type"] == f"/problems/{kind}", answer.text
     assert told["request_id"] == answer.headers["X-Request-Id"]
-    own = {"request_id": REQUEST_ID} | ({"instance": operation.filled()} if kind == "in-use" else {})
+    told = json.loads(answer.text.replace(told["request_id"], REQUEST_ID))
+    own = {"instance": operation.filled()} if kind == "in-use" else {}
     assert comparable(told | own) == comparable(shown(operation, kind, answer.status_code))
 
 
@@ -64,6 +66,11 @@ def _with_an_unknown_member(asked: Asked) -> None:
         asked.path = asked.operation.filled(other=EVENT["id"])
     else:
         asked.json = {**asked.json, "titel": "a typo"}
+
+
+def _with_a_step_that_does_not_fit(asked: Asked) -> None:
+    asked.json = [{"op": "test", "path": "/when", "value": "2013-02-26"}]
+    asked.headers["Content-Type"] = "application/json-patch+json"
 
 
 def _of_what_is_in_use(asked: Asked) -> None:
@@ -95,9 +102,15 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "invalid-body": _with_an_unknown_member,
     "already-exists": lambda asked: asked,
     "in-use": _of_what_is_in_use,
+    "batch-refused": lambda asked: setattr(asked, "json", {"operations": [{"operation": "spread"}]}),
+    "patch-conflict": _with_a_step_that_does_not_fit,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
 ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "rate-limited", "internal", "unavailable", "too-slow"}
+ELSEWHERE = {
+    *("forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"),
+    *("idempotency-key-in-flight", "idempotency-key-reused"),
+}
 
 
 @EACH

@@ -18,6 +18,7 @@ KEY = f"'{TIMELINE}', '{EVENT}'"
 SPAN = "'2013-02-25Z', '2013-02-26Z'"
 
 VALID = f"""
+INSERT INTO kept_answer VALUES (sha256('a'), sha256('b'), 201, '[]', '{{}}', now());
 INSERT INTO timeline VALUES ('{TIMELINE}', 'story', 'A story', NULL, 'public', 1, now());
 INSERT INTO actor (slug, name, kind, same_as, version) VALUES ('kerry', 'Kerry', 'person', '{{}}', 1);
 INSERT INTO actor_alias VALUES ('kerry', 0, 'Secretary');
@@ -96,6 +97,9 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "api_key_unlimited_admin_check": ("UPDATE api_key SET scopes = '{read,admin}'",),
     "api_key_timelines_check": ("UPDATE api_key SET timelines = '{}'",),
     "audit_entry_pkey": ("INSERT INTO audit_entry SELECT * FROM audit_entry",),
+    "kept_answer_pkey": ("INSERT INTO kept_answer SELECT * FROM kept_answer",),
+    "kept_answer_length_check": tuple(f"UPDATE kept_answer SET {name} = 'short'" for name in ("digest", "fingerprint")),
+    "kept_answer_status_check": ("UPDATE kept_answer SET status = 404",),
     "signing_key_pkey": ("INSERT INTO signing_key SELECT * FROM signing_key",),
     "signing_key_length_check": ("UPDATE signing_key SET key = 'short'",),
     "event_pkey": (f"UPDATE event SET event_id = '{OTHER}' WHERE event_id = '{EVENT}'",),

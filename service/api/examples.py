@@ -56,15 +56,24 @@ def _messages(*items: Json) -> str:
 
 
 _FIGURES = """\
+# HELP dateline_http_requests_in_flight Requests that are being answered, open streams among them.
+# TYPE dateline_http_requests_in_flight gauge
+dateline_http_requests_in_flight 1.0
+# HELP dateline_pool_waiting_requests Requests that wait for a connection to the database.
+# TYPE dateline_pool_waiting_requests gauge
+dateline_pool_waiting_requests 0.0
+# HELP dateline_feed_open_streams Open streams of changes.
+# TYPE dateline_feed_open_streams gauge
+dateline_feed_open_streams 0.0
 # HELP dateline_feed_lag_seconds Age of the oldest change that followers cannot read yet.
 # TYPE dateline_feed_lag_seconds gauge
-dateline_feed_lag_seconds 0
+dateline_feed_lag_seconds 0.0
 # HELP dateline_feed_changes_behind_horizon Changes that followers cannot read yet.
 # TYPE dateline_feed_changes_behind_horizon gauge
-dateline_feed_changes_behind_horizon 0
-# HELP dateline_feed_open_streams Open streams of changes in this process.
-# TYPE dateline_feed_open_streams gauge
-dateline_feed_open_streams 0
+dateline_feed_changes_behind_horizon 0.0
+# HELP dateline_database_up Whether the database answered when it was asked for figures.
+# TYPE dateline_database_up gauge
+dateline_database_up 1.0
 """
 
 _FIRST = {"If-Match": '"1"'}
@@ -160,7 +169,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("explain_date", 200, "At the end of February 2013", DATE, query={"edtf": "[2013-02-24..2013-02-28]"}),
     Exchange("get_liveness", 200, "It lives", {"status": "ok"}),
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
-    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}),
+    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}, is_excerpt=True),
     *webhook_examples.EXCHANGES,
     *key_examples.EXCHANGES,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from bench.events import ACTORS, CHUNK_EVENTS, PLACES, SMALL_TIMELINE, SOURCES, TIMELINE, made_up_events
+from service.recounting import rebuild_histograms
 from service.store.adapters import At, register
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, part_rows
@@ -58,6 +59,7 @@ def load(url: str, events: int, *, processes: int = 2) -> float:
                 with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
                     # a list, so that an error of any chunk is raised
                     list(pool.map(_load_apart, [url] * len(chunks), chunks))
+        rebuild_histograms(url)
         connection.execute("VACUUM (ANALYZE)")
     return time.perf_counter() - began
 
@@ -140,8 +142,10 @@ def _copy(connection: Connection[Any], table: Table, rows: Sequence[dict[str, An
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     types = [table.c[name].type.compile(dialect=_dialect()) for name in names]
+    # JSON comes as the text that it is; psycopg would write a string of it
+    kinds = [kind.removesuffix(' COLLATE "C"').lower().replace("json", "text") for kind in types]
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([kind.removesuffix(' COLLATE "C"').lower() for kind in types])
+        copy.set_types(kinds)
         for row in rows:
             copy.write_row([row[name] for name in names])
 

@@ -16,6 +16,7 @@ from service.api import (
     directory,
     events,
     health,
+    histogram,
     history,
     keys,
     links,
@@ -38,10 +39,12 @@ from service.api.rate_limit import Limiter, RateLimit
 from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
+from service.api.slow_client import Clients
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
+from service.store.listening import Listener
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -58,12 +61,19 @@ def create_app(settings: Settings) -> FastAPI:
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
     )
-    tail = Tail(database, address, poll_seconds=settings.stream_poll_seconds)
+    direct = settings.direct_database_url
+    listener = Listener(address if direct is None else direct.get_secret_value())
+    tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
+    clients = Clients()
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
-            most=settings.streams, send_timeout_seconds=settings.stream_send_timeout_seconds, wake=tail.wake_all
+            most=settings.streams,
+            send_timeout_seconds=settings.stream_send_timeout_seconds,
+            clients=clients,
+            wake=tail.wake_all,
         ),
         # at most a quarter of the connections, so that the rest answers all else
         reads=SharedReads(max(1, settings.pool_size // 4)),
@@ -79,11 +89,12 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
-                await running.enter_async_context(feed.tail.run())
+                await running.enter_async_context(listener.run())
+                await running.enter_async_context(tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address))
+                    worker = await running.enter_async_context(working(settings, address, listener))
                     running.enter_context(told_of_stop(worker.stop))
                 yield
         finally:
@@ -108,6 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
             settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
         )
     app.state.feed = feed
+    app.state.clients = clients
     app.state.figures = figures
     app.state.limiter = limiter
     guard(app, settings)
@@ -117,6 +129,7 @@ def create_app(settings: Settings) -> FastAPI:
         events.router,
         claims.router,
         links.router,
+        histogram.router,
         history.router,
         comparison.router,
         plans.router,

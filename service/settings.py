@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from ipaddress import ip_network
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlencode
@@ -14,7 +15,15 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.wording import in_words
+
 PREFIX = "DATELINE_"
+# What Kubernetes puts into the environment of every container beside a Service that is called dateline.
+_OF_A_SERVICE_LINK = re.compile(r"DATELINE_(SERVICE_|PORT_\d)")
+_LIKENESS = 0.7  # of a misspelt name to what is meant, as difflib counts: 1 is the same
+_SERVICE_LINK = (
+    "; Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
+)
 URL_SCHEMES = ("postgresql://", "postgres://")
 # What libpq keeps secret; the rest of a database URL may be shown.
 SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
@@ -72,6 +81,16 @@ class Settings(BaseSettings):
         description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
         "embedded one is started.",
     )
+    direct_database_url: SecretStr | None = Field(
+        None,
+        description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
+        "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
+    )
+    migration_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as a role that owns the schema: migrations run as that one, and the role of "
+        "the database URL is granted no more than serving takes.",
+    )
     pool_size: int = Field(
         8,
         ge=1,
@@ -84,6 +103,13 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Time after which the database gives up a statement.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    export_send_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
         json_schema_extra={"unit": "seconds"},
     )
     feed_retention_days: float | None = Field(
@@ -216,10 +242,18 @@ class Settings(BaseSettings):
     )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "direct_database_url", "migration_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, by number or as `localhost`, is this machine's own and reached by nobody else."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def normalized_url(text: str) -> str:
@@ -288,8 +322,21 @@ def variable(name: str) -> str:
 
 def complaints(error: ValidationError) -> Iterator[str]:
     """Say what is wrong with the environment, one sentence a setting, without repeating any value."""
-    for item in error.errors(include_input=False, include_url=False, include_context=False):
-        yield f"{variable(str(item['loc'][0]))}: {item['msg'].removeprefix('Value error, ')}"
+    for item in error.errors(include_url=False):
+        name = variable(str(item["loc"][0]))
+        service_link = str(item["input"]).startswith("tcp://")
+        yield f"{name}: {in_words(item)}{_SERVICE_LINK if service_link else ''}"
+
+
+def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
+    """Say which variables look like settings and are none, one sentence each; what is meant may be another's."""
+    for name in sorted(environment):
+        given = name.lower().removeprefix(PREFIX.lower())
+        if given == name.lower() or given in Settings.model_fields or _OF_A_SERVICE_LINK.match(name):
+            continue
+        nearest = get_close_matches(given, Settings.model_fields, n=1, cutoff=_LIKENESS)
+        meant = f"did you mean {variable(nearest[0])}?" if nearest else "`dateline settings` lists those that there are"
+        yield f"{name} is no setting of this service, and changes nothing; {meant}"
 
 
 def _shown(name: str, value: object) -> str:
@@ -298,7 +345,7 @@ def _shown(name: str, value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(value)
     if isinstance(value, SecretStr):
-        return shown_url(value.get_secret_value()) if name == "database_url" else "set, not shown"
+        return shown_url(value.get_secret_value()) if name.endswith("database_url") else "set, not shown"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

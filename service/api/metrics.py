@@ -21,6 +21,7 @@ from service.api.changes import Feed
 from service.api.figures import Figures
 from service.api.strict import StrictRoute
 from service.errors import DatelineError
+from service.store.backlog import read_backlog
 from service.store.database import Database
 from service.store.lag import read_lag
 
@@ -46,8 +47,9 @@ async def get_metrics(request: Request, store: Store) -> Response:
     """Read how the service is doing, for Prometheus.
 
     Requests by method, route and status, and how long they took; connections to the database; how far the change feed
-    lags behind the writes. The figures are those of all server processes of this instance. While the database does not
-    answer, `dateline_database_up` is 0 and what it alone knows is left out.
+    lags behind the writes; what waits to be sent to webhooks: while it is `due`, no worker has got round to it, and the
+    rest waits for its next try. The figures are those of all server processes of this instance. While the database
+    does not answer, `dateline_database_up` is 0 and what it alone knows is left out.
     """
     figures: Figures = request.app.state.figures
     feed: Feed = request.app.state.feed
@@ -58,9 +60,24 @@ async def get_metrics(request: Request, store: Store) -> Response:
     with suppress(TimeoutError, DatelineError):
         async with asyncio.timeout(_PATIENCE_SECONDS), figures.asking, store.read() as connection:
             behind, seconds = await read_lag(connection)
+            backlog = await read_backlog(connection)
             gauges = {
                 "dateline_feed_lag_seconds": ("Age of the oldest change that followers cannot read yet.", seconds),
                 "dateline_feed_changes_behind_horizon": ("Changes that followers cannot read yet.", behind),
+                "dateline_webhook_pending_messages": (
+                    "Messages to be sent, or tried again, to webhooks that are enabled.",
+                    backlog.pending,
+                ),
+                "dateline_webhook_due_messages": ("Those of them whose time has come.", backlog.due),
+                "dateline_webhook_dead_messages": (
+                    "Messages that were given up, as long as they are kept.",
+                    backlog.dead,
+                ),
+                "dateline_webhook_oldest_pending_seconds": (
+                    "Age of the oldest change that an enabled webhook was not sent yet.",
+                    backlog.oldest_seconds,
+                ),
+                "dateline_webhooks_disabled": ("Webhooks that nothing is sent to.", backlog.disabled_webhooks),
             }
     gauges["dateline_database_up"] = ("Whether the database answered when it was asked for figures.", bool(gauges))
     asked = CollectorRegistry()

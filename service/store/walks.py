@@ -107,11 +107,14 @@ def outer_timeline_id() -> ColumnElement[Any]:
     return literal_column("timeline.timeline_id", timeline.c.timeline_id.type)
 
 
-def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> tuple[FromClause, Select[Any]]:
+def walk(
+    shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool, joined: bool = False
+) -> tuple[FromClause, Select[Any]]:
     """Select the keys and the value of the answer's events of one reach, or of all; also give the table walked.
 
     `apart` keeps to one timeline and one value of the leading filter: the outer row's where there are several
-    (`timeline`, and `lead.value`). Only so do the rows come in order.
+    (`timeline`, and `lead.value`). Only so do the rows come in order. `joined` has the events themselves at hand,
+    whatever is walked.
     """
     events = shape.events
     base: FromClause = events if lead is None else lead.table
@@ -122,7 +125,7 @@ def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> 
         where += in_reach(base, reach)
     checks = conditions(shape, events, without=None if lead is None else lead.name)
     walked = base
-    if base is not events and checks:
+    if base is not events and (checks or joined):
         walked = base.join(
             events, (events.c.timeline_id == base.c.timeline_id) & (events.c.event_id == base.c.event_id)
         )

@@ -187,3 +187,21 @@ def test_a_service_without_a_worker_sends_nothing(tmp_path: Path) -> None:
             ).raise_for_status()
             time.sleep(2)
         assert receiver.received == []
+
+
+def test_one_connection_of_a_process_listens_for_all_in_it(tmp_path: Path, database_url: str) -> None:
+    def listening() -> int:
+        with psycopg.connect(database_url) as direct:
+            row = direct.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name NOT IN ('', 'dateline')"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    with running(tmp_path, database_url=database_url, seed=False):
+        assert listening() == 1
+        with worker(tmp_path, database_url):
+            wait_until(lambda: listening() == 2)
+            time.sleep(0.5)
+            assert listening() == 2

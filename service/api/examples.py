@@ -70,6 +70,12 @@ def _told(comparison: Comparison) -> str:
 
 _ANOTHER = "6a1f9f3e-2c5b-4d53-9d2b-8f0a7b1c2d3e"
 _FIGURES = """\
+# HELP dateline_http_requests_in_flight Requests that are being answered, open streams among them.
+# TYPE dateline_http_requests_in_flight gauge
+dateline_http_requests_in_flight 1.0
+# HELP dateline_pool_waiting_requests Requests that wait for a connection to the database.
+# TYPE dateline_pool_waiting_requests gauge
+dateline_pool_waiting_requests 0.0
 # HELP dateline_feed_open_streams Open streams of changes.
 # TYPE dateline_feed_open_streams gauge
 dateline_feed_open_streams 0.0
@@ -94,6 +100,9 @@ dateline_webhook_oldest_pending_seconds 0.0
 # HELP dateline_webhooks_disabled Webhooks that nothing is sent to.
 # TYPE dateline_webhooks_disabled gauge
 dateline_webhooks_disabled 0.0
+# HELP dateline_database_up Whether the database answered when it was asked for figures.
+# TYPE dateline_database_up gauge
+dateline_database_up 1.0
 """
 
 _FIRST = {"If-Match": '"1"'}

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.store.database import PoolState
@@ -41,6 +41,7 @@ class Figures:
     def __init__(self) -> None:
         self._folder = os.environ.get(SHARED_FOLDER)
         self.asking = asyncio.Lock()  # held by the scrape that asks the database
+        disable_created_metrics()  # when each figure was first counted: as many lines again, which nobody asks for
         own = CollectorRegistry()
         self._requests = Counter(
             "dateline_http_requests",

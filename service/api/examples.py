@@ -145,6 +145,7 @@ EXCHANGES: tuple[Exchange, ...] = (
             {"op": "replace", "path": "/status", "value": "cancelled"},
             {"op": "replace", "path": "/status_reason", "value": WHY},
             {"op": "add", "path": "/reported_at", "value": REPORTED},
+            {"op": "add", "path": "/reason", "value": "Read in the article."},
         ],
     ),
     Exchange(
@@ -159,7 +160,10 @@ EXCHANGES: tuple[Exchange, ...] = (
             "operations": [
                 {
                     "operation": "amend", "event": EVENT["id"], "if_match": 2,
-                    "patch": {"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+                    "patch": {
+                        "status": "cancelled", "status_reason": WHY, "reported_at": REPORTED,
+                        "reason": "Read in the article.",
+                    },
                 },
                 {"operation": "put", "event": _ANOTHER, "body": VISIT_BODY},
             ]

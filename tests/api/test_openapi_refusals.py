@@ -106,9 +106,8 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "patch-conflict": _with_a_step_that_does_not_fit,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
-ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "rate-limited", "internal", "unavailable", "too-slow"}
 ELSEWHERE = {
-    *("forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"),
+    *("forbidden", "gone", "cursor-outlived", "rate-limited", "internal", "unavailable", "too-slow"),
     *("idempotency-key-in-flight", "idempotency-key-reused"),
 }
 

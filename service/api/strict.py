@@ -13,6 +13,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from service.api.arguments import plain_arguments
 from service.api.problems import InvalidParameters
 
 _JSON = ("application/json",)
@@ -24,7 +25,6 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the query string before anything else; it raises InvalidParameters."""
-        handle = super().get_route_handler()
         # a path's or header's parameter is of a class of its own; a query's may be a member of a model
         other = (params.Path, params.Header, params.Cookie)
         declared = {
@@ -34,6 +34,8 @@ class StrictRoute(APIRoute):
         }
 
         takes_body = self.body_field is not None
+        arguments = plain_arguments(self.dependant, declared)
+        handle = super().get_route_handler() if arguments is None else arguments.answer
 
         async def checked(request: Request) -> Response:
             if request.scope["query_string"]:

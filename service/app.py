@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from service.api import (
     changes,
@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)
-    first = APIRouter(prefix="/v1")
+    # each by itself: a router of routers is searched once more for each that it holds
     for router in (
         events.router,
         claims.router,
@@ -102,8 +102,7 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks.router,
         dates.router,
     ):
-        first.include_router(router)
-    app.include_router(first)
+        app.include_router(router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(metrics.router)
     for page in (timeline_page.router, docs.router, problem_pages.router):

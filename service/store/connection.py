@@ -37,14 +37,15 @@ class PooledConnection(AsyncConnection[Row]):
             state = next(gen)
         except StopIteration as end:
             return await super().wait(_ended(end.value))
-        if timeout is None and state == Wait.R:
-            with suppress(_WantsToWriteError):
-                return await self._read(gen)
-        # who begins anew to wait for an operation is told once more what it waits for
-        return await super().wait(gen, interval, timeout)
+        if timeout is not None or state != Wait.R:
+            return await super().wait(_resumed(gen, state), interval, timeout)
+        try:
+            return await self._read(gen)
+        except _OtherStateError as error:
+            return await super().wait(_resumed(gen, error.state), interval)
 
     async def _read(self, gen: PQGen[RV]) -> RV:
-        """Feed the operation each piece as it comes. Raises _WantsToWriteError where that is not all it waits for."""
+        """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[RV] = loop.create_future()
 
@@ -52,8 +53,9 @@ class PooledConnection(AsyncConnection[Row]):
             if over.done():
                 return
             try:
-                if gen.send(Ready.R) != Wait.R:
-                    over.set_exception(_WantsToWriteError())
+                state = gen.send(Ready.R)
+                if state != Wait.R:
+                    over.set_exception(_OtherStateError(state))
             except StopIteration as end:
                 over.set_result(end.value)
             except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits is told
@@ -76,15 +78,30 @@ class PooledConnection(AsyncConnection[Row]):
         try:
             await self.cancel_safe(timeout=_ENDING_SECONDS)
             with suppress(QueryCanceled):
-                await super().wait(gen, timeout=_ENDING_SECONDS)
+                await super().wait(_resumed(gen, Wait.R), timeout=_ENDING_SECONDS)
         except BaseException as error:
             self.pgconn.finish()
             if not isinstance(error, Exception):
                 raise
 
 
-class _WantsToWriteError(Exception):
-    """Say that an operation waits for more than something to read."""
+class _OtherStateError(Exception):
+    """Say what an operation waits for that is not only something to read."""
+
+    def __init__(self, state: Wait) -> None:
+        super().__init__(state.name)
+        self.state = state
+
+
+def _resumed(gen: PQGen[RV], state: Wait) -> PQGen[RV]:
+    """Go on with an operation that waits for something already."""
+    try:
+        while True:
+            # whoever begins to wait sends nothing at first, which an operation under way does not always take
+            state = gen.send((yield state) or Ready.NONE)
+    except StopIteration as end:
+        value: RV = end.value
+        return value
 
 
 def _ended(value: RV) -> PQGen[RV]:

@@ -24,10 +24,10 @@ from bench.server import loaded
 from service.store.counting import Count, count_events
 from service.store.database import Database
 from service.store.paging import read_page
-from service.store.query import Caller, timeline_id_of
+from service.store.query import owner, timeline_id_of
 from service.tables import REACH_DAYS, REACHES
 
-CALLER = Caller(sees_private=True)
+CALLER = owner("test")
 RUNS = 9
 INSERTED = 20_000
 DAYS = {"recent": "2013-02-10", "of old": "0800-06-01"}

@@ -18,7 +18,7 @@ from service.store.adapters import At, register
 from service.store.cursor import write_cursor
 from service.store.events import READ_EVENT
 from service.store.paging import PageShape, keyset_values, page_statement
-from service.store.query import Caller, EventQuery, Keyset, timeline_id_of
+from service.store.query import EventQuery, Keyset, owner, timeline_id_of
 from service.store.selection import Shape, values_of
 from service.store.statement import Statement
 
@@ -69,8 +69,8 @@ def make_tasks(url: str) -> list[Task]:
                 {
                     "timeline_id": timeline_id_of(TIMELINE),
                     "event_id": event_id,
-                    "sees_private": True,
                     "known_versions": [],
+                    **owner("bench").sight,
                 },
             )
         )
@@ -90,7 +90,7 @@ def _rows(connection: psycopg.Connection[TupleRow], statement: Any, *values: obj
 
 def _page(query: EventQuery, after: Keyset | None) -> str:
     shape = Shape.of(query)
-    values = values_of(query, Caller(sees_private=True)) | keyset_values(query, after) | {"limit": PAGE_EVENTS + 1}
+    values = values_of(query, owner("bench")) | keyset_values(query, after) | {"limit": PAGE_EVENTS + 1}
     return _literal(page_statement(PageShape(shape, after is not None, None)), values)
 
 

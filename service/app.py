@@ -16,6 +16,7 @@ from service.api import (
     events,
     health,
     history,
+    keys,
     links,
     metrics,
     openapi,
@@ -27,6 +28,7 @@ from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
 from service.api.head import Head
 from service.api.request_id import RequestId
+from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
@@ -84,6 +86,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.issuer = None
+    if settings.oidc_issuer is not None:
+        app.state.issuer = Issuer(
+            settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
+        )
     app.state.feed = feed
     app.add_middleware(BodyLimit)
     app.add_middleware(Head)
@@ -100,6 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         *map(directory.router_of, directory.SHELVES),
         changes.router,
         webhooks.router,
+        keys.router,
         dates.router,
     ):
         app.include_router(router, prefix="/v1")

@@ -13,11 +13,12 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import purging, seeding, serving
+from service import keyring, purging, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.settings import Settings, complaints, list_settings
 from service.store import migration
+from service.wire.key import Key, KeyBody
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -131,6 +132,77 @@ def purge(
         migration.migrate(url)
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
+
+
+keys = typer.Typer(
+    help="Make, list, rotate and revoke keys.\n\nA running service that keeps its own database is asked over HTTP "
+    "instead, with the key in DATELINE_DATA/admin.key: `POST /v1/keys`.",
+    no_args_is_help=True,
+)
+app.add_typer(keys, name="keys")
+Prefix = Annotated[str, typer.Argument(help="The key's prefix, as `dateline keys list` shows it.")]
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    *,
+    scope: Annotated[list[str] | None, typer.Option(help="read, write or admin; may be repeated.")] = None,
+    timeline: Annotated[list[str] | None, typer.Option(help="Limit it to this timeline; may be repeated.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=36500, help="Let it expire after so many days.")] = None,
+) -> None:
+    """Make a key and print it, this once; with the scope write unless told otherwise."""
+    asked = {"name": name, "scopes": scope or ["write"], "timelines": timeline, "expires_at": keyring.in_days(days)}
+    try:
+        body = KeyBody.model_validate(asked)
+    except ValidationError as error:
+        for one in error.errors(include_input=False, include_url=False):
+            what = " ".join(map(str, one["loc"][:1])) or "key"
+            typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        made, text = keyring.create(url, body)
+    typer.echo(f"{made.prefix} may {_opens(made)}. The key, shown this once:", err=True)
+    typer.echo(text)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys: prefix, name, what each may do, and whether it still does."""
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        for key in keyring.list_all(url):
+            used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
+            ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
+            typer.echo(f"{key.prefix}  {key.name}: {_opens(key)}; {ends}; {used}")
+
+
+@keys.command("rotate")
+def rotate_key(
+    prefix: Prefix,
+    *,
+    overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key stays good.")] = 24,
+) -> None:
+    """Make a key that takes another's place, and print it, this once."""
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
+    typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
+    typer.echo(text)
+
+
+@keys.command("revoke")
+def revoke_key(prefix: Prefix) -> None:
+    """Have a key open nothing from now on."""
+    with serving.database(_settings()) as url:
+        migration.migrate(url)
+        keyring.revoke(url, prefix)
+    typer.echo(f"{prefix} is revoked.")
+
+
+def _opens(key: Key) -> str:
+    return f"{'+'.join(key.scopes)} {'all timelines' if key.timelines is None else ', '.join(key.timelines)}"
 
 
 @app.command()

@@ -10,8 +10,8 @@ DatelineError
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
 ├── InvalidCursor       a cursor that was not made for this query
 ├── CursorOutlived      a cursor behind which changes are missing
-├── Unauthenticated     the key is missing or unknown
-├── Forbidden           nobody may write here
+├── Unauthenticated     the key is missing, unknown, expired or revoked
+├── Forbidden           the key does not open this
 └── Unavailable         the database cannot answer now
     └── TooSlow         the database gave up the statement after its time limit
 """
@@ -78,11 +78,11 @@ class CursorOutlived(DatelineError):
 
 
 class Unauthenticated(DatelineError):
-    """Say that the caller's key is missing or unknown."""
+    """Say that the caller's key is missing, or opens nothing (any more)."""
 
 
 class Forbidden(DatelineError):
-    """Say that nobody may write here, as the service is set up."""
+    """Say that the caller's key does not open this."""
 
 
 class Unavailable(DatelineError):

@@ -15,7 +15,7 @@ from service.errors import NotFound
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, create_entry, get_entry
 from service.store.events import report_of
-from service.store.query import Caller, timeline_id_of
+from service.store.query import owner, timeline_id_of
 from service.store.record import record_event
 from service.store.statement import Connection
 from service.store.states import lock_identity
@@ -27,7 +27,7 @@ from service.wire.values import Body
 
 SEED = Path(__file__).resolve().parents[1] / "seeds" / "syria-2013.yaml"
 
-_SEEDER = Caller(sees_private=True, name="seed")
+_SEEDER = owner("seed")
 _STATEMENT_TIMEOUT_SECONDS = 60.0
 
 

@@ -23,6 +23,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service.embedded import EmbeddedPostgres
+from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
 from service.settings import Settings, variable
 from service.store.migration import migrate
@@ -90,7 +91,10 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         if settings.seed:
             seed_if_empty(url)
         request.check()
-        announce_once_answering(listener, settings, announce)
+        # nobody else reaches the database that comes along: its owner is given a key
+        key = None if settings.database_url else ensure_local_key(url, settings.data)
+        request.check()
+        announce_once_answering(listener, settings, key, announce)
         run_server(settings, url, listener, request)
     if lost.is_set():
         raise CannotServeError(
@@ -209,13 +213,15 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def announce_once_answering(listener: socket.socket, settings: Settings, announce: Callable[[str], None]) -> None:
+def announce_once_answering(
+    listener: socket.socket, settings: Settings, key: LocalKey | None, announce: Callable[[str], None]
+) -> None:
     """Ask the service whether it lives, from a thread, and announce it when it says so.
 
     One question is enough: the port is taken already, and the question waits there until a server asks for it.
     """
     host, port = local_address(listener)
-    text = addresses(host, port, settings)
+    text = addresses(host, port, settings, key)
 
     def ask() -> None:
         connection = HTTPConnection(host, port, timeout=START_SECONDS)
@@ -237,14 +243,21 @@ def local_address(listener: socket.socket) -> tuple[str, int]:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104  # compared, not bound
 
 
-def addresses(host: str, port: int, settings: Settings) -> str:
+def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) -> str:
     """Write where to look."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
+    if key is None:
+        opens = "made by `dateline keys create`; without one nobody writes"
+    else:
+        opens = f"kept in {key.path.absolute()}"
+        if key.made is not None:
+            opens = f"{key.made}, shown this once and {opens}"
     return (
         f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
+        f"  key      {opens}\n"
         f"  example  {base}{EXAMPLE}"
     )
 

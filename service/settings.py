@@ -110,11 +110,31 @@ class Settings(BaseSettings):
         description="Time for which it is kept what became of a webhook's message, once it is delivered or dead.",
         json_schema_extra={"unit": "days"},
     )
-    write_key: SecretStr | None = Field(
+    read: Literal["open", "key"] = Field(
+        "open", description="Who may read public timelines: everybody, or whoever has a key."
+    )
+    oidc_issuer: str | None = Field(
         None,
-        min_length=16,
-        description="Secret that writing needs, as a bearer token; without it only loopback may write.",
-        json_schema_extra={"unit": "at least 16 characters"},
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])[:/])[^\s?#]+$",
+        description="OpenID Connect issuer whose tokens are taken beside keys: its URL, exactly as it calls itself.",
+    )
+    oidc_audience: str = Field(
+        "dateline", min_length=1, description="Audience that a token must be meant for: this service's name there."
+    )
+    oidc_scope_claim: str = Field(
+        "scope", min_length=1, description="Claim that holds `dateline:read`, `dateline:write` or `dateline:admin`."
+    )
+    oidc_timelines_claim: str = Field(
+        "dateline_timelines",
+        min_length=1,
+        description="Claim that lists the timelines a token is limited to; all without it.",
+    )
+    oidc_leeway_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=600,
+        description="How far the issuer's clock may differ from ours.",
+        json_schema_extra={"unit": "seconds"},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from service.app import create_app
 from service.settings import Settings
+from tests.keys import ADMIN, bearer
 
 Asked = str | int | bool | Sequence[str] | None
 
@@ -58,9 +59,12 @@ class Client:
     def delete(self, path: str, /, if_match: str | None = None) -> httpx.Response:
         return self.send("DELETE", path, headers=_conditions(if_match))
 
-    def listen(self, path: str, messages: int, /, **parameters: Asked) -> httpx.Response:
-        """Ask for an event stream, read so many messages of it, and leave."""
-        request = self._http.build_request("GET", path, params=parameters, headers={"Accept": "text/event-stream"})
+    def listen(
+        self, path: str, messages: int, headers: Mapping[str, str] | None = None, /, **parameters: Asked
+    ) -> httpx.Response:
+        """Ask for an event stream, read so many messages of it, and leave; or read on to its end."""
+        sent = {"Accept": "text/event-stream", **(headers or {})}
+        request = self._http.build_request("GET", path, params=parameters, headers=sent)
         return self.portal.call(_listen, self.app, request, messages)
 
     def wait_for_feed(self) -> None:
@@ -131,10 +135,14 @@ async def _listen(app: FastAPI, request: httpx.Request, messages: int) -> httpx.
 
 
 @contextmanager
-def connected(url: str, *, base_url: str = "http://localhost", **settings: str | float | None) -> Iterator[Client]:
-    """Start the application on a database, and talk to it until the block ends."""
+def connected(
+    url: str, *, base_url: str = "http://localhost", key: str | None = ADMIN, **settings: str | float | None
+) -> Iterator[Client]:
+    """Start the application on a database, and talk to it until the block ends, with a key unless told otherwise."""
     app = create_app(Settings.model_validate({"database_url": url, "worker": False, **settings}))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)
+    if key is not None:
+        http.headers.update(bearer(key))
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from service.embedded import EmbeddedError, find_programs
 from service.store.migration import migrate
+from tests.keys import insert_key
 from tests.servers import throwaway_postgres
 
 NUMBERS = itertools.count(1)
@@ -83,6 +84,7 @@ def template(postgres: str) -> str:
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     migrate(database_url_of(postgres, name))
+    insert_key(database_url_of(postgres, name))
     return name
 
 

@@ -101,8 +101,8 @@ def problems(*statuses: int, asks_database: bool = True) -> Responses:
 
 _DESCRIPTIONS = {
     400: "A parameter, a header, a cursor or the body's form is refused.",
-    401: "The key is missing or unknown.",
-    403: "This service takes no writes.",
+    401: "The key is missing, or opens nothing.",
+    403: "The key does not open this.",
     404: "There is no such thing.",
     406: "No representation is of a type that is accepted.",
     410: "It was deleted.",

@@ -56,18 +56,20 @@ class Arguments:
 
     async def answer(self, request: Request) -> Response:
         """Call the endpoint. Raises RequestValidationError, as FastAPI does."""
-        response: Response = await self.called(request)
+        response: Response = await self._called(request, {})
         return response
 
-    async def called(self, request: Request) -> Any:  # noqa: ANN401  # what the function gives
-        """Call the function, and those that it needs before it. Raises RequestValidationError."""
+    async def _called(self, request: Request, found: dict[Callable[..., Any], Any]) -> Any:  # noqa: ANN401  # what the function gives
+        """Call the function, and before it those that it needs, each once for a request: `found` is what they gave."""
         given: dict[str, Any] = {}
         for name, needed in self.needed:
-            given[name] = await needed.called(request)
+            if needed.call not in found:
+                found[needed.call] = await needed._called(request, found)
+            given[name] = found[needed.call]
         wrong: list[Any] = []
         for parameter in self.parameters:
-            given[parameter.name], found = parameter.read(request)
-            wrong += found
+            given[parameter.name], errors = parameter.read(request)
+            wrong += errors
         if wrong:
             raise RequestValidationError(wrong)
         if self.request_name is not None:

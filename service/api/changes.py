@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ from fastapi.sse import format_sse_event
 from pydantic import Field
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader, Store, still_opens
 from service.api.event_stream import MEDIA_TYPE, EventStream, Streams, retry_milliseconds
 from service.api.known import RECORDED_AS_OF, Clock
 from service.api.negotiation import choose
@@ -192,8 +193,13 @@ class _Follower:
         """Give message after message; between them, nothing of the database is held."""
         yield format_sse_event(retry=retry_milliseconds(), id=self._cursor(place))
         latest = place.position if batch is None else batch.changes.latest
+        asked_at = time.monotonic()
         with self.feed.tail.follow(timeline_id_of(str(self.query.timeline)), latest) as end:
             while not self.feed.streams.is_ending:
+                if time.monotonic() - asked_at > self.feed.heartbeat_seconds:
+                    asked_at = time.monotonic()
+                    if not await self._may_stay():
+                        return  # the client comes back, and is told
                 if batch is not None:
                     for message in batch.messages:
                         yield message
@@ -213,6 +219,13 @@ class _Follower:
                     await asyncio.sleep(_RETRY_SECONDS)
         yield format_sse_event(retry=retry_milliseconds(), id=self._cursor(place))
 
+    async def _may_stay(self) -> bool:
+        """Tell whether the key that the client came with still opens this; what cannot be asked is let be."""
+        try:
+            return await still_opens(self.store, self.caller)
+        except Unavailable:
+            return True
+
     def _sign_of_life(self, place: Place) -> bytes:
         """Say that the stream lives, and how far it has looked: its filters may have let nothing pass for long."""
         return format_sse_event(comment="here", id=self._cursor(place))
@@ -221,7 +234,7 @@ class _Follower:
         return write_place(self.key, str(self.query.timeline), place)
 
     async def _read(self, after: Place | Literal["latest"] | None) -> Batch:
-        asked = (self.query.digest(), self.caller.sees_private, self.documents, after)
+        asked = (self.query.digest(), self.caller.sees_public, self.caller.timelines, self.documents, after)
         return await self.feed.reads.read(asked, lambda: self._read_alone(after))
 
     async def _read_alone(self, after: Place | Literal["latest"] | None) -> Batch:

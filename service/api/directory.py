@@ -9,13 +9,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store, Writer
+from service.api.access import Contributor, Reader, Store, check_write
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
+from service.errors import Forbidden
 from service.store import directory
 from service.store.cursor import seal, unseal
+from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
+from service.store.query import Caller
 from service.wire.directory import (
     ActorPage,
     ActorPatch,
@@ -130,21 +133,31 @@ def router_of(shelf: Shelf) -> APIRouter:
             return answers.not_modified(version)
         return answers.entry(found, version)
 
-    async def create_entry(body: Body, store: Store, _: Writer) -> Response:
+    # A timeline is written by those who may write it, what timelines share by those who may write all of them; whoever
+    # writes at all may add to it.
+    async def check(caller: Caller, store: Database, slug: str) -> None:
+        await check_write(store, caller, slug if kind is TIMELINES else None)
+
+    async def create_entry(body: Body, store: Store, caller: Contributor) -> Response:
+        slug = body.model_dump()["slug"]
+        if kind is TIMELINES and not caller.may_write(slug):
+            raise Forbidden(f"the key is limited to other timelines than {slug!r}")
         async with store.transaction() as connection:
             made, version = await directory.create_entry(connection, kind, body)
         location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
         return answers.entry(made, version, status=201, headers=location)
 
     async def amend_entry(
-        slug: EntrySlug, body: Body, store: Store, caller: Writer, if_match: IfMatch = None
+        slug: EntrySlug, body: Body, store: Store, caller: Reader, if_match: IfMatch = None
     ) -> Response:
         patch = body.model_dump(mode="json", exclude_unset=True)
+        await check(caller, store, slug)
         async with store.transaction() as connection:
             made, version = await directory.amend_entry(connection, kind, slug, patch, expectation(if_match), caller)
         return answers.entry(made, version)
 
-    async def delete_entry(slug: EntrySlug, store: Store, caller: Writer, if_match: IfMatch = None) -> Response:
+    async def delete_entry(slug: EntrySlug, store: Store, caller: Reader, if_match: IfMatch = None) -> Response:
+        await check(caller, store, slug)
         async with store.transaction() as connection:
             await directory.remove_entry(connection, kind, slug, expectation(if_match), caller)
         return Response(status_code=204)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from fastapi.sse import format_sse_event
 
-from service.api import answers, event_stream, metrics, webhook_examples
+from service.api import answers, event_stream, key_examples, metrics, webhook_examples
 from service.api.exchange import Exchange
 from service.api.specimens import (
     ACTOR,
@@ -162,6 +162,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
     Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}),
     *webhook_examples.EXCHANGES,
+    *key_examples.EXCHANGES,
 )  # fmt: skip
 
 # What stands in a path in the examples, where the parameter itself does not say.

@@ -27,6 +27,7 @@ _TAGS = [
     {"name": "Changes", "description": "The feed that misses nothing: every write, in commit order, resumable."},
     {"name": "Webhooks", "description": "The same changes, sent to you: signed, tried again, and replayed."},
     {"name": "Directory", "description": "Actors, places and sources, shared by all timelines."},
+    {"name": "Keys", "description": "Who may read, write and administer."},
     {"name": "Dates", "description": "EDTF expressions, explained."},
     {"name": "Health", "description": "Whether the service lives and can do its work, and how it does."},
 ]

@@ -70,13 +70,15 @@ UNAUTHENTICATED = Kind(
     "unauthenticated",
     401,
     "A key is needed",
-    "Send the key as `Authorization: Bearer …`. The one sent is unknown, or none was sent.",
+    "Send a key as `Authorization: Bearer dl_…`. None was sent, or one that is unknown, expired or revoked. An "
+    "administrator makes keys: `dateline keys create`, or `POST /v1/keys`.",
 )
 FORBIDDEN = Kind(
     "forbidden",
     403,
-    "This may not be written",
-    "The service listens beyond its own machine and has no key for writing; its operator can set one.",
+    "The key does not open this",
+    "The key is good, but its scopes, or the timelines that it is limited to, do not cover what was asked. An "
+    "administrator can make one that does.",
 )
 NOT_FOUND = Kind("not-found", 404, "There is no such thing", "Nothing is there, or nothing that you may see.")
 GONE = Kind("gone", 410, "It was deleted", "It was there, and was deleted; `detail` says when and by whom.")

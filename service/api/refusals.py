@@ -6,6 +6,7 @@ from typing import Any
 
 from service.api import problems
 from service.api.examples import EXCHANGES, REQUEST_ID
+from service.api.key_examples import KEY_PREFIX, NO_KEY_PREFIX
 from service.api.problems import KINDS, Kind
 from service.api.specimens import EVENT, TIMELINE, Json
 from service.wire.problem import Problem, ProblemError
@@ -15,9 +16,8 @@ _MISSPELT = "titel"
 _NOWHERE = "nowhere"
 _DETAILS = {
     problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
-    problems.UNAUTHENTICATED: "the key is not known here",
-    problems.FORBIDDEN: "writing needs a key, and this service has been given none",
-    problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by operator",
+    problems.UNAUTHENTICATED: "that is no key: it was cut off, or mistyped, or is of another service",
+    problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by {KEY_PREFIX}",
     problems.CURSOR_OUTLIVED: "the database was restored since this cursor was made. Start again: take `latest` of "
     f"/v1/timelines/{TIMELINE['slug']}/changes?after=latest, list the events, then follow from that cursor",
     problems.CONFLICT: "it exists already",
@@ -93,6 +93,8 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         detail = _CURSORS[parameter]
     elif kind is problems.NOT_ACCEPTABLE:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
+    elif kind is problems.FORBIDDEN:
+        detail = "the key has not the scope admin" if _is_of_keys(operation) else "the key may read, and not write"
     elif kind is problems.IN_USE:
         detail = _IN_USE[name]
     elif kind is problems.VERSION_CONFLICT:
@@ -115,8 +117,14 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
     return answer if current is None else answer | {"current": current}
 
 
+def _is_of_keys(operation: Json) -> bool:
+    return "Keys" in operation["tags"]
+
+
 def _missing(operation: Json, path: str) -> tuple[str, str]:
     """Give a path that leads nowhere, and what is said of it."""
+    if _is_of_keys(operation):
+        return path.replace(KEY_PREFIX, NO_KEY_PREFIX), f"no key {NO_KEY_PREFIX}, or none that opens anything"
     *_, first = (one for one in operation["parameters"] if one["in"] == "path" and one["name"] in ("timeline", "slug"))
     elsewhere = path.replace(f"/{first['example']}", f"/{_NOWHERE}", 1)
     if any(one["name"] == "event" for one in operation["parameters"]) and operation["operationId"] != "put_event":

@@ -2,6 +2,7 @@
 
 DATELINE_DATA/
 ├── lock             held by the running service; its process id, and its runtime folder
+├── admin.key        the key that the service made for its owner, of mode 0600
 ├── postgresql/      PostgreSQL's own folder, of mode 0700
 └── postgresql.log   what the server says; the one before is kept as postgresql.log.1
 """

@@ -27,7 +27,7 @@ from service.dates import format_instant
 from service.errors import NotFound
 from service.store.expectation import Expectation
 from service.store.failures import removing
-from service.store.query import Caller, timeline_id_of
+from service.store.query import Caller, owner, timeline_id_of
 from service.store.selection import is_visible
 from service.store.statement import Connection, Row, Statement, compiled
 from service.store.window import Condition
@@ -145,11 +145,7 @@ async def list_entries(
     name: str | None = None,
 ) -> Entries[AnswerT]:
     """Read at most `limit` entries whose slug comes after `after`; `name` keeps those that are called so."""
-    values: dict[str, object] = {
-        "after": after or "",
-        "limit": limit + 1,
-        "sees_private": caller.sees_private,
-    }
+    values = {"after": after or "", "limit": limit + 1, **caller.sight}
     if name is None:
         cursor = await kind.list.run(connection, values)
     else:
@@ -172,7 +168,7 @@ async def create_entry(connection: Connection, kind: Kind[AnswerT], body: Body) 
         values["timeline_id"] = timeline_id_of(slug)
     await kind.insert.run(connection, values | {"version": 1})
     await _write_aliases(connection, kind, values)
-    return await get_entry(connection, kind, slug, Caller(sees_private=True))
+    return await get_entry(connection, kind, slug, owner("directory"))
 
 
 async def amend_entry(
@@ -215,7 +211,7 @@ async def _lock_expected(
 async def _read_one(
     connection: Connection, kind: Kind[AnswerT], statement: Statement, slug: str, caller: Caller
 ) -> tuple[AnswerT, int]:
-    cursor = await statement.run(connection, {"slug": slug, "sees_private": caller.sees_private})
+    cursor = await statement.run(connection, {"slug": slug, **caller.sight})
     row = await cursor.fetchone()
     if row is None:
         raise NotFound(f"no {kind.called} {slug!r}")

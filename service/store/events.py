@@ -82,7 +82,7 @@ async def get_event(
     With `known_at`, as it was known at that instant. Raises NotFound where there is none that the caller may see,
     Gone where it had been deleted.
     """
-    values = _key(timeline_slug, event_id) | {"sees_private": caller.sees_private, "known_versions": list(known)}
+    values = _key(timeline_slug, event_id) | caller.sight | {"known_versions": list(known)}
     if known_at is None:
         row = await (await READ_EVENT.run(connection, values)).fetchone()
         if row is not None:

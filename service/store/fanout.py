@@ -18,7 +18,7 @@ from service.store.changes import Change, read_changes
 from service.store.dispatch import NOW, WebhookKey, moment
 from service.store.feed_selection import HORIZON
 from service.store.position import Place, Position
-from service.store.query import Caller
+from service.store.query import owner
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.store.webhooks import IS_WEBHOOK, disable_webhook, move_webhook, query_of
 from service.tables import change, feed, timeline, webhook, webhook_delivery
@@ -28,7 +28,7 @@ BATCH_CHANGES = 500
 OUTLIVED = "the database was restored, or the feed no longer holds what followed: enable it again to go on from there"
 
 # The worker sends what whoever made the webhook may see.
-_WORKER = Caller(sees_private=True, name="worker")
+_WORKER = owner("worker")
 
 _WAITING: Statement = compiled(
     select(webhook.c.timeline_id, webhook.c.webhook_id)

@@ -73,7 +73,7 @@ async def read_history(
     """
     key = {"timeline_id": timeline_id_of(timeline_slug), "event_id": event_id}
     by_then = None if recorded_as_of is None else At(recorded_as_of)
-    cursor = await _RECORDED.run(connection, key | {"sees_private": caller.sees_private, "recorded_as_of": by_then})
+    cursor = await _RECORDED.run(connection, key | caller.sight | {"recorded_as_of": by_then})
     known = spans(Recorded(*row) for row in await cursor.fetchall())
     if not known:
         raise _no_event(timeline_slug, event_id)

@@ -26,12 +26,47 @@ def timeline_id_of(slug: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"dateline:timelines/{slug}")
 
 
+_NOBODY = "anonymous"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What the store must know of who asks: whether private timelines are theirs to see, and a name for the history."""
+    """Who asks, and what is theirs.
 
-    sees_private: bool
-    name: str = "anonymous"
+    `name` is for histories. `timelines` are the slugs of those that are theirs, None for all: these they see, private
+    or not, and write if they write at all. Public timelines they see if `sees_public`.
+    """
+
+    name: str = _NOBODY
+    timelines: frozenset[str] | None = frozenset()
+    sees_public: bool = True
+    writes: bool = False
+    administers: bool = False
+    # when what they showed expires, in microseconds since 1970; None for never, or for what the store is asked for
+    until: int | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether they said who they are."""
+        return self.name != _NOBODY
+
+    @property
+    def sight(self) -> dict[str, object]:
+        """Give the values that a statement tells by what they see."""
+        return {
+            "sees_public": self.sees_public,
+            "sees_all": self.timelines is None,
+            "sees_timelines": [timeline_id_of(slug) for slug in sorted(self.timelines or ())],
+        }
+
+    def may_write(self, timeline: str | None) -> bool:
+        """Tell whether a timeline is theirs to write, or for None what all timelines share."""
+        return self.writes and (self.timelines is None or timeline in self.timelines)
+
+
+def owner(name: str) -> Caller:
+    """Make a caller to whom everything is open: the service itself, at work."""
+    return Caller(name, timelines=None, writes=True, administers=True)
 
 
 @dataclass(frozen=True, slots=True)

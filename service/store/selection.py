@@ -33,7 +33,9 @@ from service.store.window import Condition, WindowShape, holds
 from service.tables import REACHES, claim, event, event_participant, event_state, event_topic, timeline
 
 TIMELINE_ID: ColumnElement[Any] = bindparam("timeline_id", type_=UUID(as_uuid=True))
-SEES_PRIVATE: ColumnElement[Any] = bindparam("sees_private", type_=Boolean)
+_SEES_ALL: ColumnElement[Any] = bindparam("sees_all", type_=Boolean)
+_SEES_PUBLIC: ColumnElement[Any] = bindparam("sees_public", type_=Boolean)
+_SEES_TIMELINES: ColumnElement[Any] = bindparam("sees_timelines", type_=ARRAY(UUID(as_uuid=True)))
 SEARCH: ColumnElement[Any] = func.websearch_to_tsquery("english", bindparam("text", type_=Text))
 
 KNOWN_AT: ColumnElement[Any] = bindparam("known_at", type_=DateTime(timezone=True))
@@ -100,7 +102,7 @@ class Shape:
 
 def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
     """Give the values that a statement of this query's shape is run with."""
-    values: dict[str, object] = {"sees_private": caller.sees_private}
+    values = caller.sight
     if query.timeline is not None:
         values["timeline_id"] = timeline_id_of(query.timeline)
     if query.window is not None:
@@ -150,7 +152,11 @@ def facet_value(name: str) -> ColumnElement[Any]:
 
 def is_visible() -> Condition:
     """Tell whether the caller may know of a row of `timeline`."""
-    return or_(timeline.c.visibility == "public", SEES_PRIVATE)
+    return or_(
+        _SEES_ALL,
+        and_(timeline.c.visibility == "public", _SEES_PUBLIC),
+        timeline.c.timeline_id == func.any(_SEES_TIMELINES),
+    )
 
 
 def is_overdue(events: FromClause, *, past: bool = False) -> Condition:

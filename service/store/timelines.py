@@ -19,7 +19,7 @@ _ANY: Statement = compiled(select(exists(select(1).select_from(timeline))))
 
 async def check_timeline(connection: Connection, slug: str, caller: Caller) -> None:
     """Raise NotFound if there is no such timeline, or none that the caller may see."""
-    values = {"timeline_id": timeline_id_of(slug), "sees_private": caller.sees_private}
+    values = {"timeline_id": timeline_id_of(slug), **caller.sight}
     if await (await _IS_THERE.run(connection, values)).fetchone() is None:
         raise NotFound(f"no timeline {slug!r}")
 

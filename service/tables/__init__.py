@@ -13,6 +13,7 @@ from service.tables.event import (
     event_topic,
 )
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
 
@@ -22,10 +23,12 @@ __all__ = [
     "REACHES",
     "REACH_DAYS",
     "RELS",
+    "SCOPES",
     "SLUG",
     "STATUSES",
     "actor",
     "actor_alias",
+    "api_key",
     "change",
     "claim",
     "event",

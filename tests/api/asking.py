@@ -11,11 +11,12 @@ import httpx
 from service.api.specimens import EVENT
 from tests.api.published import Operation, check_answer, operation_of
 from tests.client import Client
+from tests.keys import ADMIN
 
-KEY = "a key that is long enough to be one"
-# What is of one store and one moment alone: its clock, its cursors, its secrets, when they end, when a message is due.
+# What is of one store and one moment alone: its clock, its cursors, its secrets and keys, when they end, when a message
+# is due.
 CLOCK = ("recorded_at", "created_at")
-MADE_HERE = (*CLOCK, "cursor", "oldest", "reached", "secret", "expires_at", "due_at")
+MADE_HERE = (*CLOCK, "cursor", "oldest", "reached", "secret", "expires_at", "due_at", "key", "prefix", "created_by")
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Asked:
     headers: dict[str, str] = field(default_factory=dict)
     json: Mapping[str, object] | None = None
     content: bytes | None = None
-    key: str | None = KEY
+    key: str | None = ADMIN
 
     def send(self, client: Client) -> httpx.Response:
         """Send it, and hold its answer to the document."""

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from service.seeding import seed
-from tests.api.asking import KEY
+from tests.api.example_key import insert_example_key
 from tests.api.example_webhook import insert_example_webhook
 from tests.client import Client, connected
 from tests.conftest import fresh_database
@@ -41,18 +41,19 @@ def seeded_template(postgres: str, template: str) -> Iterator[str]:
     with fresh_database(postgres, template) as url:
         seed(url)
         insert_example_webhook(url)
+        insert_example_key(url)
         yield url.rpartition("/")[2].partition("?")[0]
 
 
 @pytest.fixture(scope="module")
 def reading(postgres: str, seeded_template: str) -> Iterator[Client]:
     """Answer a client of a seeded application on which a module's tests write nothing that is not refused."""
-    with fresh_database(postgres, seeded_template) as url, connected(url, write_key=KEY) as client:
+    with fresh_database(postgres, seeded_template) as url, connected(url, key=None) as client:
         yield client
 
 
 @pytest.fixture
 def writing(postgres: str, seeded_template: str) -> Iterator[Client]:
     """Answer a client of a seeded application of this test alone."""
-    with fresh_database(postgres, seeded_template) as url, connected(url, write_key=KEY) as client:
+    with fresh_database(postgres, seeded_template) as url, connected(url, key=None) as client:
         yield client

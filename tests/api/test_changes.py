@@ -18,9 +18,9 @@ from service.store.query import timeline_id_of
 from service.store.retention import sweep_changes
 from tests.client import Asked, Client, connected
 from tests.factories import fresh_slug, make_actor, make_event, make_timeline, path_of, tag_of
+from tests.keys import ADMIN, bearer
 
 Json = dict[str, Any]
-KEY = "a-key-for-the-tests"
 
 
 def feed_of(events: str) -> str:
@@ -410,8 +410,8 @@ def test_a_feed_of_which_nothing_is_kept_can_be_followed(database_url: str) -> N
 
 
 def test_a_private_timeline_is_not_there_for_others(database_url: str) -> None:
-    with connected(database_url, write_key=KEY) as client:
-        key = {"Authorization": f"Bearer {KEY}"}
+    with connected(database_url, key=None) as client:
+        key = bearer(ADMIN)
         slug = fresh_slug("story")
         body = {"slug": slug, "title": "Ours", "visibility": "private"}
         assert client.post("/v1/timelines", body, headers=key).status_code == 201
@@ -420,6 +420,19 @@ def test_a_private_timeline_is_not_there_for_others(database_url: str) -> None:
         for headers in ({}, {"Accept": "text/event-stream"}):
             assert client.get(feed, headers).status_code == 404
         assert client.get("/v1/timelines/nowhere/changes", key).status_code == 404
+
+
+def test_a_key_that_is_revoked_ends_the_streams_that_it_opened(database_url: str) -> None:
+    with connected(database_url, stream_heartbeat_seconds=0.1) as client:
+        feed = feed_of(make_timeline(client, visibility="private"))
+        made = client.post("/v1/keys", {"name": "a follower", "scopes": ["read"]}).json()
+        headers = bearer(made["key"])
+        assert client.listen(feed, 5, headers).text.count("\n\n") >= 5, "as long as it is good, the stream goes on"
+        revoke = threading.Timer(0.5, client.delete, [f"/v1/keys/{made['prefix']}"])
+        revoke.start()
+        assert client.listen(feed, 1_000, headers).status_code == 200, "the stream has ended by itself"
+        revoke.join()
+        assert client.get(feed, headers).status_code == 401
 
 
 def test_instants_are_those_of_the_store(api: Client, direct: psycopg.Connection) -> None:

@@ -9,8 +9,7 @@ import pytest
 
 from tests.client import Client, connected
 from tests.factories import make_event, make_path, make_timeline
-
-KEY = "a-key-for-the-tests"
+from tests.keys import ADMIN, bearer
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +17,7 @@ def clients(module_database_url: str) -> Iterator[tuple[Client, Client]]:
     """Answer one who sees everything and one who sees what is public, of three timelines of six events each."""
     with (
         connected(module_database_url) as owner,
-        connected(module_database_url, write_key=KEY) as guest,
+        connected(module_database_url, key=None) as guest,
     ):
         # the same dates everywhere, and at times the same identities
         paths = [make_timeline(owner), make_timeline(owner), make_timeline(owner, visibility="private")]
@@ -74,7 +73,7 @@ def test_what_is_private_is_hidden_from_everything(clients: tuple[Client, Client
     assert guest.read("/v1/events", count="estimated", **asked)["count"] == len(public)
     assert guest.walk("/v1/events", limit=1, **asked) == public
     assert len(guest.get("/v1/events", format="ndjson", **asked).text.splitlines()) == len(public)
-    key = {"Authorization": f"Bearer {KEY}"}
+    key = bearer(ADMIN)
     with_key = guest.send("GET", "/v1/events", params={"limit": 200, **asked}, headers=key)
     assert with_key.json()["items"] == everything
 

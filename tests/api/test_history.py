@@ -10,6 +10,7 @@ import psycopg
 
 from tests.client import Client
 from tests.factories import Json, make_event, make_source, make_timeline
+from tests.keys import ADMIN_PREFIX
 
 FIRST, SECOND, THIRD, FOURTH = (f"2013-02-{day:02}T00:00:00Z" for day in (1, 5, 10, 20))
 
@@ -95,7 +96,7 @@ def test_history_tells_author_reason_and_difference(api: Client) -> None:
     event = make_event(api, make_timeline(api), status="planned", reported_at=FIRST)
     amend(api, event, status="cancelled", status_reason="no hall", reason="the organiser wrote", reported_at=SECOND)
     latest, first = history(api, event)
-    assert (latest["author"], latest["reason"]) == ("local", "the organiser wrote")
+    assert (latest["author"], latest["reason"]) == (ADMIN_PREFIX, "the organiser wrote")
     assert patched(first["document"], latest["diff"]) == latest["document"]
     assert patched({}, first["diff"]) == first["document"]
     assert {"op": "replace", "path": "/status", "value": "cancelled"} in latest["diff"]
@@ -152,7 +153,7 @@ def test_a_deleted_event_leaves_a_tombstone(api: Client) -> None:
     gone = api.get(path_of(event))
     assert gone.status_code == 410
     assert gone.json()["type"] == "/problems/gone"
-    assert "local" in gone.json()["detail"]
+    assert str(ADMIN_PREFIX) in gone.json()["detail"]
     assert api.read(events)["items"] == []
     latest, first = history(api, event)
     assert latest["document"] is None

@@ -14,7 +14,7 @@ from service.api.examples import EXCHANGES
 from service.api.exchange import Exchange
 from service.api.specimens import CREATED, EVENT, RECORDED
 from service.store.record import purge_event
-from tests.api.asking import CLOCK, KEY, MADE_HERE, Asked, comparable, done, untie
+from tests.api.asking import CLOCK, MADE_HERE, Asked, comparable, done, untie
 from tests.api.published import EVENT_STREAM, NDJSON, OPERATIONS, check_answer, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
@@ -78,7 +78,7 @@ def test_an_example_is_what_the_seeded_timeline_answers(writing: Client, exchang
 
 
 def test_the_examples_make_the_directory_anew_and_remove_it(database_url: str) -> None:
-    with connected(database_url, write_key=KEY) as empty:
+    with connected(database_url, key=None) as empty:
         for exchange in EXCHANGES:
             if exchange.operation in MADE_ANEW:
                 made = replay(empty, exchange)
@@ -131,7 +131,7 @@ def _untimed(text: str) -> str:
 
 def test_lists_link_to_the_next_page(reading: Client) -> None:
     lists = [one for one in OPERATIONS if any(each["name"] == "limit" for each in one.parameters("query"))]
-    assert len(lists) == 11
+    assert len(lists) == 12
     for operation in lists:
         answer = Asked(operation, params={"limit": "1"}).send(reading)
         assert ("Link" in answer.headers) == (answer.json()["next"] is not None), operation.name

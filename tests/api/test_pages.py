@@ -14,6 +14,7 @@ from service.page.timeline_page import shown
 from service.wire.event import Event
 from tests.client import Client, connected
 from tests.factories import make_actor, make_event, make_place, make_source, make_timeline
+from tests.keys import ADMIN, bearer
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 HOSTILE = "</title><script>alert(1)</script>'\"><img src=x onerror=alert(1)>&amp;{{ 7 * 7 }}"
@@ -207,16 +208,12 @@ def test_of_several_timelines_one_is_chosen(database_url: str) -> None:
 
 
 def test_private_timelines_are_for_those_who_may_write(database_url: str) -> None:
-    key = "a key that is long enough to be one"
     with connected(database_url) as client:
         slug = make_timeline(client, visibility="private", title="Hidden").split("/")[3]
-    with connected(database_url, write_key=key) as client:
+    with connected(database_url, key=None) as client:
         assert "Hidden" not in client.get("/").text
         assert client.get("/", timeline=slug).status_code == 404
-        assert (
-            "Hidden"
-            in client.send("GET", "/", headers={"Authorization": f"Bearer {key}"}, params={"timeline": slug}).text
-        )
+        assert "Hidden" in client.send("GET", "/", headers=bearer(ADMIN), params={"timeline": slug}).text
 
 
 def test_what_is_more_than_a_page_is_told(database_url: str) -> None:

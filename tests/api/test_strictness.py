@@ -10,7 +10,7 @@ import pytest
 from tests.client import Client
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
-REAL = {"timeline": "x", "rel": "causes", "slug": "x"} | dict.fromkeys(
+REAL = {"timeline": "x", "rel": "causes", "slug": "x", "key": "dl_0000000000"} | dict.fromkeys(
     ("event", "claim", "other", "webhook", "secret", "delivery"), NOBODY
 )
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.client import Client, connected
 from tests.factories import make_event, make_timeline, path_of, tag_of
+from tests.keys import ADMIN, bearer
 
 URL = "https://receiver.example/hooks/dateline?x=1"
 
@@ -212,8 +213,8 @@ def test_there_are_not_too_many_secrets(api: Client) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer not-the-key-at-all"}])
 def test_only_who_may_write_sees_or_changes_webhooks(api_database_url: str, headers: dict[str, str]) -> None:
-    with connected(api_database_url, write_key="a-key-of-some-length") as client:
-        mine = {"Authorization": "Bearer a-key-of-some-length"}
+    with connected(api_database_url, key=None) as client:
+        mine = bearer(ADMIN)
         slug = f"story-{uuid4()}"
         assert client.post("/v1/timelines", {"slug": slug, "title": "x"}, headers=mine).status_code == 201
         hooks = f"/v1/timelines/{slug}/webhooks"

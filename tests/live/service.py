@@ -14,17 +14,21 @@ from pathlib import Path
 
 import psutil
 
+from tests.keys import ADMIN
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 
 
 class Service:
-    """A running service: its process, what it printed, its base URL, its port."""
+    """A running service: its process, what it printed, its base URL, its port, a key that opens everything."""
 
     def __init__(self, process: subprocess.Popen[str], printed: str) -> None:
         self.process = process
         self.printed = printed
         self.addresses = dict(re.findall(r"^ +(page|docs|example) +(\S+)$", printed, re.MULTILINE))
+        kept = re.search(r"kept in (.*admin\.key)$", printed, re.MULTILINE)
+        self.key = Path(kept[1]).read_text(encoding="ascii").strip() if kept else ADMIN
         self.base: str = self.addresses["page"].removesuffix("/")
         self.port = int(self.base.rpartition(":")[2])
 

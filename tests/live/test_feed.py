@@ -18,6 +18,7 @@ from psycopg import sql
 
 from service.embedded import find_programs
 from tests.conftest import database_url_of
+from tests.keys import ADMIN, bearer
 from tests.live.service import Service, running
 from tests.live.stream import ask_and_take_nothing, opened
 
@@ -27,7 +28,7 @@ LONG = "€" * 20_000
 
 
 # starting and loaded services may be slow to answer
-HTTP = httpx.Client(timeout=30)
+HTTP = httpx.Client(timeout=30, headers=bearer(ADMIN))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -218,10 +219,8 @@ def test_a_head_is_all_that_head_asks_for(service: Service) -> None:
 
 
 def test_a_timeline_that_is_hidden_ends_its_streams(tmp_path: Path, database_url: str) -> None:
-    with running(
-        tmp_path, database_url=database_url, seed="false", host="127.0.0.1", write_key="a-key-for-the-tests"
-    ) as service:
-        key = {"Authorization": "Bearer a-key-for-the-tests"}
+    with running(tmp_path, database_url=database_url, seed="false") as service:
+        key = bearer(service.key)
         made = HTTP.post(f"{service.base}/v1/timelines", json={"slug": "shown", "title": "x"}, headers=key)
         feed = f"{service.base}/v1/timelines/shown/changes"
         with opened(feed) as stream:

@@ -16,6 +16,7 @@ from tests.live.service import ROOT, running
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
+KEY_FILE = "data/admin.key"
 SHELL_SECONDS = 60
 MARK = "=== end of an answer ==="
 
@@ -52,8 +53,10 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Run the whole tour against a fresh service, and give what each command printed."""
     missing = [program for program in ("bash", "curl") if shutil.which(program) is None]
     assert not missing, f"the tour needs {missing}"
-    with running(tmp_path_factory.mktemp("tour")) as service:
-        script = "\n".join(f"{step.command}\necho '{MARK}'" for step in steps(README)).replace(ADDRESS, service.base)
+    folder = tmp_path_factory.mktemp("tour")
+    with running(folder) as service:
+        script = "\n".join(f"{step.command}\necho '{MARK}'" for step in steps(README))
+        script = script.replace(ADDRESS, service.base).replace(KEY_FILE, str(folder / KEY_FILE))
         path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
         done = subprocess.run(
             ["bash", "-euo", "pipefail"],

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import psycopg
 
+from tests.keys import ADMIN, bearer
 from tests.live.service import ROOT, running
 
 KILLS = 6
@@ -40,7 +41,7 @@ def read_mirror(file: Path) -> Mirror:
 
 def write(timeline: str, stop: threading.Event) -> None:
     """Create, amend and delete events, without a pause."""
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=30, headers=bearer(ADMIN)) as http:
         events: list[tuple[str, str]] = []
         while not stop.is_set():
             dice = random.random()  # noqa: S311  # chance is all that is asked of it
@@ -73,7 +74,8 @@ def test_the_follower_in_the_readme_survives_being_killed(tmp_path: Path, databa
     source.write_text(program())
     assert len([line for line in program().splitlines() if line.strip()]) <= LINES
     with running(tmp_path, database_url=database_url, seed="false") as service:
-        httpx.post(f"{service.base}/v1/timelines", json={"slug": "mirrored", "title": "Mirrored"}).raise_for_status()
+        made = {"slug": "mirrored", "title": "Mirrored"}
+        httpx.post(f"{service.base}/v1/timelines", json=made, headers=bearer(ADMIN)).raise_for_status()
         timeline = f"{service.base}/v1/timelines/mirrored"
 
         def follow() -> subprocess.Popen[bytes]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
 import subprocess
 import time
 from functools import partial
@@ -12,6 +13,7 @@ import httpx
 import psycopg
 import pytest
 
+from tests.keys import bearer
 from tests.live.service import Service, running, start, wait_for_addresses, wait_until_gone
 
 # A busy machine may take its time; what must be quick is measured where it matters.
@@ -20,12 +22,34 @@ post = partial(httpx.post, timeout=30)
 
 
 def write_timeline(service: Service, slug: str) -> None:
-    answer = post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug})
+    answer = post(f"{service.base}/v1/timelines", json={"slug": slug, "title": slug}, headers=bearer(service.key))
     assert answer.status_code == 201, answer.text
 
 
 def has_timeline(service: Service, slug: str) -> bool:
     return get(f"{service.base}/v1/timelines/{slug}").status_code == 200
+
+
+def test_the_owner_is_given_a_key_once_and_keeps_it(tmp_path: Path) -> None:
+    with running(tmp_path) as service:
+        file = tmp_path / "data" / "admin.key"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert service.key in service.printed
+        write_timeline(service, "first")
+        assert post(f"{service.base}/v1/timelines", json={"slug": "x", "title": "x"}).status_code == 401
+        lost = service.key
+    with running(tmp_path, seed=False) as service:
+        assert service.key == lost
+        assert lost not in service.printed, "it is shown once"
+        write_timeline(service, "second")
+    file.unlink()
+    with running(tmp_path, seed=False) as service:
+        assert service.key != lost
+        assert service.key in service.printed
+        write_timeline(service, "third")
+        answer = get(f"{service.base}/v1/timelines", headers=bearer(lost))
+        assert (answer.status_code, answer.json()["detail"]) == (401, "the key was revoked")
+    assert lost not in (tmp_path / "stderr.txt").read_text()
 
 
 def test_every_printed_address_answers(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ import psycopg
 
 from service.store.migration import migrate
 from service.store.query import timeline_id_of
+from tests.keys import ADMIN, bearer, insert_key
 from tests.live.service import ROOT, Service, running
 from tests.servers import throwaway_postgres
 
@@ -173,7 +174,7 @@ def write(service: Service, stop: threading.Event, written: Written) -> None:
     deleted: dict[str, int] = {}
     while not stop.is_set():
         dice = random.random()  # noqa: S311
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} | bearer(ADMIN)
         body: dict[str, object] | None = {"title": str(dice), "when": "2013-02", "status": "planned"}
         if len(events) < EVENTS_PER_WRITER or dice < 0.2:
             method, event, states = "PUT", str(uuid4()), events
@@ -255,7 +256,7 @@ def read_by_number(url: str, stop: threading.Event, written: Written) -> None:
 
 def _send(service: Service, method: str, path: str, body: object) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE_SECONDS)
-    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
+    connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"} | bearer(ADMIN))
     answer = connection.getresponse()
     assert answer.status < 300, answer.read()
     connection.close()
@@ -269,6 +270,7 @@ def main() -> int:
             connection.execute("CREATE DATABASE proof")
         url = server.replace("@/postgres?", "@/proof?")
         migrate(url)
+        insert_key(url)
         findings, written = prove(Path(folder), server, url, seconds)
     for one in findings:
         sys.stdout.write(

@@ -34,6 +34,11 @@ class Mortal:
         """Give where it listens, or last did."""
         return self._service.base
 
+    @property
+    def key(self) -> str:
+        """Give a key that opens everything."""
+        return self._service.key
+
     def kill(self, part: Part) -> None:
         """Kill a part of it, and wait until the service itself has gone."""
         service = self._service

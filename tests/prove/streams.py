@@ -16,6 +16,7 @@ import httpx
 import psutil
 import psycopg
 
+from tests.keys import ADMIN, bearer
 from tests.live.service import Service, running
 from tests.servers import throwaway_postgres
 
@@ -58,7 +59,7 @@ async def open_stream(service: Service) -> Reader:
 async def watch(service: Service, streams: int) -> bool:
     """Open the streams, write, and say what it took; tell whether it was little enough."""
     process = psutil.Process(service.process.pid)
-    async with httpx.AsyncClient(base_url=service.base, timeout=READ_SECONDS) as http:
+    async with httpx.AsyncClient(base_url=service.base, headers=bearer(ADMIN), timeout=READ_SECONDS) as http:
 
         async def write(number: int) -> float:
             body = {"title": f"Change {number}", "summary": "x" * 1_000, "when": "2013-02", "status": "planned"}

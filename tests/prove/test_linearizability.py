@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from tests.keys import bearer
 from tests.prove import IS_LONG
 from tests.prove.event_model import ABSENT, Content, Kind, step
 from tests.prove.linearizability import find_violation
@@ -55,7 +56,9 @@ async def kill_now_and_then(service: Mortal, traffic: Traffic) -> None:
 
 async def record(service: Mortal) -> tuple[Traffic, list[list[dict[str, Any]]]]:
     """Let clients go on while the service is killed; then read every event, and the states of each."""
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=ANSWER_SECONDS) as http:
+    async with httpx.AsyncClient(
+        headers=bearer(service.key), limits=httpx.Limits(max_connections=None), timeout=ANSWER_SECONDS
+    ) as http:
         made = await http.post(f"{service.base}/v1/timelines", json={"slug": "killed", "title": "Killed"})
         made.raise_for_status()
         traffic = Traffic(http, lambda: service.base, "killed", EVENTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.keys import bearer
 from tests.live.service import running
 from tests.prove import IS_LONG
 from tests.prove.states import check_unbroken, read_states
@@ -50,9 +51,9 @@ def body(number: int) -> dict[str, str]:
     return {"title": "A number", "when": "2013", "status": "planned", "summary": f"{number}"}
 
 
-async def race(base: str) -> Counter[int]:
+async def race(base: str, key: str) -> Counter[int]:
     limits = httpx.Limits(max_connections=CLIENTS)
-    async with httpx.AsyncClient(base_url=base, limits=limits, timeout=60) as http:
+    async with httpx.AsyncClient(base_url=base, headers=bearer(key), limits=limits, timeout=60) as http:
         (await http.post("/v1/timelines", json={"slug": "numbers", "title": "Numbers"})).raise_for_status()
         made = await http.post("/v1/timelines/numbers/events", json=body(0))
         path = made.raise_for_status().headers["Location"]
@@ -77,5 +78,5 @@ async def race(base: str) -> Counter[int]:
 
 def test_no_update_is_lost(tmp_path: Path) -> None:
     with running(tmp_path, workers=WORKERS, seed="false") as service:
-        statuses = asyncio.run(race(service.base))
+        statuses = asyncio.run(race(service.base, service.key))
     sys.stdout.write(f"{CLIENTS} clients, {INCREMENTS} increments: {statuses[200]} written, {statuses[412]} refused\n")

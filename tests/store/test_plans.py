@@ -22,11 +22,11 @@ from bench.questions import Question, questions
 from service.store.adapters import register
 from service.store.counting import count_events
 from service.store.paging import read_page
-from service.store.query import Caller
+from service.store.query import owner
 from tests.conftest import fresh_database
 
 EVENTS = 20_000
-CALLER = Caller(sees_private=True)
+CALLER = owner("test")
 Mode = Literal["force_custom_plan", "force_generic_plan"]
 QUESTIONS = {question.name: question for question in questions()}
 # Planned for their values always, since these decide which plan is good.

@@ -9,13 +9,13 @@ from service.store.database import Database
 from service.store.directory import TIMELINES, create_entry
 from service.store.events import create_event
 from service.store.paging import read_page
-from service.store.query import Caller, EventQuery, Sort
+from service.store.query import EventQuery, Sort, owner
 from service.tables import REACHES
 from service.wire.directory import TimelineBody
 from service.wire.event import Event, EventBody
 
 TIMELINE = "reach"
-CALLER = Caller(sees_private=True)
+CALLER = owner("test")
 ORDERS: tuple[Sort, ...] = ("date", "-date")
 # The longest of each class and one a little longer, with the day on which it may last go on.
 LENGTHS = (

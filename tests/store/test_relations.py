@@ -18,7 +18,7 @@ from service.store.database import Database
 from service.store.directory import TIMELINES, create_entry
 from service.store.events import create_event
 from service.store.paging import read_page
-from service.store.query import Caller, EventQuery, Sort
+from service.store.query import EventQuery, Sort, owner
 from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.wire.directory import TimelineBody
@@ -27,7 +27,7 @@ from service.wire.event import EventBody
 ResultT = TypeVar("ResultT")
 
 TIMELINE = "relations"
-CALLER = Caller(sees_private=True)
+CALLER = owner("test")
 EVENTS = 300
 TOPICS = ("one", "two")
 # Every form at least once; the rest of the corpus is drawn from `drawn`.

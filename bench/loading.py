@@ -16,6 +16,7 @@ from sqlalchemy import (
     ARRAY,
     Column,
     ColumnElement,
+    Constraint,
     DateTime,
     Insert,
     MetaData,
@@ -37,7 +38,18 @@ from bench.histories import State, made_up_histories, only_state
 from service.store.adapters import At, register
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
-from service.tables import actor, claim, event, event_participant, event_state, event_topic, place, source, timeline
+from service.tables import (
+    actor,
+    claim,
+    event,
+    event_participant,
+    event_state,
+    event_topic,
+    place,
+    source,
+    state_facet,
+    timeline,
+)
 
 PARTS = (event_participant, event_topic, claim)
 _INDEXED = (event, event_state, *PARTS)
@@ -106,17 +118,18 @@ def _load_directory(connection: Connection[Any]) -> None:
 
 @contextmanager
 def _without_indexes(connection: Connection[Any]) -> Iterator[None]:
-    """Drop the indexes for the block, those of exclusion too, and lay them anew after it."""
+    """Drop the indexes for the block, the dear ones of constraints too, and lay them anew after it."""
     indexes = [index for table in _INDEXED for index in table.indexes]
-    exclusions = [one for table in _INDEXED for one in table.constraints if isinstance(one, ExcludeConstraint)]
+    constraints: list[Constraint] = [state_facet.primary_key]
+    constraints += [one for one in event_state.constraints if isinstance(one, ExcludeConstraint)]
     for index in indexes:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(str(index.name))))
-    for exclusion in exclusions:
-        connection.execute(_ddl(DropConstraint(exclusion)))
+    for constraint in constraints:
+        connection.execute(_ddl(DropConstraint(constraint)))
     yield
     connection.execute("SET maintenance_work_mem = '1GB'")
-    for exclusion in exclusions:
-        connection.execute(_ddl(AddConstraint(exclusion)))
+    for constraint in constraints:
+        connection.execute(_ddl(AddConstraint(constraint)))
     for index in indexes:
         connection.execute(_ddl(CreateIndex(index)))
 
@@ -153,6 +166,7 @@ def _load_chunk(connection: Connection[Any], slug: str, number: int, events: int
         _insert(connection, _GIVEN_EVENTS, present, _events_from(_GIVEN_EVENTS))
         if histories:
             _insert(connection, _GIVEN_STATES, states, _states_from(_GIVEN_STATES))
+            connection.execute(_ddl(_facets_from(_GIVEN_STATES)))
         connection.execute("DELETE FROM event WHERE event_id = ANY(%s)", [deleted])
         for table in PARTS:
             _copy(connection, table, parts[table.name])
@@ -205,6 +219,12 @@ def _states_from(given: Table) -> Insert:
     }
     joined = given.join(event, (event.c.timeline_id == given.c.timeline_id) & (event.c.event_id == given.c.event_id))
     return insert(event_state).from_select(list(values), select(*values.values()).select_from(joined))
+
+
+def _facets_from(given: Table) -> Insert:
+    names = [one.name for one in state_facet.columns if one.computed is None and one is not state_facet.c.facet]
+    rows = select(func.unnest(given.c.facets), *(given.c[name] for name in names))
+    return insert(state_facet).from_select(["facet", *names], rows)
 
 
 def _ddl(element: ClauseElement) -> str:

@@ -115,7 +115,30 @@ def _create_tables() -> None:
             name=op.f("event_state_tombstone_check"),
         ),
         sa.CheckConstraint("version >= 1", name=op.f("event_state_version_check")),
-        sa.PrimaryKeyConstraint("timeline_id", "event_id", "version", name=op.f("event_state_pkey")),
+        sa.PrimaryKeyConstraint(
+            "timeline_id", "event_id", "version", postgresql_include=["known"], name=op.f("event_state_pkey")
+        ),
+    )
+    op.create_table(
+        "state_facet",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("facet", sa.Text(collation="C"), nullable=False),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "timeline_id",
+            "facet",
+            "reach",
+            "start_earliest",
+            "event_id",
+            "version",
+            postgresql_include=["end_latest", "reported_at"],
+            name=op.f("state_facet_pkey"),
+        ),
     )
 
 
@@ -134,6 +157,7 @@ def _mark_disputed() -> None:
 def _create_foreign_keys() -> None:
     # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
     op.create_foreign_key("change_timeline_id_fkey", "change", "timeline", ["timeline_id"], ["timeline_id"])
+    op.create_foreign_key("state_facet_timeline_id_fkey", "state_facet", "timeline", ["timeline_id"], ["timeline_id"])
     op.create_foreign_key("event_state_timeline_id_fkey", "event_state", "timeline", ["timeline_id"], ["timeline_id"])
 
 
@@ -157,6 +181,10 @@ def _record_present_states() -> None:
                 ORDER BY 1
             ), search, disputed
         FROM event e
+    """)
+    op.execute("""
+        INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at)
+        SELECT timeline_id, unnest(facets), start_earliest, event_id, version, end_latest, reported_at FROM event_state
     """)
     op.execute("""
         INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)
@@ -193,6 +221,6 @@ def _create_indexes() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    for table in ("event_state", "change", "feed"):
+    for table in ("state_facet", "event_state", "change", "feed"):
         op.drop_table(table)
     op.drop_column("event", "disputed")

@@ -56,15 +56,15 @@ class Arguments:
 
     async def answer(self, request: Request) -> Response:
         """Call the endpoint. Raises RequestValidationError, as FastAPI does."""
-        response: Response = await self._called(request, {})
+        response: Response = await self.called(request, {})
         return response
 
-    async def _called(self, request: Request, found: dict[Callable[..., Any], Any]) -> Any:  # noqa: ANN401  # what the function gives
+    async def called(self, request: Request, found: dict[Callable[..., Any], Any]) -> Any:  # noqa: ANN401  # what the function gives
         """Call the function, and before it those that it needs, each once for a request: `found` is what they gave."""
         given: dict[str, Any] = {}
         for name, needed in self.needed:
             if needed.call not in found:
-                found[needed.call] = await needed._called(request, found)
+                found[needed.call] = await needed.called(request, found)
             given[name] = found[needed.call]
         wrong: list[Any] = []
         for parameter in self.parameters:

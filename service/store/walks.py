@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, literal_column, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, literal, literal_column, select, true
 
 from service.store.query import EventQuery
 from service.store.selection import (
+    KNOWN_AT,
     SEARCH,
     TIMELINE_ID,
     Shape,
@@ -23,15 +24,18 @@ from service.store.selection import (
     in_reach,
     in_timelines,
     keys_of,
+    known_then,
 )
 from service.store.statement import Connection, Statement, compiled
-from service.tables import claim, event, event_participant, timeline
+from service.tables import claim, event, event_participant, event_state, state_facet, timeline
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
+# Past states are walked by an index alone as far as to those that were known, and only these are looked up.
+_walked = event_state.alias("walked")
 # What leads when few events have the words that are searched for.
 TEXT = "text"
 
@@ -42,15 +46,21 @@ class Lead:
 
     name: str
     several: bool
+    past: bool = False
 
     @property
     def table(self) -> Table:
         """The table that is walked."""
         if self.name == TEXT:
             return event
-        table = facet_column(self.name).table
+        table = self.column.table
         assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
         return table
+
+    @property
+    def column(self) -> ColumnElement[Any]:
+        """The column in which the filter's value stands."""
+        return facet_column(self.name, past=self.past)
 
     @property
     def repeats(self) -> bool:
@@ -61,7 +71,7 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none, and among past states. Words that are searched for lead only if they are the narrowest,
+    None where there is none. Words that are searched for lead only if they are the narrowest,
     and few events have them.
     """
     words_may_lead = shape.text and shape.one_timeline and not shape.past
@@ -70,24 +80,24 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         return None
     chosen = names[0]
     if shape.one_timeline and (shape.text or len(names) > 1):
-        cursor = await _probe(names).run(connection, values, prepare=False if shape.text else None)
+        cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
         if chosen == TEXT and fewest == PROBE_LIMIT:
             return None
-    return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1)
+    return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1, past=shape.past)
 
 
 @lru_cache(maxsize=128)
-def _probe(rivals: tuple[str, ...]) -> Statement:
-    return compiled(select(*(_count(name).scalar_subquery() for name in rivals)))
+def _probe(rivals: tuple[str, ...], *, past: bool) -> Statement:
+    return compiled(select(*(_count(name, past=past).scalar_subquery() for name in rivals)))
 
 
-def _count(name: str) -> Select[Any]:
+def _count(name: str, *, past: bool) -> Select[Any]:
     if name == TEXT:
         matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
         return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
-    column = facet_column(name)
+    column = facet_column(name, past=past)
     table = column.table
     # in an index's order, or the planner might hope to meet the first few soon by reading all
     order = (table.c.reach, table.c.start_earliest, table.c.event_id)
@@ -114,18 +124,23 @@ def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> 
     (`timeline`, and `lead.value`). Only so do the rows come in order.
     """
     events = shape.events
-    base: FromClause = events if lead is None else lead.table
+    base: FromClause = _walked if shape.past else events
+    if lead is not None:
+        base = lead.table
     where = [_of_timeline(shape, base, apart=apart)]
     if lead is not None and lead.name != TEXT:
-        where.append(base.c[facet_column(lead.name).name] == _value(lead, apart=apart))
+        where.append(base.c[lead.column.name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)
-    checks = conditions(shape, events, without=None if lead is None else lead.name)
+    if base is state_facet:
+        where.append(base.c.reported_at <= KNOWN_AT)
+    if base is _walked:
+        where += known_then(base)
+    checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=base is _walked)
     walked = base
     if base is not events and checks:
-        walked = base.join(
-            events, (events.c.timeline_id == base.c.timeline_id) & (events.c.event_id == base.c.event_id)
-        )
+        pairs = zip(keys_of(shape, base), keys_of(shape, events), strict=True)
+        walked = base.join(events, and_(*(here == there for here, there in pairs)))
     keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))
     return base, keys.select_from(walked).where(*where, *checks)
 
@@ -139,5 +154,4 @@ def _of_timeline(shape: Shape, base: FromClause, *, apart: bool) -> ColumnElemen
 def _value(lead: Lead, *, apart: bool) -> ColumnElement[Any]:
     if not lead.several:
         return facet_value(lead.name)
-    column = facet_column(lead.name)
-    return literal_column("lead.value", column.type) if apart else func.any(facet_values(lead.name))
+    return literal_column("lead.value", lead.column.type) if apart else func.any(facet_values(lead.name))

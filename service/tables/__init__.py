@@ -12,7 +12,7 @@ from service.tables.event import (
     event_participant,
     event_topic,
 )
-from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor, state_facet
 from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
 from service.tables.webhook import DELIVERY_STATES, webhook, webhook_delivery, webhook_secret
@@ -42,6 +42,7 @@ __all__ = [
     "place",
     "signing_key",
     "source",
+    "state_facet",
     "timeline",
     "webhook",
     "webhook_delivery",

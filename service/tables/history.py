@@ -62,7 +62,7 @@ event_state = Table(
     Column("facets", ARRAY(Text(collation="C")), nullable=False),
     Column("search", TSVECTOR),
     disputed(),
-    PrimaryKeyConstraint("timeline_id", "event_id", "version"),
+    PrimaryKeyConstraint("timeline_id", "event_id", "version", postgresql_include=["known"]),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ExcludeConstraint(
         (literal_column("timeline_id"), "="),
@@ -97,6 +97,32 @@ Index(
     event_state.c.timeline_id,
     event_state.c.search,
     postgresql_using="gin",
+)
+
+# What a filter may find a state by, a row for each: written with the state, and never changed. In the order of the
+# dates for each value, so that a page of what was known is walked as one of the present is; `reported_at` is where the
+# state's `known` begins.
+state_facet = Table(
+    "state_facet",
+    metadata,
+    timeline_id(),
+    Column("facet", Text(collation="C"), nullable=False),
+    instant("start_earliest"),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    instant("end_latest"),
+    instant("reported_at"),
+    derived_reach(),
+    PrimaryKeyConstraint(
+        "timeline_id",
+        "facet",
+        "reach",
+        "start_earliest",
+        "event_id",
+        "version",
+        postgresql_include=["end_latest", "reported_at"],
+    ),
+    ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
 )
 
 # A write, in the order (epoch, transaction, sequence): the order of commits as far as a follower can tell.

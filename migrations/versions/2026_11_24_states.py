@@ -91,6 +91,7 @@ def _create_tables() -> None:
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
         sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
+        sa.Column("gapped", sa.Boolean(), sa.Computed("pieces IS NOT NULL", persisted=True), nullable=False),
         sa.Column("every_piece", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(collation="C"), nullable=True),
         sa.Column("facets", sa.ARRAY(sa.Text(collation="C")), nullable=False),
@@ -116,7 +117,7 @@ def _create_tables() -> None:
         ),
         sa.CheckConstraint("version >= 1", name=op.f("event_state_version_check")),
         sa.PrimaryKeyConstraint(
-            "timeline_id", "event_id", "version", postgresql_include=["known"], name=op.f("event_state_pkey")
+            "timeline_id", "event_id", "version", postgresql_include=["known", "gapped"], name=op.f("event_state_pkey")
         ),
     )
     op.create_table(
@@ -207,7 +208,7 @@ def _create_indexes() -> None:
         "event_state",
         ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
-        postgresql_include=["version", "known"],
+        postgresql_include=["version", "known", "gapped"],
         postgresql_where=sa.text("document IS NOT NULL"),
     )
     op.create_index(

@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, literal, literal_column, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from service.store.query import EventQuery
 from service.store.selection import (
@@ -34,7 +47,7 @@ PROBE_LIMIT = 1_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
-# Past states are walked by an index alone as far as to those that were known, and only these are looked up.
+# Which of the past states were known is learnt from indexes alone, and only those are looked up.
 _walked = event_state.alias("walked")
 # What leads when few events have the words that are searched for.
 TEXT = "text"
@@ -132,17 +145,26 @@ def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> 
         where.append(base.c[lead.column.name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)
-    if base is state_facet:
-        where.append(base.c.reported_at <= KNOWN_AT)
-    if base is _walked:
-        where += known_then(base)
-    checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=base is _walked)
     walked = base
-    if base is not events and checks:
-        pairs = zip(keys_of(shape, base), keys_of(shape, events), strict=True)
-        walked = base.join(events, and_(*(here == there for here, there in pairs)))
+    if base is state_facet:  # no tombstone has any
+        walked = base.join(_walked, _same(shape, base, _walked))
+        where += [base.c.reported_at <= KNOWN_AT, _walked.c.known.op("@>")(KNOWN_AT)]
+    elif shape.past:
+        where += known_then(base)
+    checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
+    if shape.past and checks:
+        # no join, which the planner would make one with the walk itself
+        looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
+        is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1
+        checks = [or_(not_(_walked.c.gapped), looked_up) if is_gap_alone else looked_up]
+    elif base is not events and checks:
+        walked = base.join(events, _same(shape, base, events))
     keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))
     return base, keys.select_from(walked).where(*where, *checks)
+
+
+def _same(shape: Shape, base: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(*(here == there for here, there in zip(keys_of(shape, base), keys_of(shape, other), strict=True)))
 
 
 def _of_timeline(shape: Shape, base: FromClause, *, apart: bool) -> ColumnElement[bool]:

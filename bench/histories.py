@@ -15,7 +15,7 @@ from typing import Any, cast
 from bench.chance import Lottery
 from bench.events import SEED, draw_kind, draw_topic, made_up_events
 from service.dates import DISTANT_FUTURE, format_instant, parse, parse_instant
-from service.store.states import Recorded, Span, spans
+from service.store.placement import Recorded, Span, spans
 from service.wire.date import bounds_answer
 from service.wire.event import Event, Former
 

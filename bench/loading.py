@@ -35,6 +35,7 @@ from sqlalchemy.sql import ClauseElement
 
 from bench.events import ACTORS, CHUNK_EVENTS, PLACES, SMALL_TIMELINE, SOURCES, TIMELINE, made_up_events
 from bench.histories import State, made_up_histories, only_state
+from service.recounting import rebuild_histograms
 from service.store.adapters import At, register
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
@@ -90,6 +91,7 @@ def load(url: str, events: int, *, processes: int = 2, histories: bool = False) 
                 with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
                     # a list, so that an error of any chunk is raised
                     list(pool.map(_load_apart, [url] * len(chunks), chunks))
+        rebuild_histograms(url)
         connection.execute("VACUUM (ANALYZE)")
     return time.perf_counter() - began
 
@@ -237,8 +239,10 @@ def _copy(connection: Connection[Any], table: Table, rows: Sequence[dict[str, An
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     types = [table.c[name].type.compile(dialect=_dialect()) for name in names]
+    # JSON comes as the text that it is; psycopg would write a string of it
+    kinds = [kind.removesuffix(' COLLATE "C"').lower().replace("json", "text") for kind in types]
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([kind.removesuffix(' COLLATE "C"').lower() for kind in types])
+        copy.set_types(kinds)
         for row in rows:
             copy.write_row([row[name] for name in names])
 

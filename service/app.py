@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import (
     changes,
@@ -15,6 +16,7 @@ from service.api import (
     directory,
     events,
     health,
+    histogram,
     history,
     keys,
     links,
@@ -25,13 +27,24 @@ from service.api import (
     webhooks,
 )
 from service.api.body_limit import BodyLimit
+from service.api.cors import Cors
+from service.api.counters import SharedCounters
 from service.api.event_stream import Streams, told_of_stop
+from service.api.faults import Faults
+from service.api.figures import Figures
 from service.api.head import Head
+from service.api.metrics_port import MetricsPort
+from service.api.observation import Observation
+from service.api.rate_limit import Limiter, RateLimit
 from service.api.request_id import RequestId
+from service.api.routes import Templates
+from service.api.security_headers import SecurityHeaders
+from service.api.slow_client import Clients
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
+from service.store.listening import Listener
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -48,17 +61,26 @@ def create_app(settings: Settings) -> FastAPI:
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
     )
-    tail = Tail(database, address, poll_seconds=settings.stream_poll_seconds)
+    direct = settings.direct_database_url
+    listener = Listener(address if direct is None else direct.get_secret_value())
+    tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
+    clients = Clients()
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
-            most=settings.streams, send_timeout_seconds=settings.stream_send_timeout_seconds, wake=tail.wake_all
+            most=settings.streams,
+            send_timeout_seconds=settings.stream_send_timeout_seconds,
+            clients=clients,
+            wake=tail.wake_all,
         ),
         # at most a quarter of the connections, so that the rest answers all else
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
+    figures = Figures()
+    limiter = limiter_of(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,13 +89,16 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
-                await running.enter_async_context(feed.tail.run())
+                await running.enter_async_context(listener.run())
+                await running.enter_async_context(tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
+                await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address))
+                    worker = await running.enter_async_context(working(settings, address, listener))
                     running.enter_context(told_of_stop(worker.stop))
                 yield
         finally:
+            await limiter.close()
             await database.close()
 
     app = FastAPI(
@@ -83,6 +108,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        # sent where OTEL_EXPORTER_OTLP_ENDPOINT says; faults stay in our own log, which strikes out what is secret
+        telemetry={"auto_configure": True, "logs": False, "operation_spans": False},
     )
     app.state.settings = settings
     app.state.database = database
@@ -92,15 +119,17 @@ def create_app(settings: Settings) -> FastAPI:
             settings.oidc_issuer, settings.oidc_audience, leeway_seconds=settings.oidc_leeway_seconds
         )
     app.state.feed = feed
-    app.add_middleware(BodyLimit)
-    app.add_middleware(Head)
-    app.add_middleware(RequestId)
+    app.state.clients = clients
+    app.state.figures = figures
+    app.state.limiter = limiter
+    guard(app, settings)
     problems.register(app)
     # each by itself: a router of routers is searched once more for each that it holds
     for router in (
         events.router,
         claims.router,
         links.router,
+        histogram.router,
         history.router,
         comparison.router,
         plans.router,
@@ -112,10 +141,38 @@ def create_app(settings: Settings) -> FastAPI:
     ):
         app.include_router(router, prefix="/v1")
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(metrics.router, include_in_schema=settings.metrics_port is None)
     for page in (timeline_page.router, docs.router, problem_pages.router):
         app.include_router(page)
     docs.mount_assets(app)
     templates.mount_files(app)
     openapi.publish(app)
     return app
+
+
+def guard(app: FastAPI, settings: Settings) -> None:
+    """Put around the application what every request passes, the innermost first."""
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Head)
+    app.add_middleware(Faults)
+    app.add_middleware(RateLimit, limiter=app.state.limiter, believes_proxies=bool(settings.trusted_proxies))
+    if settings.metrics_port is not None:
+        app.add_middleware(MetricsPort, port=settings.metrics_port)
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
+    app.add_middleware(RequestId)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+
+
+def limiter_of(settings: Settings) -> Limiter:
+    """Make the limits of how often who may ask."""
+    url = settings.rate_limit_redis_url
+    return Limiter(
+        address_per_minute=settings.rate_limit_address_per_minute,
+        key_per_minute=settings.rate_limit_key_per_minute,
+        failed_keys_per_minute=settings.rate_limit_failed_keys_per_minute,
+        shared=None if url is None else SharedCounters(url.get_secret_value()),
+    )

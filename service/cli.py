@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import sys
 from typing import Annotated
 from uuid import UUID
@@ -13,11 +14,10 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import keyring, purging, seeding, serving
+from service import keyring, purging, recounting, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
-from service.settings import Settings, complaints, list_settings
-from service.store import migration
+from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.wire.key import Key, KeyBody
 
 HELP = """\
@@ -97,19 +97,19 @@ def migrate() -> None:
     `serve` does this by itself at every start; several processes may do it at once. Running it again
     changes nothing.
     """
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()):
+        pass
     typer.echo("The schema is up to date.")
 
 
 @app.command()
 def seed() -> None:
-    """Load the first timeline, syria-2013, as it was read out of one newspaper article.
+    """Load the first timeline, syria-2013.
 
-    `serve` does this by itself where there is no timeline yet. Running it again changes nothing.
+    It was read out of one newspaper article. `serve` does this by itself where there is no timeline yet. Running it
+    again changes nothing.
     """
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         written = seeding.seed(url)
     typer.echo(f"{written} events written." if written else "The timeline was there already; nothing changed.")
 
@@ -124,14 +124,42 @@ def purge(
     """Remove an event, and all that was ever known of it, for good.
 
     A deleted event leaves its history, which may be what the law wants gone. That it was there, and that it was
-    purged, stays in the change feed.
+    purged, stays in the change feed. The PostgreSQL that comes along serves one process: stop the service before.
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
+
+
+histogram = typer.Typer(
+    help="Check or rebuild the summaries that histograms of whole timelines are read from.\n\nThey are kept in the "
+    "transactions that write events, and need no care.",
+    no_args_is_help=True,
+)
+app.add_typer(histogram, name="histogram")
+OneTimeline = Annotated[str | None, typer.Argument(help="The timeline's slug; all timelines when left out.")]
+
+
+@histogram.command("check")
+def check_histogram(timeline: OneTimeline = None) -> None:
+    """Compare the summaries with the events; the exit code is 1 where one is wrong."""
+    with serving.prepared_database(_settings()) as url:
+        faults = recounting.check_histograms(url, timeline)
+    for slug, buckets in faults.items():
+        typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
+    if any(faults.values()):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@histogram.command("rebuild")
+def rebuild_histogram(timeline: OneTimeline = None) -> None:
+    """Make the summaries anew from the events; the service may go on meanwhile."""
+    with serving.prepared_database(_settings()) as url:
+        faults = recounting.rebuild_histograms(url, timeline)
+    for slug, buckets in faults.items():
+        typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
 
 
 keys = typer.Typer(
@@ -160,8 +188,7 @@ def create_key(
             what = " ".join(map(str, one["loc"][:1])) or "key"
             typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         made, text = keyring.create(url, body)
     typer.echo(f"{made.prefix} may {_opens(made)}. The key, shown this once:", err=True)
     typer.echo(text)
@@ -170,8 +197,7 @@ def create_key(
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: prefix, name, what each may do, and whether it still does."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         for key in keyring.list_all(url):
             used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
             ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
@@ -185,8 +211,7 @@ def rotate_key(
     overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key stays good.")] = 24,
 ) -> None:
     """Make a key that takes another's place, and print it, this once."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
     typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
     typer.echo(text)
@@ -195,8 +220,7 @@ def rotate_key(
 @keys.command("revoke")
 def revoke_key(prefix: Prefix) -> None:
     """Have a key open nothing from now on."""
-    with serving.database(_settings()) as url:
-        migration.migrate(url)
+    with serving.prepared_database(_settings()) as url:
         keyring.revoke(url, prefix)
     typer.echo(f"{prefix} is revoked.")
 
@@ -207,7 +231,10 @@ def _opens(key: Key) -> str:
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI document of the HTTP interface, as JSON; no database is needed."""
+    """Print the OpenAPI document of the HTTP interface.
+
+    It is JSON, and what a running service sends at /openapi.json. No database is needed.
+    """
     # Not above: making the application takes as long as everything else here together.
     from service.app import create_app  # noqa: PLC0415
 
@@ -216,9 +243,10 @@ def openapi() -> None:
 
 @app.command()
 def settings() -> None:
-    """List every setting: the variable, its present value, its default, and what it means.
+    """List every setting and its present value.
 
-    Secrets are not shown; a database URL is shown without its password.
+    Each comes with what it means, its default and its unit. What else the environment has that looks like a setting
+    is remarked upon. Secrets are not shown; a database URL is shown without its password.
     """
     for line in list_settings(_settings()):
         unit = f" ({line.unit})" if line.unit else ""
@@ -226,7 +254,9 @@ def settings() -> None:
 
 
 def _settings() -> Settings:
-    """Read the environment, or end with what is wrong with it."""
+    """Read the environment, or end with what is wrong with it; what nothing reads is told too, and ends nothing."""
+    for remark in unknown_variables(os.environ):
+        typer.echo(f"dateline: {remark}", err=True)
     try:
         found = Settings()
     except ValidationError as error:

@@ -8,6 +8,7 @@ DatelineError
 ├── VersionConflict     what was to be changed is not, or no longer, what the caller expected
 ├── VersionRequired     what exists is only changed by who says which version they have seen
 ├── Invalid             a value that only the store can judge: an unknown actor, a link to itself, …
+├── TooLarge            more than the database can hold in one piece, or work through at once
 ├── InvalidCursor       a cursor that was not made for this query
 ├── CursorOutlived      a cursor behind which changes are missing
 ├── Unauthenticated     the key is missing, unknown, expired or revoked
@@ -63,6 +64,10 @@ class Invalid(DatelineError):
         super().__init__(message)
         self.pointer = pointer
         self.parameter = parameter
+
+
+class TooLarge(DatelineError):
+    """Say that a request holds or asks for more than the database takes in one piece; trying again does not help."""
 
 
 class InvalidCursor(DatelineError):

@@ -8,9 +8,10 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
@@ -22,11 +23,13 @@ import uvloop
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
+from service import logs
 from service.embedded import EmbeddedPostgres
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
-from service.settings import Settings, variable
+from service.settings import Settings, is_loopback, variable
 from service.store.migration import migrate
+from service.store.roles import grant_service
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,10 +39,15 @@ logger = logging.getLogger("dateline.serving")
 OLDEST_SERVER_VERSION = 150000  # as libpq counts: 15.0
 CONNECT_SECONDS = 10
 START_SECONDS = 60
-GRACE_SECONDS = 5  # for answers under way when the service is told to stop
+_PROBE = "54321ms"  # what nobody else would choose
+_POOLER = (
+    f"{variable('database_url')} leads through a pooler, which drops the options of a connection: "
+    f"set {variable('direct_database_url')} to the same database without it."
+)
+GRACE_SECONDS = 2  # for answers under way when the service is told to stop; all in all it takes no more than 5
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
-WORKER_CONNECTIONS = 4  # of what sends webhooks in a server process: a small pool, and one that listens
+WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
@@ -82,11 +90,9 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     lost = threading.Event()
     with (
         stopping_on_signals() as request,
-        listening(settings) as listener,
-        database(settings, lost) as url,
+        listening(settings) as listeners,
+        prepared_database(settings, lost) as url,
     ):
-        request.check()
-        migrate(url)
         request.check()
         if settings.seed:
             seed_if_empty(url)
@@ -94,8 +100,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         # nobody else reaches the database that comes along: its owner is given a key
         key = None if settings.database_url else ensure_local_key(url, settings.data)
         request.check()
-        announce_once_answering(listener, settings, key, announce)
-        run_server(settings, url, listener, request)
+        announce_once_answering(listeners[0], settings, key, announce)
+        run_server(settings, url, listeners, request)
     if lost.is_set():
         raise CannotServeError(
             f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
@@ -109,22 +115,27 @@ def work(settings: Settings) -> None:
 
     Raises CannotServeError, or EmbeddedError, where it cannot run.
     """
-    with stopping_on_signals(), database(settings) as url:
-        migrate(url)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work_until_told(settings, url))
+    with (
+        stopping_on_signals(),
+        prepared_database(settings) as url,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_work_until_told(settings, url))
     logger.info("stopped")
 
 
 async def _work_until_told(settings: Settings, url: str) -> None:
     # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
+    from service.store.listening import Listener  # noqa: PLC0415
     from service.worker import working  # noqa: PLC0415
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    async with working(settings, url):
+    listener = Listener(url)
+    pooled = settings.database_url
+    async with listener.run(), working(settings, pooled.get_secret_value() if pooled else url, listener):
         logger.info("sending webhooks")
         await told.wait()
 
@@ -143,38 +154,51 @@ def stopping_on_signals() -> Iterator[StopRequest]:
 
 
 @contextmanager
-def listening(settings: Settings) -> Iterator[socket.socket]:
-    """Take the port before anything else starts: that it is taken is then said at once."""
+def listening(settings: Settings) -> Iterator[list[socket.socket]]:
+    """Take the port, and that of the figures, before anything else starts: that one is taken is then said at once."""
+    names = ["port"] if settings.metrics_port is None else ["port", "metrics_port"]
+    with ExitStack() as taken:
+        yield [taken.enter_context(listen(settings, name)) for name in names]
+
+
+def listen(settings: Settings, name: str) -> socket.socket:
+    """Listen on the port that a setting of this name says."""
+    port = getattr(settings, name)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise CannotServeError(f"Cannot listen on {settings.host}: {error.strerror}.") from error
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise CannotServeError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
-                f"Choose another with {variable('host')} and {variable('port')}."
-            ) from error
-        yield listener
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotServeError(
+            f"Cannot listen on {settings.host} port {port}: {error.strerror}. "
+            f"Choose another with {variable('host')} and {variable(name)}."
+        ) from error
+    return listener
 
 
 @contextmanager
 def database(settings: Settings, lost: threading.Event | None = None) -> Iterator[str]:
     """Answer the URL of a database that can be reached: the external one, or one that runs for this block.
 
+    Of an external one behind a pooler it is the way past that.
     When the embedded one ends by itself, `lost` is set and the process told to stop.
     """
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
+        direct = settings.direct_database_url
+        if direct is not None:
+            require_database(url, pooled=True)
+            url = direct.get_secret_value()
         require_database(url)
         yield url
         return
@@ -194,13 +218,35 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         yield url
 
 
-def require_database(url: str) -> None:
-    """Refuse an external database that does not answer, or is too old."""
+@contextmanager
+def prepared_database(settings: Settings, lost: threading.Event | None = None) -> Iterator[str]:
+    """Answer the URL of a database whose schema is this release's; `lost` is set when the embedded one ends by itself.
+
+    With a role of its own for migrations, that one changes the schema, and the URL's is granted what serving takes.
+    """
+    with database(settings, lost) as url:
+        if settings.migration_database_url is None:
+            migrate(url)
+        else:
+            owner = settings.migration_database_url.get_secret_value()
+            migrate(owner)
+            grant_service(owner, url)
+        yield url
+
+
+def require_database(url: str, *, pooled: bool = False) -> None:
+    """Refuse an external database that does not answer, is too old, or stands behind a pooler that was not told of."""
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS) as connection:
+        options = None if pooled else f"-c lock_timeout={_PROBE}"
+        with psycopg.connect(url, connect_timeout=CONNECT_SECONDS, options=options) as connection:
             version = connection.info.server_version
+            row = connection.execute("SHOW lock_timeout").fetchone()
     except psycopg.Error as error:
+        if "unsupported startup parameter" in str(error):
+            raise CannotServeError(_POOLER) from error
         raise CannotServeError(f"Cannot reach the database: {first_line(error)}") from error
+    if not pooled and row != (_PROBE,):
+        raise CannotServeError(_POOLER)
     if version < OLDEST_SERVER_VERSION:
         raise CannotServeError(
             f"The database is PostgreSQL {version // 10000}; this service needs "
@@ -258,36 +304,62 @@ def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) ->
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
         f"  key      {opens}\n"
-        f"  example  {base}{EXAMPLE}"
+        f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
 
 
-def run_server(settings: Settings, url: str, listener: socket.socket, request: StopRequest) -> None:
-    """Serve on the listener until told to stop, in this process or in several workers."""
+def reach(settings: Settings) -> str:
+    """Say who may read, where that is not only whoever is on this machine."""
+    if is_loopback(settings.host):
+        return ""
+    readers = "whoever reaches it may read what is public" if settings.read == "open" else "reading needs a key, too"
+    return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
+
+
+def run_server(settings: Settings, url: str, listeners: list[socket.socket], request: StopRequest) -> None:
+    """Serve on the listeners until told to stop, in this process or in several workers."""
     # The workers read their settings from the environment that they inherit, the URL included.
-    os.environ[variable("database_url")] = url
+    if settings.database_url is None:
+        os.environ[variable("database_url")] = url
     config = uvicorn.Config(
         "service.serving:worker_app",
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="service.api.protocol:Protocol",
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application knows whom to believe them
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        PatientServer(config, request).run(sockets=[listener])
-    else:
-        supervisor = Multiprocess(config, sockets=[listener])  # from here on, signals are its own
+        PatientServer(config, request).run(sockets=listeners)
+        return
+    with figures_shared():
+        supervisor = Multiprocess(config, sockets=listeners)  # from here on, signals are its own
         request.check()
         supervisor.run()
-        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-            raise CannotServeError("A server process did not start; what it said is above.")
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise CannotServeError("A server process did not start; what it said is above.")
+
+
+@contextmanager
+def figures_shared() -> Iterator[None]:
+    """Give the server processes a folder in which each finds the others' figures (`service.api.figures`)."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="dateline-figures-")
+    except OSError as error:
+        raise CannotServeError(
+            "Several server processes share their figures in a temporary folder, and none can be made: "
+            f"{error.strerror}."
+        ) from error
+    with folder as name:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
+        yield
 
 
 class PatientServer(uvicorn.Server):
@@ -318,11 +390,8 @@ def worker_app() -> FastAPI:
 
 
 def configure_logging(settings: Settings) -> None:
-    """Log to standard error; what the libraries say of their own doings, only when it is of concern."""
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    if settings.log_level == "info":
-        for name in ("alembic", "uvicorn"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+    """Log to standard error, as the settings say."""
+    logs.configure(settings.log_level, settings.log_format)
 
 
 def _end_with_parent() -> None:

@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from service.wording import in_words
 
 PREFIX = "DATELINE_"
+# What Kubernetes puts into the environment of every container beside a Service that is called dateline.
+_OF_A_SERVICE_LINK = re.compile(r"DATELINE_(SERVICE_|PORT_\d)")
+_LIKENESS = 0.7  # of a misspelt name to what is meant, as difflib counts: 1 is the same
+_SERVICE_LINK = (
+    "; Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
+)
 URL_SCHEMES = ("postgresql://", "postgres://")
 # What libpq keeps secret; the rest of a database URL may be shown.
 SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
+
+
+def _listed(value: object) -> object:
+    """Take apart what stands in one variable, separated by commas."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+def _network(value: str) -> str:
+    """Take an address or a network."""
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError("is neither an address nor a network, such as 10.0.0.0/8") from None
+    return value
+
+
+def _origin(value: str) -> str:
+    """Take an origin as browsers write it (RFC 6454, section 6.2)."""
+    if value != "*" and not _ORIGIN.fullmatch(value):
+        raise ValueError("is no origin, such as https://a.example: scheme, host and port, and nothing after it")
+    return value
+
+
+def _redis_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith(_REDIS_SCHEMES):
+        raise ValueError(f"is no Redis URL: it starts with none of {', '.join(_REDIS_SCHEMES)}")
+    return value
+
+
+_REDIS_SCHEMES = ("redis://", "rediss://")
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
+Addresses = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -27,12 +71,25 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for /metrics alone, which is then not found on the other one."
+    )
     workers: int = Field(1, ge=1, le=64, description="Server processes; one a core is a good start.")
     data: Path = Field(Path("data"), description="Folder of the embedded PostgreSQL; unused with a database URL.")
     database_url: SecretStr | None = Field(
         None,
         description="An external PostgreSQL (15 to 18), as a URL or in libpq's keywords; without it an "
         "embedded one is started.",
+    )
+    direct_database_url: SecretStr | None = Field(
+        None,
+        description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
+        "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
+    )
+    migration_database_url: SecretStr | None = Field(
+        None,
+        description="The same database as a role that owns the schema: migrations run as that one, and the role of "
+        "the database URL is granted no more than serving takes.",
     )
     pool_size: int = Field(
         8,
@@ -46,6 +103,13 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Time after which the database gives up a statement.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    export_send_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
         json_schema_extra={"unit": "seconds"},
     )
     feed_retention_days: float | None = Field(
@@ -136,13 +200,60 @@ class Settings(BaseSettings):
         description="How far the issuer's clock may differ from ours.",
         json_schema_extra={"unit": "seconds"},
     )
+    trusted_proxies: Addresses = Field(
+        (),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+        json_schema_extra={"unit": "separated by commas"},
+    )
+    cors_origins: Origins = Field(
+        (),
+        description="Origins whose pages may use the API from a browser, such as https://a.example; * is any.",
+        json_schema_extra={"unit": "separated by commas"},
+    )
+    hsts_seconds: int | None = Field(
+        None,
+        ge=0,
+        description="Time for which browsers are told to come by TLS alone: only where TLS is in front of the service.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    rate_limit_address_per_minute: int = Field(
+        6000,
+        ge=0,
+        description="Requests from one address, or one IPv6 network of 64 bits; 0 is no limit. Loopback has none.",
+        json_schema_extra={"unit": "requests a minute"},
+    )
+    rate_limit_key_per_minute: int = Field(
+        0, ge=0, description="Requests with one key; 0 is no limit.", json_schema_extra={"unit": "requests a minute"}
+    )
+    rate_limit_failed_keys_per_minute: int = Field(
+        30,
+        ge=0,
+        description="Unknown keys that one address may try before no key of it is taken for a while; 0 is no limit.",
+        json_schema_extra={"unit": "requests a minute"},
+    )
+    rate_limit_redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
+        None,
+        description="A Redis in which several instances count together; without it each process counts for itself.",
+        json_schema_extra={"unit": "redis://…"},
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of the log: JSON, a line each, or text; by itself text on a terminal, else JSON."
+    )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url")
+    @field_validator("database_url", "direct_database_url", "migration_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address, by number or as `localhost`, is this machine's own and reached by nobody else."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def normalized_url(text: str) -> str:
@@ -211,15 +322,30 @@ def variable(name: str) -> str:
 
 def complaints(error: ValidationError) -> Iterator[str]:
     """Say what is wrong with the environment, one sentence a setting, without repeating any value."""
-    for item in error.errors(include_input=False, include_url=False, include_context=False):
-        yield f"{variable(str(item['loc'][0]))}: {item['msg'].removeprefix('Value error, ')}"
+    for item in error.errors(include_url=False):
+        name = variable(str(item["loc"][0]))
+        service_link = str(item["input"]).startswith("tcp://")
+        yield f"{name}: {in_words(item)}{_SERVICE_LINK if service_link else ''}"
+
+
+def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
+    """Say which variables look like settings and are none, one sentence each; what is meant may be another's."""
+    for name in sorted(environment):
+        given = name.lower().removeprefix(PREFIX.lower())
+        if given == name.lower() or given in Settings.model_fields or _OF_A_SERVICE_LINK.match(name):
+            continue
+        nearest = get_close_matches(given, Settings.model_fields, n=1, cutoff=_LIKENESS)
+        meant = f"did you mean {variable(nearest[0])}?" if nearest else "`dateline settings` lists those that there are"
+        yield f"{name} is no setting of this service, and changes nothing; {meant}"
 
 
 def _shown(name: str, value: object) -> str:
-    if value is None:
+    if value is None or value == ():
         return "unset"
+    if isinstance(value, tuple):
+        return ",".join(value)
     if isinstance(value, SecretStr):
-        return shown_url(value.get_secret_value()) if name == "database_url" else "set, not shown"
+        return shown_url(value.get_secret_value()) if name.endswith("database_url") else "set, not shown"
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -6,7 +6,8 @@ first tries of one webhook begin in the order of the feed, up to `PER_WEBHOOK` o
 worker; retries come later than what follows them. A receiver that needs the order compares `data.version`, or
 `data.cursor` with the feed.
 
-Any number of workers may run: each takes what no other has taken.
+Any number of workers may run: each takes what no other has taken. What goes wrong with one webhook holds up no other:
+receivers that fail get one try at a time, and together at most half of what a worker has under way.
 """
 
 from __future__ import annotations
@@ -14,21 +15,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from uuid import uuid4
 
-from service.delivery.schedule import retry_delay_seconds
+from service.delivery.schedule import MOST_TRIES, retry_delay_seconds
 from service.delivery.sender import Message, Outcome, Sender
-from service.errors import DatelineError
+from service.errors import DatelineError, Unavailable
 from service.settings import Settings
 from service.store import dispatch, fanout
 from service.store.database import Database
 from service.store.dispatch import Batch, Claimed, WebhookKey
+from service.store.histogram_upkeep import fold_now_and_then
 from service.store.item import write_item
-from service.store.listening import listen
+from service.store.listening import Listener
 from service.store.position import write_place
 from service.store.retention import sweep_changes
 from service.store.webhooks import disable_webhook
@@ -41,10 +42,13 @@ PER_WEBHOOK = 4
 POLL_SECONDS = 1.0
 # How much longer than a try may take a message is held by who tries it; after that its holder counts as dead.
 LEASE_MARGIN_SECONDS = 15.0
-# What is under way when the worker is told to stop may take so long to end.
-GRACE_SECONDS = 3.0
-CONNECTIONS = 3  # beside the one that listens
+# What is under way when the worker is told to stop may take so long to end, and so much longer to be given back.
+GRACE_SECONDS = 2.0
+_LAST_SECONDS = 1.0
+CONNECTIONS = 3
 GONE = "the receiver answered 410 Gone"
+LOST = "it is not known what became of the last try"
+STUMBLED = "the service could not send it; its log says why"
 _TIDY_SECONDS = 3600.0
 _LONGEST_PAUSE_SECONDS = 30.0  # while the database cannot be reached
 
@@ -69,9 +73,9 @@ class Worker:
         self._feed_kept_days = feed_kept_days
         self._clock = clock
         self._under_way: dict[asyncio.Task[None], WebhookKey] = {}
+        self._failing: set[WebhookKey] = set()  # whose last try here failed
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._tidied_at: float | None = None
 
     def wake(self) -> None:
         """Have it look for work at once."""
@@ -84,11 +88,19 @@ class Worker:
 
     async def run(self) -> None:
         """Work until told to stop; while the database cannot be reached, wait for it."""
+        working = asyncio.create_task(self._work())
+        tidying = asyncio.create_task(self._tidy_now_and_then())
+        try:
+            await self._stopping.wait()
+        finally:
+            tidying.cancel()
+            await self._end(working)
+
+    async def _work(self) -> None:
         pause = POLL_SECONDS
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                await self._tidy_now_and_then()
                 more = await self.fan_out()
                 await self.dispatch()
             except DatelineError as error:
@@ -103,7 +115,6 @@ class Worker:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
-        await self._end()
 
     async def work_off(self) -> None:
         """Do all that is to be done now, and wait until it is done."""
@@ -122,8 +133,9 @@ class Worker:
         for key in waiting:
             if self._stopping.is_set():
                 return False
-            async with self._database.transaction() as connection:
-                more |= await fanout.fan_out(connection, key, now=self._now())
+            with self._apart(key):
+                async with self._database.transaction() as connection:
+                    more |= await fanout.fan_out(connection, key, now=self._now())
         return more
 
     async def dispatch(self) -> int:
@@ -135,11 +147,31 @@ class Worker:
         random.shuffle(due)
         begun = 0
         for key in due:
-            busy = Counter(self._under_way.values())[key]
-            room = min(PER_WEBHOOK - busy, self._concurrency - len(self._under_way))
+            room = self._room(key)
             if room > 0 and not self._stopping.is_set():
-                begun += await self._begin(key, room)
+                with self._apart(key):
+                    begun += await self._begin(key, room)
         return begun
+
+    def _room(self, key: WebhookKey) -> int:
+        """Say how many more messages may be on their way to a webhook."""
+        busy = Counter(self._under_way.values())
+        most = min(PER_WEBHOOK - busy[key], self._concurrency - len(self._under_way))
+        if key not in self._failing:
+            return most
+        # a receiver that hangs holds its place for as long as a try may take
+        failing = sum(count for one, count in busy.items() if one in self._failing)
+        return min(most, 1 - busy[key], max(1, self._concurrency // 2) - failing)
+
+    @contextmanager
+    def _apart(self, key: WebhookKey) -> Iterator[None]:
+        """Keep what goes wrong with one webhook from the others, unless it is the database that is not there."""
+        try:
+            yield
+        except Unavailable:
+            raise
+        except Exception:
+            logger.exception("the worker stumbled over webhook %s", key.webhook_id)
 
     async def tidy(self) -> None:
         """Forget old messages and expired secrets, and changes that the feed keeps no longer."""
@@ -155,12 +187,18 @@ class Worker:
                     await dispatch.forget(connection, key, kept_days=self._kept_days, now=self._now())
 
     async def _tidy_now_and_then(self) -> None:
-        now = time.monotonic()
-        if self._tidied_at is None or now - self._tidied_at > _TIDY_SECONDS:
-            self._tidied_at = now
-            await self.tidy()
+        while True:
+            try:
+                await self.tidy()
+            except DatelineError as error:
+                logger.warning("nothing old is forgotten for the moment: %s", error)
+            except Exception:  # as above
+                logger.exception("the worker stumbled over what is old")
+            self._failing.clear()  # of webhooks that are no more, too
+            await asyncio.sleep(_TIDY_SECONDS)
 
     async def _begin(self, key: WebhookKey, room: int) -> int:
+        cursor_key = await self._database.cursor_key()
         async with self._database.transaction() as connection:
             batch = await dispatch.claim_messages(
                 connection,
@@ -172,7 +210,6 @@ class Worker:
             )
         if batch is None:
             return 0
-        cursor_key = await self._database.cursor_key()
         for claimed in batch.messages:
             task = asyncio.create_task(self._deliver(batch, claimed, cursor_key))
             self._under_way[task] = key
@@ -187,15 +224,28 @@ class Worker:
             logger.warning("what came of a message could not be noted: %s", error)
 
     async def _deliver(self, batch: Batch, claimed: Claimed, cursor_key: bytes) -> None:
-        item = write_item(claimed.change, write_place(cursor_key, batch.timeline, batch.place(claimed)), documents=True)
-        body = write_message(batch.timeline, claimed.change.operation, claimed.change.recorded_at, item)
         try:
-            outcome = await self._sender.send(Message(batch.url, str(claimed.delivery_id), body, batch.secrets))
+            outcome = await self._try(batch, claimed, cursor_key)
         except asyncio.CancelledError:
             async with self._database.read() as connection:
                 await dispatch.release_message(connection, batch, claimed, now=self._now())
             raise
+        except Exception:  # it is a failure like others, so that it is given up at last
+            logger.exception("the worker stumbled over message %s", claimed.delivery_id)
+            outcome = Outcome(None, STUMBLED)
+        if outcome.is_delivered:
+            self._failing.discard(batch.key)
+        else:
+            self._failing.add(batch.key)
         await self._note(batch, claimed, outcome)
+
+    async def _try(self, batch: Batch, claimed: Claimed, cursor_key: bytes) -> Outcome:
+        if claimed.tries > MOST_TRIES:
+            # whoever tried it last did not come back, perhaps because of this very message
+            return Outcome(None, LOST)
+        item = write_item(claimed.change, write_place(cursor_key, batch.timeline, batch.place(claimed)), documents=True)
+        body = write_message(batch.timeline, claimed.change.operation, claimed.change.recorded_at, item)
+        return await self._sender.send(Message(batch.url, str(claimed.delivery_id), body, batch.secrets))
 
     async def _note(self, batch: Batch, claimed: Claimed, outcome: Outcome) -> None:
         now = self._now()
@@ -203,6 +253,9 @@ class Worker:
             if outcome.is_delivered:
                 await dispatch.note_delivered(connection, batch, claimed, outcome.status, now=now)
                 return
+            # first of all: whoever changes a webhook and its messages locks them in this order
+            if outcome.is_gone and await disable_webhook(connection, batch.key.values, GONE, url=batch.url):
+                logger.warning("webhook %s is disabled: %s", batch.key.webhook_id, GONE)
             delay = retry_delay_seconds(claimed.tries, asked_seconds=outcome.retry_after_seconds)
             await dispatch.note_failed(
                 connection,
@@ -213,35 +266,43 @@ class Worker:
                 delay_seconds=delay,
                 now=now,
             )
-            if outcome.is_gone and await disable_webhook(connection, batch.key.values, GONE):
-                logger.warning("webhook %s is disabled: %s", batch.key.webhook_id, GONE)
         if delay is None:
             logger.warning(
                 "webhook %s: message %s is dead after %d tries: %s",
                 batch.key.webhook_id,
                 claimed.delivery_id,
-                claimed.tries,
+                min(claimed.tries, MOST_TRIES),
                 outcome.error,
             )
 
-    async def _end(self) -> None:
+    async def _end(self, working: asyncio.Task[None]) -> None:
         """Wait a moment for what is under way; the rest is given back, for another worker."""
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=GRACE_SECONDS)
-        tasks = list(self._under_way)
-        for task in tasks:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_SECONDS):
+                await asyncio.wait([working])
+                while self._under_way:
+                    await asyncio.wait(self._under_way)
+        rest = [working, *self._under_way]
+        for task in rest:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=1.0)
+        await asyncio.wait(rest, timeout=_LAST_SECONDS)
 
     def _now(self) -> int | None:
         return None if self._clock is None else self._clock()
 
 
 @asynccontextmanager
-async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
-    """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop."""
-    database = Database(url, pool_size=CONNECTIONS, statement_timeout_seconds=settings.statement_timeout_seconds)
+async def working(settings: Settings, url: str, listener: Listener) -> AsyncIterator[Worker]:
+    """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop.
+
+    It is woken by the listener, which runs for longer.
+    """
+    database = Database(
+        url,
+        pool_size=CONNECTIONS,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
+    )
     sender = Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private)
     worker = Worker(
         database,
@@ -251,12 +312,13 @@ async def working(settings: Settings, url: str) -> AsyncIterator[Worker]:
         feed_kept_days=settings.feed_retention_days,
     )
     await database.open()
+    listener.tell(worker.wake)
     work = asyncio.create_task(worker.run())
-    hearing = asyncio.create_task(listen(url, worker.wake))
+    folding = asyncio.create_task(fold_now_and_then(database))
     try:
         yield worker
     finally:
         worker.stop()
-        hearing.cancel()
-        await asyncio.gather(work, hearing, return_exceptions=True)
+        folding.cancel()
+        await asyncio.gather(work, folding, return_exceptions=True)
         await database.close()

@@ -70,7 +70,7 @@ class Client:
     def wait_for_feed(self) -> None:
         """Wait until every change can be read: PostgreSQL's own work may hold the horizon up for a moment."""
         deadline = time.monotonic() + 10
-        while "\ndateline_feed_changes_behind_horizon 0\n" not in self.get("/metrics").text:
+        while "\ndateline_feed_changes_behind_horizon 0.0\n" not in self.get("/metrics").text:
             assert time.monotonic() < deadline
             time.sleep(0.01)
 

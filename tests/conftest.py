@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import NoReturn
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from service.embedded import EmbeddedError, find_programs
@@ -21,6 +23,8 @@ from tests.keys import insert_key
 from tests.servers import throwaway_postgres
 
 NUMBERS = itertools.count(1)
+# an application in this process says nothing of its requests, unless a test wants to hear it (tests/logged.py)
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,13 +17,15 @@ from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
 
+LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
+KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
 COMMANDS = ("serve", "worker", "migrate", "seed", "purge", "keys", "openapi", "settings")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"DATELINE_{name.upper()}", raising=False)
+    for name in [name for name in os.environ if name.upper().startswith("DATELINE_")]:
+        monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> str:
@@ -79,6 +81,61 @@ def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkey
     assert outcome.stderr.startswith(f"dateline: {name}: ")
     assert outcome.stderr.count("\n") == 1
     assert value not in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DATELINE_PORT", "http", "DATELINE_PORT: must be a whole number"),
+        ("DATELINE_PORT", "66000", "DATELINE_PORT: must be at most 65535"),
+        ("DATELINE_SEED", "nope", "DATELINE_SEED: must be true or false"),
+        ("DATELINE_LOG_LEVEL", "warn", f"{LEVEL}; did you mean 'warning'?"),
+        ("DATELINE_PORT", "tcp://10.0.0.1:8000", f"DATELINE_PORT: must be a whole number; {KUBERNETES}"),
+    ],
+)
+def test_a_wrong_setting_is_answered_in_our_words(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(app, ["settings"]).stderr == f"dateline: {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("DATELINE_PROT", "did you mean DATELINE_PORT?"),
+        ("dateline_logLevel", "did you mean DATELINE_LOG_LEVEL?"),
+        ("DATELINE_STREAM_HEARTBEAT", "did you mean DATELINE_STREAM_HEARTBEAT_SECONDS?"),
+        ("DATELINE_PROVE", "`dateline settings` lists those that there are"),
+    ],
+)
+def test_a_misspelt_setting_does_not_go_unseen(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "a secret perhaps")
+    outcome = CliRunner().invoke(app, ["settings"])
+    assert outcome.exit_code == 0
+    assert outcome.stderr == f"dateline: {name} is no setting of this service, and changes nothing; {said}\n"
+
+
+@pytest.mark.parametrize("name", ["DATELINE_SERVICE_HOST", "DATELINE_PORT_8000_TCP_ADDR", "dateline_port", "DATELINES"])
+def test_what_is_no_misspelt_setting_is_not_remarked_upon(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "8000")
+    assert CliRunner().invoke(app, ["settings"]).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "read", "said"),
+    [
+        ("127.0.0.1", "open", ""),
+        ("localhost", "open", ""),
+        ("::1", "key", ""),
+        ("0.0.0.0", "open", "whoever reaches it may read what is public"),  # noqa: S104  # nothing listens
+        ("archive.example", "key", "reading needs a key, too"),
+    ],
+)
+def test_the_start_says_who_may_read_where_that_is_not_this_machine_alone(host: str, read: str, said: str) -> None:
+    settings = Settings.model_validate({"host": host, "read": read})
+    text = serving.addresses("127.0.0.1", 8000, settings, None).partition(serving.EXAMPLE)[2]
+    assert text == (f"\nIt listens on {host}, beyond this machine: {said}." if said else "")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from service.api.rate_limit import Limiter
 from service.errors import Forbidden, Unauthenticated, Unavailable
 from service.identity import Claims, Issuer, IssuerUnreachableError, TokenRefusedError
 from service.settings import Settings
@@ -55,6 +56,8 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
             raise Unauthenticated("reading needs a key here")
         return _ANYONE
     who = await _who_sends(request, credentials.credentials)
+    limiter: Limiter = request.app.state.limiter
+    await limiter.hit(request, who.name)
     # where nothing is open to all, a key for some timelines opens these alone
     return replace(who, sees_public=False) if settings.read == "key" and who.timelines is not None else who
 

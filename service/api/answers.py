@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -14,6 +15,9 @@ from starlette.types import Receive, Scope, Send
 
 from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
+from service.api.slow_client import Clients, SlowClientError
+
+logger = logging.getLogger("dateline.exports")
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -57,18 +61,38 @@ def page(
 
 
 class HeldStream(StreamingResponse):
-    """A streamed answer that gives back what it holds however it ends, even if nobody reads its first line."""
+    """A streamed answer that gives back what it holds however it ends, even if nobody reads its first line.
+
+    A client that has not taken a part of it after `send_timeout_seconds` gets no more.
+    """
 
     def __init__(
-        self, content: AsyncIterator[bytes], held: AsyncExitStack, *, media_type: str, headers: Mapping[str, str]
+        self,
+        content: AsyncIterator[bytes],
+        held: AsyncExitStack,
+        *,
+        media_type: str,
+        headers: Mapping[str, str],
+        clients: Clients,
+        send_timeout_seconds: float,
     ) -> None:
         super().__init__(content, 200, headers, media_type)
         self._held = held
+        self._clients = clients
+        self._send_timeout_seconds = send_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         async with self._held:
             await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send part after part; stop at a client that takes none for too long."""
+        try:
+            await super().stream_response(self._clients.patient(send, self._send_timeout_seconds))
+        except SlowClientError:
+            # the answer stays incomplete, on which the server closes the connection
+            logger.info("an export was ended: its client has taken nothing for too long")
 
 
 def next_link(request: Request, next_cursor: str) -> str:
@@ -87,9 +111,9 @@ def headers(*names: str) -> dict[str, Any]:
     return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
 
 
-def problems(*statuses: int, asks_database: bool = True) -> Responses:
-    """Document the errors that an operation may answer with."""
-    common = (500, 503) if asks_database else (500,)
+def problems(*statuses: int, asks_database: bool = True, is_limited: bool = True) -> Responses:
+    """Document the errors that an operation may answer with; `is_limited` says that rate limits count it."""
+    common = ((429,) if is_limited else ()) + ((500, 503) if asks_database else (500,))
     return {
         status: {
             "description": _DESCRIPTIONS[status],
@@ -112,6 +136,7 @@ _DESCRIPTIONS = {
     415: "The body's media type is not taken here.",
     422: "The body is refused; each member is named.",
     428: "`If-Match` is needed.",
+    429: "Too many requests came from this address, or with this key.",
     500: "The fault is ours.",
     503: "The database cannot answer now, or not in time.",
 }

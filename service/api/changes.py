@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -184,10 +185,12 @@ class _Follower:
 
     async def answer(self, after: Place | Literal["latest"] | None) -> Response:
         """Begin a stream; whatever is wrong with the request is said before it begins."""
-        self.feed.streams.check_room()
-        first = await self._read(after)
-        start = after.position if isinstance(after, Place) else first.changes.latest if after else first.changes.oldest
-        return EventStream(self._messages(first, first.changes.place(start)), self.feed.streams)
+        with ExitStack() as held:
+            held.enter_context(self.feed.streams.place())
+            first = await self._read(after)
+            changes = first.changes
+            start = after.position if isinstance(after, Place) else changes.latest if after else changes.oldest
+            return EventStream(self._messages(first, changes.place(start)), self.feed.streams, held.pop_all())
 
     async def _messages(self, batch: Batch | None, place: Place) -> AsyncGenerator[bytes]:
         """Give message after message; between them, nothing of the database is held."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,9 +14,9 @@ from service.api.access import Contributor, Reader, Store, check_write
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
-from service.errors import Forbidden
+from service.errors import AlreadyExists, Forbidden
 from service.store import directory
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.store.database import Database
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind
 from service.store.query import Caller
@@ -39,7 +40,7 @@ Called = Annotated[
         min_length=1,
         max_length=300,
         pattern=r"^[^\x00]*$",
-        description="Its name or title, whatever the case; an actor's alias too.",
+        description="Its whole name or title, whatever the case; an actor's alias too.",
         examples=["Kerry"],
     ),
 ]
@@ -56,6 +57,8 @@ class Shelf:
     tag: str
     what: str
     in_use: str
+    visible: str = ""
+    kept: str = " Events keep the names that they were written with."
 
     @property
     def one(self) -> str:
@@ -72,6 +75,8 @@ SHELVES = (
         "Timelines",
         "a story being followed",
         "While it holds events, or keeps the history of any, it stays",
+        visible=", those alone that you may read",
+        kept="",
     ),
     Shelf(
         "actors",
@@ -103,11 +108,19 @@ SHELVES = (
 )
 
 
+@contextmanager
+def _telling_where(location: str) -> Iterator[None]:
+    """Tell where to find what exists already."""
+    try:
+        yield
+    except AlreadyExists as error:
+        raise AlreadyExists(f"{error}: {location}") from error
+
+
 def router_of(shelf: Shelf) -> APIRouter:
     """Make the five operations of a list of entries."""
     router = APIRouter(tags=[shelf.tag], route_class=StrictRoute)
     kind, one = shelf.kind, shelf.one
-    context = f"directory:{shelf.path}".encode()
 
     async def list_entries(
         request: Request,
@@ -117,12 +130,11 @@ def router_of(shelf: Shelf) -> APIRouter:
         cursor: Cursor = None,
         name: Called = None,
     ) -> Response:
-        key = await store.cursor_key()
-        asked = context + b":" + (name or "").encode()
-        after = None if cursor is None else unseal(key, asked, cursor).decode()
+        cursors = Cursors.of(await store.cursor_key(), "directory", shelf.path, name)
+        (after,) = cursors.read(cursor, str) or (None,)
         async with store.read() as connection:
             entries = await directory.list_entries(connection, kind, caller, after=after, limit=limit, name=name)
-        following = None if entries.end is None else seal(key, asked, entries.end.encode())
+        following = cursors.write(None if entries.end is None else (entries.end,))
         items = [entry.model_dump_json().encode() for entry in entries.items]
         return answers.page(request, items, following, headers={})
 
@@ -142,10 +154,11 @@ def router_of(shelf: Shelf) -> APIRouter:
         slug = body.model_dump()["slug"]
         if kind is TIMELINES and not caller.may_write(slug):
             raise Forbidden(f"the key is limited to other timelines than {slug!r}")
-        async with store.transaction() as connection:
-            made, version = await directory.create_entry(connection, kind, body)
-        location = {"Location": f"/v1/{shelf.path}/{made.slug}"}
-        return answers.entry(made, version, status=201, headers=location)
+        location = f"/v1/{shelf.path}/{slug}"
+        with _telling_where(location):
+            async with store.transaction() as connection:
+                made, version = await directory.create_entry(connection, kind, body)
+        return answers.entry(made, version, status=201, headers={"Location": location})
 
     async def amend_entry(
         slug: EntrySlug, body: Body, store: Store, caller: Reader, if_match: IfMatch = None
@@ -178,7 +191,7 @@ def router_of(shelf: Shelf) -> APIRouter:
         collection,
         list_entries,
         f"list_{shelf.path}",
-        f"List the {shelf.path}.\n\nThey come in the order of their slugs, those alone that you may read.",
+        f"List the {shelf.path}.\n\nThey come in the order of their slugs{shelf.visible}.",
         response_model=shelf.page,
         responses=answers.problems(400, 401)
         | {200: {"description": f"A page of {shelf.path}.", **answers.headers("Link")}},
@@ -208,8 +221,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         item,
         amend_entry,
         f"amend_{one}",
-        f"Change {shelf.what}.\n\nThe body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. "
-        "Events keep the names that they were written with.",
+        f"Change {shelf.what}.\n\nThe body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays."
+        f"{shelf.kept}",
         response_model=kind.answer,
         responses=answers.problems(*writes, 404, 412, 428) | {200: {"description": "Changed.", **tagged}},
     )

@@ -25,13 +25,13 @@ IfNoneMatch = Annotated[
     str | None,
     Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000, examples=['"1"']),
 ]
+ANY_PATTERN = r"^\*$"
 CreateOnly = Annotated[
     str | None,
     Header(
         alias="If-None-Match",
         description="`*` creates, and never replaces.",
-        pattern=r"^\*$",
-        max_length=1,
+        pattern=ANY_PATTERN,
         examples=["*"],
     ),
 ]

@@ -12,12 +12,13 @@ import random
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import ExitStack, aclosing, contextmanager
 from types import FrameType
 
 from fastapi.sse import EventSourceResponse
-from starlette.types import Message, Send
+from starlette.types import Receive, Scope, Send
 
+from service.api.slow_client import Clients, SlowClientError
 from service.errors import Unavailable
 
 logger = logging.getLogger("dateline.streams")
@@ -29,82 +30,68 @@ _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": 
 
 
 class Streams:
-    """All open streams of this process."""
+    """All open streams of this process; `clients` are those, and whoever else is sent something in parts."""
 
-    def __init__(self, *, most: int, send_timeout_seconds: float, wake: Callable[[], None]) -> None:
+    def __init__(self, *, most: int, send_timeout_seconds: float, clients: Clients, wake: Callable[[], None]) -> None:
         self.send_timeout_seconds = send_timeout_seconds
+        self.clients = clients
         self.is_ending = False
         self._most = most
         self._wake = wake
-        self._open: set[EventStream] = set()
+        self._taken = 0
 
     def __len__(self) -> int:
-        return len(self._open)
+        return self._taken
 
-    def check_room(self) -> None:
-        """Raise Unavailable if no further stream may be opened."""
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep a place for a stream while the block lasts. Raises Unavailable if no further one may be opened."""
         if self.is_ending:
             raise Unavailable("the service is stopping")
-        if len(self._open) >= self._most:
+        if self._taken >= self._most:
             raise Unavailable("too many streams are open")
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     def end(self) -> None:
         """Have every stream say good-bye: those that wait at once, those whose clients are slow after a moment."""
         self.is_ending = True
         self._wake()
-        for stream in self._open:
-            stream.hurry(_LAST_SECONDS)
-
-    @contextmanager
-    def holding(self, stream: EventStream) -> Iterator[None]:
-        """Count a stream as open while the block lasts."""
-        self._open.add(stream)
-        try:
-            yield
-        finally:
-            self._open.discard(stream)
+        self.clients.hurry(_LAST_SECONDS)
 
 
 class EventStream(EventSourceResponse):
-    """An answer made of server-sent events (HTML, section 9.2), as `format_sse_event` writes them."""
+    """An answer made of server-sent events (HTML, section 9.2), as `format_sse_event` writes them.
 
-    def __init__(self, messages: AsyncGenerator[bytes], streams: Streams) -> None:
+    `held` is its place among the streams, which it gives back however it ends.
+    """
+
+    def __init__(self, messages: AsyncGenerator[bytes], streams: Streams, held: ExitStack) -> None:
         super().__init__(messages, headers=_HEADERS)
         self._messages = messages
         self._streams = streams
-        self._patience: asyncio.Timeout | None = None
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        with self._held:
+            await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
         """Send the messages as they come; stop at a client that takes none for too long.
 
         Starlette runs this, and cancels it when the client leaves.
         """
-
-        async def send_in_time(message: Message) -> None:
+        patient = self._streams.clients.patient(send, self._streams.send_timeout_seconds)
+        async with aclosing(self._messages):
             try:
-                async with asyncio.timeout(self._streams.send_timeout_seconds) as self._patience:
-                    await send(message)
-            except TimeoutError as error:
-                raise _SlowClientError from error
-            finally:
-                self._patience = None
-
-        with self._streams.holding(self):
-            async with aclosing(self._messages):
-                try:
-                    await super().stream_response(send_in_time)
-                except _SlowClientError:
-                    # the answer stays incomplete, on which the server closes the connection
-                    logger.info("a stream was ended: its client has taken nothing for too long")
-
-    def hurry(self, seconds: float) -> None:
-        """Give a message that is on its way only so long."""
-        if self._patience is not None:
-            self._patience.reschedule(asyncio.get_running_loop().time() + seconds)
-
-
-class _SlowClientError(Exception):
-    """Say that a client takes nothing more."""
+                await super().stream_response(patient)
+            except SlowClientError:
+                # the answer stays incomplete, on which the server closes the connection
+                logger.info("a stream was ended: its client has taken nothing for too long")
 
 
 def retry_milliseconds() -> int:

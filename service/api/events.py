@@ -16,6 +16,7 @@ from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
 from service.api.problems import InvalidParameters
 from service.api.strict import StrictRoute
+from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
 from service.store.cursor import read_cursor, write_cursor
@@ -25,6 +26,7 @@ from service.store.query import Caller, EventQuery
 from service.store.stream import stream_documents
 from service.store.timelines import check_timeline
 from service.wire.event import Event, EventBody, EventPage, EventPatch
+from service.wire.values import Phrase
 
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
 
@@ -83,20 +85,22 @@ async def _answer(
         choose(request, tuple(_MEDIA_TYPES.values())) if parameters.format is None else _MEDIA_TYPES[parameters.format]
     )
     if media_type == answers.NDJSON:
-        return await _stream(parameters, query, store, caller)
+        return await _stream(request, parameters, query, store, caller)
     key = await store.cursor_key()
-    after = None if parameters.cursor is None else read_cursor(key, query, parameters.cursor)
+    after = read_cursor(key, query, parameters.cursor)
     async with store.read() as connection:
         rows = await read_page(connection, query, caller, limit=parameters.limit or PAGE_EVENTS, after=after)
         if timeline is not None and not rows.documents:
             await check_timeline(connection, timeline, caller)
         count = await count_events(connection, query, caller, parameters.count)
-    following = None if rows.end is None else write_cursor(key, query, rows.end)
     counted = b"null" if count is None else b"%d" % count
+    following = write_cursor(key, query, rows.end)
     return answers.page(request, rows.documents, following, headers=_VARY, count=counted)
 
 
-async def _stream(parameters: EventParameters, query: EventQuery, store: Database, caller: Caller) -> Response:
+async def _stream(
+    request: Request, parameters: EventParameters, query: EventQuery, store: Database, caller: Caller
+) -> Response:
     """Send an event a line, from one cursor; the first batch is read before the answer begins."""
     for name in ("cursor", "count"):
         if getattr(parameters, name) not in (None, "none"):
@@ -106,6 +110,7 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         if query.timeline is not None:
             await check_timeline(connection, query.timeline, caller)
         batches = stream_documents(connection, query, caller, limit=parameters.limit)
+        opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
         first: list[bytes] = await anext(batches, [])
         held = opening.pop_all()
 
@@ -115,7 +120,15 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
         async for batch in batches:
             yield b"\n".join(batch) + b"\n"
 
-    return answers.HeldStream(lines(), held, media_type=answers.NDJSON, headers=_VARY)
+    settings: Settings = request.app.state.settings
+    return answers.HeldStream(
+        lines(),
+        held,
+        media_type=answers.NDJSON,
+        headers=_VARY,
+        clients=request.app.state.clients,
+        send_timeout_seconds=settings.export_send_timeout_seconds,
+    )
 
 
 @router.post(
@@ -128,7 +141,8 @@ async def _stream(parameters: EventParameters, query: EventQuery, store: Databas
 async def create_event(timeline: TimelineSlug, body: EventBody, store: Store, caller: Writer) -> Response:
     """Record an event.
 
-    The service gives it an identity (a UUID of version 7). Names that are left out are those of the directory now.
+    The service gives it an identity (a UUID of version 7). Actors, places and sources that it names must be in the
+    directory; names that are left out are those of the directory now.
     """
     async with store.transaction() as connection:
         event_id, stored = await events.create_event(connection, timeline, body, caller)
@@ -217,6 +231,9 @@ async def amend_event(
     The body is a JSON Merge Patch (RFC 7396): `null` clears, what is absent stays. A new date moves the old one to
     `previously`. A reason belongs to the status or date that it was given for: where one of these changes and no
     `status_reason` comes along, the old reason goes. So does a place's name as credited when the place changes.
+
+    What changes nothing is not written: the answer is the event as it stands, of the version that it has. To report
+    that it is so still, give a `reason`, or when that was said (`reported_at`).
     """
     patch = body.model_dump(mode="json", exclude_unset=True)
     async with store.transaction() as connection:
@@ -231,15 +248,23 @@ async def amend_event(
     responses=answers.problems(400, 401, 403, 404, 410, 409, 412, 428) | {204: {"description": "Deleted."}},
 )
 async def delete_event(
-    timeline: TimelineSlug, event: EventId, store: Store, caller: Writer, if_match: IfMatch = None
+    timeline: TimelineSlug,
+    event: EventId,
+    store: Store,
+    caller: Writer,
+    if_match: IfMatch = None,
+    reason: Annotated[
+        Phrase | None,
+        Query(description="Why it is deleted, for the history and for who asks for it.", examples=["Entered twice."]),
+    ] = None,
 ) -> Response:
     """Delete an event.
 
-    It leaves a tombstone: a 410 that says when and by whom. Its history stays, and what was known of it before
+    It leaves a tombstone: a 410 that says when, by whom and why. Its history stays, and what was known of it before
     (`known_at`). While other events are linked to it, it cannot go. A PUT brings it back.
     """
     async with store.transaction() as connection:
-        await events.retire_event(connection, timeline, event, expectation(if_match), caller)
+        await events.retire_event(connection, timeline, event, expectation(if_match), caller, reason=reason)
     return Response(status_code=204)
 
 

@@ -19,6 +19,7 @@ from service.api.specimens import (
     DATE,
     EVENT,
     EVENT_BODY,
+    HISTOGRAM,
     OUTCOMES,
     PLACE,
     PLAN,
@@ -34,7 +35,7 @@ from service.api.specimens import (
     Json,
     written,
 )
-from service.wire.comparison import Comparison, summary
+from service.wire.comparison import HEADINGS, Comparison, Summary
 
 
 def _page(*items: Json, **members: object) -> Json:
@@ -55,16 +56,36 @@ def _messages(*items: Json) -> str:
     return b"".join([ends[0], *messages, ends[1]]).decode()
 
 
+def _told(comparison: Comparison) -> str:
+    summary = Summary(comparison.from_, comparison.to)
+    return summary.beginning + "".join(summary.part(kind, getattr(comparison, kind)) for kind in HEADINGS)
+
+
 _FIGURES = """\
+# HELP dateline_feed_open_streams Open streams of changes.
+# TYPE dateline_feed_open_streams gauge
+dateline_feed_open_streams 0.0
 # HELP dateline_feed_lag_seconds Age of the oldest change that followers cannot read yet.
 # TYPE dateline_feed_lag_seconds gauge
-dateline_feed_lag_seconds 0
+dateline_feed_lag_seconds 0.0
 # HELP dateline_feed_changes_behind_horizon Changes that followers cannot read yet.
 # TYPE dateline_feed_changes_behind_horizon gauge
-dateline_feed_changes_behind_horizon 0
-# HELP dateline_feed_open_streams Open streams of changes in this process.
-# TYPE dateline_feed_open_streams gauge
-dateline_feed_open_streams 0
+dateline_feed_changes_behind_horizon 0.0
+# HELP dateline_webhook_pending_messages Messages to be sent, or tried again, to webhooks that are enabled.
+# TYPE dateline_webhook_pending_messages gauge
+dateline_webhook_pending_messages 0.0
+# HELP dateline_webhook_due_messages Those of them whose time has come.
+# TYPE dateline_webhook_due_messages gauge
+dateline_webhook_due_messages 0.0
+# HELP dateline_webhook_dead_messages Messages that were given up, as long as they are kept.
+# TYPE dateline_webhook_dead_messages gauge
+dateline_webhook_dead_messages 1.0
+# HELP dateline_webhook_oldest_pending_seconds Age of the oldest change that an enabled webhook was not sent yet.
+# TYPE dateline_webhook_oldest_pending_seconds gauge
+dateline_webhook_oldest_pending_seconds 0.0
+# HELP dateline_webhooks_disabled Webhooks that nothing is sent to.
+# TYPE dateline_webhooks_disabled gauge
+dateline_webhooks_disabled 0.0
 """
 
 _FIRST = {"If-Match": '"1"'}
@@ -81,6 +102,10 @@ EXCHANGES: tuple[Exchange, ...] = (
         "list_events_everywhere", 200, "What Ali Haider was to take part in", _page(EVENT, count=None),
         query={"actor": "ali-haider"}, texts={answers.NDJSON: _lines(EVENT)},
     ),
+    Exchange(
+        "get_histogram", 200, "What is on in Moscow at the end of February 2013, day by day", HISTOGRAM,
+        query={"by": "day", "datetime": "2013-02-24/2013-02-28", "place": "moscow"},
+    ),
     Exchange("create_event", 201, "A planned visit", VISIT, body=VISIT_BODY),
     Exchange("get_event", 200, "The meeting that was called off", EVENT),
     Exchange("get_event", 304, "You hold it already", headers={"If-None-Match": '"2"'}),
@@ -92,7 +117,8 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("put_event", 200, "Replaced", EVENT | {"version": 3}, headers=_SECOND, body=EVENT_BODY),
     Exchange(
         "amend_event", 200, "It is called off", EVENT | {"version": 3},
-        headers=_SECOND, body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED},
+        headers=_SECOND,
+        body={"status": "cancelled", "status_reason": WHY, "reported_at": REPORTED, "reason": "Read in the article."},
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),
@@ -108,7 +134,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("list_history", 200, "It was planned, and was called off", _page(*STATES)),
     Exchange(
         "compare_timeline", 200, "What five days brought", COMPARISON, query={"from": "2013-02-15", "to": "2013-02-20"},
-        texts={answers.TEXT: summary(Comparison.model_validate(COMPARISON))}, is_excerpt=True,
+        texts={answers.TEXT: _told(Comparison.model_validate(COMPARISON))}, is_excerpt=True,
     ),
     Exchange(
         "list_plans", 200, "What is planned, some of it once for another date", _page(PLAN, outcomes=OUTCOMES),
@@ -160,7 +186,7 @@ EXCHANGES: tuple[Exchange, ...] = (
     Exchange("explain_date", 200, "At the end of February 2013", DATE, query={"edtf": "[2013-02-24..2013-02-28]"}),
     Exchange("get_liveness", 200, "It lives", {"status": "ok"}),
     Exchange("get_readiness", 200, "It is ready", {"status": "ok"}),
-    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}),
+    Exchange("get_metrics", 200, "Nobody is behind", texts={metrics.MEDIA_TYPE: _FIGURES}, is_excerpt=True),
     *webhook_examples.EXCHANGES,
     *key_examples.EXCHANGES,
 )  # fmt: skip

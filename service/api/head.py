@@ -23,4 +23,9 @@ class Head:
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        await self.app({**scope, "method": "GET"}, receive, send_head)
+        asked = {**scope, "method": "GET"}
+        try:
+            await self.app(asked, receive, send_head)
+        finally:
+            # who counts the request by its route looks for it where it came from
+            scope.update((name, asked[name]) for name in ("route", "endpoint") if name in asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,14 +12,12 @@ from service.api.known import RecordedAsOf
 from service.api.parameters import PAGE_EVENTS, Cursor, EventId, Limit, TimelineSlug
 from service.api.strict import StrictRoute
 from service.dates import DISTANT_FUTURE, format_instant
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.store.history import Past, read_history
 from service.wire.event import Event
-from service.wire.history import HistoryPage, conflicts, difference
+from service.wire.history import HistoryPage, changes, conflicts
 
 router = APIRouter(tags=["History"], route_class=StrictRoute)
-
-_PLACE = struct.Struct(">qi")
 
 
 @router.get(
@@ -41,18 +38,17 @@ async def list_history(
     """Read every state of an event: when it was known, who wrote it, and what it changed.
 
     The latest known comes first; what was deleted has its history still. Two clocks: `known` says when the world
-    knew, `recorded_at` when this store learned it. With `recorded_as_of` the history is as this store held it at that
-    instant, whatever was reported since about the time before.
+    knew, `recorded_at` when this store learned it. `diff` makes a state's document of the one known before it, but for
+    `version`, `reported_at` and `recorded_at`, which every write sets anew. With `recorded_as_of` the history is as
+    this store held it at that instant, whatever was reported since about the time before.
     """
-    key = await store.cursor_key()
-    context = f"history:{timeline}:{event}:{recorded_as_of}".encode()
-    after = None if cursor is None else _PLACE.unpack(unseal(key, context, cursor))
+    cursors = Cursors.of(await store.cursor_key(), "history", timeline, event, recorded_as_of)
+    after = cursors.read(cursor, int, int)
     async with store.read() as connection:
         states, end = await read_history(
             connection, timeline, event, caller, limit=limit, after=after, recorded_as_of=recorded_as_of
         )
-    following = None if end is None else seal(key, context, _PLACE.pack(*end))
-    return answers.page(request, [_item(one) for one in states], following)
+    return answers.page(request, [_item(one) for one in states], cursors.write(end))
 
 
 def _item(past: Past) -> bytes:
@@ -60,7 +56,7 @@ def _item(past: Past) -> bytes:
     document = past.document or b"null"
     after = {} if past.document is None else json.loads(past.document)
     before = {} if past.before is None else json.loads(past.before)
-    found = [] if past.document is None else conflicts(Event.model_validate(after))
+    found = conflicts(Event.model_validate(after)) if after.get("claims") else []
     head = {
         "version": past.version,
         "known": None
@@ -72,7 +68,7 @@ def _item(past: Past) -> bytes:
         "recorded_at": format_instant(past.recorded_at),
         "author": past.author,
         "reason": past.reason,
-        "diff": list(difference(before, after)),
+        "diff": changes(before, after),
         "conflicts": [one.model_dump(mode="json") for one in found],
     }
     return b'%b,"document":%b}' % (json.dumps(head, ensure_ascii=False).encode()[:-1], document)

@@ -12,7 +12,7 @@ from service.api.key_examples import KEY_PREFIX
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
 from service.store import keys
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.wire.key import Key, KeyBody, KeyPage, KeyRotationBody, NewKey
 from service.wire.key_text import PREFIX_PATTERN
 
@@ -21,7 +21,6 @@ router = APIRouter(tags=["Keys"], route_class=StrictRoute)
 KeyName = Annotated[
     str, Path(max_length=20, pattern=PREFIX_PATTERN, description="A key's prefix.", examples=[KEY_PREFIX])
 ]
-_CONTEXT = b"keys"
 _UNKEPT = {"Cache-Control": "no-store"}
 
 
@@ -37,11 +36,11 @@ async def list_keys(
 
     What a key is, nobody can read again: only a hash of it is kept.
     """
-    signing = await store.cursor_key()
-    after = None if cursor is None else unseal(signing, _CONTEXT, cursor).decode()
+    cursors = Cursors.of(await store.cursor_key(), "keys")
+    (after,) = cursors.read(cursor, str) or (None,)
     async with store.read() as connection:
         items, end = await keys.list_keys(connection, after=after, limit=limit)
-    following = None if end is None else seal(signing, _CONTEXT, end.encode())
+    following = cursors.write(None if end is None else (end,))
     page = KeyPage(items=items, next=following)
     return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
 

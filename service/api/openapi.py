@@ -71,13 +71,30 @@ _HEADERS: Json = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
         "example": "5",
     },
+    "RateLimit": {
+        "description": "What is left of the limit, and in how many seconds it is whole again.",
+        "schema": _TEXT,
+        "example": '"address";r=0;t=60',
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: how many requests in how many seconds. Both fields are in other answers, too, where "
+        "a limit applies.",
+        "schema": _TEXT,
+        "example": '"address";q=6000;w=60',
+    },
     "X-Request-Id": {
         "description": "Names this request in our log: yours, if you sent one, or one of ours.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
     },
 }
 # The headers that an answer of this status always bears; those of successes stand with their operations.
-_HEADERS_OF_STATUS = {"304": ("ETag",), "401": ("WWW-Authenticate",), "406": ("Vary",), "503": ("Retry-After",)}
+_HEADERS_OF_STATUS = {
+    "304": ("ETag",),
+    "401": ("WWW-Authenticate",),
+    "406": ("Vary",),
+    "429": ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    "503": ("Retry-After",),
+}
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
 

@@ -48,24 +48,19 @@ def _check_window(text: str) -> str:
     return text
 
 
-class FilterParameters(BaseModel):
-    """Which events are meant: what a range query and the change feed have in common."""
+WindowText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)]
+
+
+class EventFilters(BaseModel):
+    """Which events are meant, wherever a window is asked for."""
 
     model_config = ConfigDict(frozen=True)
 
-    datetime: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)] | None = Field(
+    datetime: WindowText | None = Field(
         None,
         description="The window of time: an EDTF expression such as `2013-02-25`, or `a/b` with `..` for "
         "an open end. It is widened to whole units: `2013-02-20/2013-02-28` ends on 1 March at 00:00.",
         examples=["2013-02-25", "2013-02-20/2013-02-28", "../1914-07-28"],
-    )
-    relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
-        "intersects", description="How an event must stand to the window; it needs `datetime`.", examples=["within"]
-    )
-    certainty: Literal["possible", "certain"] = Field(
-        "possible",
-        description="`possible`: what may stand so; `certain`: what must, whatever its true date.",
-        examples=["certain"],
     )
     status: list[Status] = Field([], max_length=50, description="Of any of these.", examples=[["cancelled"]])
     kind: Values = Field([], description="Of any of these sorts, such as `meeting`.", examples=[["meeting", "visit"]])
@@ -104,17 +99,13 @@ class FilterParameters(BaseModel):
     def query(self, timeline: str | None) -> EventQuery:
         """Say which events are meant in the domain's terms; `timeline` is None for all of them.
 
-        Raises InvalidParameters for words that the database would take too long to read, and for a relation to nothing.
+        Raises InvalidParameters for words that the database would take too long to read.
         """
-        if self.datetime is None and "relation" in self.model_fields_set:
-            raise InvalidParameters({"relation": "needs datetime: without a window everything would stand so"})
         if self.q is not None and _DENIALS.search(self.q):
             raise InvalidParameters({"q": "has too many minus signs without a word between them"})
         return EventQuery(
             timeline=timeline,
             window=None if self.datetime is None else _window(self.datetime),
-            relation=Relation(self.relation),
-            certainty=Answer(self.certainty),
             facets={
                 "status": tuple(self.status),
                 "kind": tuple(self.kind),
@@ -127,6 +118,29 @@ class FilterParameters(BaseModel):
             disputed=self.disputed,
             text=self.q,
         )
+
+
+class FilterParameters(EventFilters):
+    """Which events are meant: what a range query and the change feed have in common."""
+
+    relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
+        "intersects", description="How an event must stand to the window; it needs `datetime`.", examples=["within"]
+    )
+    certainty: Literal["possible", "certain"] = Field(
+        "possible",
+        description="`possible`: what may stand so; `certain`: what must, whatever its true date.",
+        examples=["certain"],
+    )
+
+    def query(self, timeline: str | None) -> EventQuery:
+        """Say which events are meant in the domain's terms; `timeline` is None for all of them.
+
+        Raises InvalidParameters for words that the database would take too long to read, and for a relation to nothing.
+        """
+        if self.datetime is None and "relation" in self.model_fields_set:
+            raise InvalidParameters({"relation": "needs datetime: without a window everything would stand so"})
+        query = super().query(timeline)
+        return replace(query, relation=Relation(self.relation), certainty=Answer(self.certainty))
 
 
 class EventParameters(FilterParameters):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import time
-from typing import Annotated
+from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,15 +11,12 @@ from service.api import answers
 from service.api.access import Reader, Store
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit, TimelineSlug
 from service.api.strict import StrictRoute
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.store.plans import count_outcomes, read_plans
 from service.store.timelines import check_timeline
-from service.wire.event import Event
 from service.wire.plans import PlanPage, PlanState, plan_of
 
 router = APIRouter(tags=["History"], route_class=StrictRoute)
-
-_PLACE = struct.Struct(">q16s")
 
 
 @router.get(
@@ -47,20 +42,17 @@ async def list_plans(
 ) -> Response:
     """Follow the plans of a timeline: how often and how far each was moved, and how past ones ended.
 
-    They come in the order of their present dates. `outcomes` counts, for the whole timeline, how events that are or
-    once were planned stand now.
+    They come in the order of their present dates. What a plan's first date was, and how often it moved, goes by what
+    is known now of the past: a report that came late counts at its place, and one that was superseded does not.
+    `outcomes` counts, for the whole timeline, how events that are or once were planned stand now; it comes with the
+    first page.
     """
-    key = await store.cursor_key()
-    context = f"plans:{timeline}:{state}".encode()
-    after: tuple[int, UUID] | None = None
-    if cursor is not None:
-        start, event_id = _PLACE.unpack(unseal(key, context, cursor))
-        after = (start, UUID(bytes=event_id))
+    cursors = Cursors.of(await store.cursor_key(), "plans", timeline, state)
+    after = cast("tuple[int, UUID] | None", cursors.read(cursor, int, UUID))
     async with store.read() as connection:
         await check_timeline(connection, timeline, caller)
-        documents, end = await read_plans(connection, timeline, state, limit=limit, after=after)
-        outcomes = await count_outcomes(connection, timeline)
-    now = time.time_ns() // 1_000
-    items = [plan_of(Event.model_validate_json(one), now).model_dump_json().encode() for one in documents]
-    following = None if end is None else seal(key, context, _PLACE.pack(end[0], end[1].bytes))
-    return answers.page(request, items, following, outcomes=outcomes.model_dump_json().encode())
+        plans, end = await read_plans(connection, timeline, state, limit=limit, after=after)
+        outcomes = await count_outcomes(connection, timeline) if cursor is None else None
+    items = [plan_of(one).model_dump_json().encode() for one in plans]
+    counted = b"null" if outcomes is None else outcomes.model_dump_json().encode()
+    return answers.page(request, items, cursors.write(end), outcomes=counted)

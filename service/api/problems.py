@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
@@ -15,9 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from service import errors
-from service.api.etag import etag
+from service.api.etag import ANY_PATTERN, etag
+from service.wire.key_text import PREFIX_PATTERN
 from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError
+from service.wire.values import FORMS
+from service.wording import in_words
 
 logger = logging.getLogger("dateline.problems")
 
@@ -66,6 +68,12 @@ MALFORMED_BODY = Kind(
     "The body cannot be read",
     "The body is no JSON text, or is nested too deeply to be read.",
 )
+MALFORMED_REQUEST = Kind(
+    "malformed-request",
+    400,
+    "The request cannot be read",
+    "What came is no HTTP/1.1 request, or one with a header that may not be so; the connection was closed.",
+)
 UNAUTHENTICATED = Kind(
     "unauthenticated",
     401,
@@ -96,7 +104,9 @@ VERSION_CONFLICT = Kind(
     "The present version is another",
     "What you change has changed since you read it. `ETag` and `current` show what is there now.",
 )
-TOO_LARGE = Kind("too-large", 413, "The body is too large", "A request's body is limited to 1 MiB.")
+TOO_LARGE = Kind(
+    "too-large", 413, "That is too large", "A body is limited to 1 MiB, and an event to what the database can index."
+)
 UNSUPPORTED = Kind(
     "unsupported-media-type",
     415,
@@ -115,6 +125,13 @@ VERSION_REQUIRED = Kind(
     428,
     "Say which version you have seen",
     "What exists is changed only with `If-Match`, so that no one's change is lost. Read it; send its `ETag`.",
+)
+RATE_LIMITED = Kind(
+    "rate-limited",
+    429,
+    "Too many requests",
+    "More requests came from your address, or with your key, than are let through in a minute, or too many keys that "
+    "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
 UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
@@ -135,6 +152,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.VersionConflict: VERSION_CONFLICT,
     errors.VersionRequired: VERSION_REQUIRED,
     errors.Invalid: INVALID_BODY,
+    errors.TooLarge: TOO_LARGE,
     errors.InvalidCursor: INVALID_CURSOR,
     errors.CursorOutlived: CURSOR_OUTLIVED,
     errors.Unauthenticated: UNAUTHENTICATED,
@@ -152,6 +170,7 @@ _OF_STATUS = {
 }
 _RETRY_AFTER_SECONDS = "5"
 _MOST_ERRORS = 20
+_FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
 # An unknown member's name is the client's own, and may be as long as the body.
 _POINTER_CHARACTERS = 500
 
@@ -169,6 +188,14 @@ class InvalidParameters(Exception):
     def __init__(self, refused: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {why}" for name, why in refused.items()))
         self.refused = refused
+
+
+class RateLimited(Exception):
+    """Say that it is one request too many; `headers` tell of the limit."""
+
+    def __init__(self, retry_after_seconds: int, headers: Mapping[str, str]) -> None:
+        super().__init__("one request too many: `Retry-After` says in how many seconds to try again")
+        self.headers = {"Retry-After": str(retry_after_seconds), **headers}
 
 
 def problem(
@@ -206,34 +233,29 @@ def pointer(location: Sequence[int | str]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
 
-def _detail(error: Mapping[str, Any]) -> str:
-    """Say what is wrong with a value, without repeating the value."""
-    if error["type"] == "extra_forbidden":
-        return "is unknown here, or is not for clients to write"
-    return str(error["msg"]).removeprefix("Value error, ")
-
-
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
     if isinstance(error, InvalidMerge):
         found = [(["body", *one["loc"]], one) for one in error.reasons.errors()][:_MOST_ERRORS]
     else:
         found = [(list(one["loc"]), one) for one in error.errors()][:_MOST_ERRORS]
-    if any(location[0] == "path" for location, _ in found):
-        return problem(request, NOT_FOUND, "no such thing: the path is not of the form that names one")
-    if any(one["type"] == "json_invalid" for _, one in found):
-        return problem(request, MALFORMED_BODY, f"the body is no JSON text: {found[0][1]['ctx']['error']}")
+    for location, one in found:
+        if location[0] == "path":
+            return problem(request, NOT_FOUND, f"no such thing: {location[1]} in the path {in_words(one, _FORMS)}")
+        if one["type"] == "json_invalid":
+            where = f" at position {location[1]}" if len(location) > 1 else ""
+            return problem(request, MALFORMED_BODY, f"the body is no JSON text: {one['ctx']['error']}{where}")
     in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
     if not in_body:
         named = [
-            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=_detail(one))
+            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=in_words(one, _FORMS))
             for location, one in found
         ]
         return problem(request, INVALID_PARAMETER, _summary(named), found=named)
     # a body of another type is left unread: bytes, where the members should be
     if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
         return problem(request, UNSUPPORTED, "send the body as application/json")
-    named = [ProblemError(pointer=pointer(location), detail=_detail(one)) for location, one in in_body]
+    named = [ProblemError(pointer=pointer(location), detail=in_words(one, _FORMS)) for location, one in in_body]
     return problem(request, INVALID_BODY, _summary(named), found=named)
 
 
@@ -285,6 +307,12 @@ def _on_invalid_parameters(request: Request, error: Exception) -> Response:
     return problem(request, INVALID_PARAMETER, str(error), found=found)
 
 
+def rate_limited(request: Request, error: Exception) -> Response:
+    """Answer one request too many."""
+    assert isinstance(error, RateLimited)  # noqa: S101  # registered for these
+    return problem(request, RATE_LIMITED, str(error), headers=error.headers)
+
+
 def _on_any_error(request: Request, error: Exception) -> Response:
     # this answer is made beyond the middleware that names the request; the stack is logged by the server itself
     request_id = _request_id(request)
@@ -304,4 +332,5 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotAcceptable, _on_not_acceptable)
     app.add_exception_handler(InvalidParameters, _on_invalid_parameters)
+    app.add_exception_handler(RateLimited, rate_limited)
     app.add_exception_handler(Exception, _on_any_error)

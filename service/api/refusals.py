@@ -8,14 +8,14 @@ from service.api import problems
 from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.key_examples import KEY_PREFIX, NO_KEY_PREFIX
 from service.api.problems import KINDS, Kind
-from service.api.specimens import EVENT, TIMELINE, Json
+from service.api.specimens import ACTOR, EVENT, PLACE, SOURCE, TIMELINE, Json
 from service.wire.problem import Problem, ProblemError
 
 _UNKNOWN = "datum"
 _MISSPELT = "titel"
 _NOWHERE = "nowhere"
 _DETAILS = {
-    problems.MALFORMED_BODY: "the body is no JSON text: Expecting value",
+    problems.MALFORMED_BODY: "the body is no JSON text: Expecting value at position 10",
     problems.UNAUTHENTICATED: "that is no key: it was cut off, or mistyped, or is of another service",
     problems.GONE: f"event {EVENT['id']} was deleted at 2026-11-24T12:00:00Z by {KEY_PREFIX}",
     problems.CURSOR_OUTLIVED: "the database was restored since this cursor was made. Start again: take `latest` of "
@@ -24,6 +24,7 @@ _DETAILS = {
     problems.TOO_LARGE: problems.TOO_LARGE.explanation,
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
+    problems.RATE_LIMITED: "one request too many: `Retry-After` says in how many seconds to try again",
     problems.INTERNAL: problems.INTERNAL.explanation,
     problems.UNAVAILABLE: "the database cannot be reached",
     problems.TOO_SLOW: "the database gave up after its time limit; ask for less",
@@ -36,6 +37,12 @@ _IN_USE = {
     "delete_source": "it is in use: claims rest on it",
     "delete_secret": "it is the newest secret, which signs: make another first",
 }
+# What each example of a creation would make, and is there already.
+_TAKEN = {
+    f"create_{what}": f"{what} '{one['slug']}' exists already: /v1/{what}s/{one['slug']}"
+    for what, one in {"timeline": TIMELINE, "actor": ACTOR, "place": PLACE, "source": SOURCE}.items()
+}
+_OF_OPERATION = {problems.IN_USE: _IN_USE, problems.CONFLICT: _TAKEN}
 # What a cursor is taken for, by the parameter that it is sent as.
 _CURSORS = {
     "cursor": "the cursor is damaged, or was made for another query",
@@ -63,6 +70,7 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.CURSOR_OUTLIVED: "after" in parameters,
         problems.GONE: "event" in parameters,
         problems.MALFORMED_BODY: "requestBody" in operation,
+        problems.MALFORMED_REQUEST: False,  # it reaches no operation
         problems.IN_USE: name in _IN_USE,
         problems.CONFLICT: name not in _IN_USE,
         problems.TOO_SLOW: name != "get_readiness",
@@ -95,8 +103,8 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.FORBIDDEN:
         detail = "the key has not the scope admin" if _is_of_keys(operation) else "the key may read, and not write"
-    elif kind is problems.IN_USE:
-        detail = _IN_USE[name]
+    elif name in _OF_OPERATION.get(kind, {}):
+        detail = _OF_OPERATION[kind][name]
     elif kind is problems.VERSION_CONFLICT:
         of = name.partition("_")[2]
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]

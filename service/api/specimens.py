@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from service.wire.history import difference
+from service.wire.history import changes
 
 Json = dict[str, Any]
 
@@ -220,7 +220,7 @@ def _state(document: Json, before: Json, known: Json, reason: str) -> Json:
         "recorded_at": document["recorded_at"],
         "author": "seed",
         "reason": reason,
-        "diff": list(difference(before, document)),
+        "diff": changes(before, document),
         "conflicts": [],
         "document": document,
     }
@@ -277,7 +277,7 @@ COMPARISON: Json = {
     "reinstated": [],
     "withdrawn": [],
     "amended": [],
-    "more": False,
+    "next": None,
 }
 PLAN: Json = _NEGOTIATIONS | {
     "status": "tentative",
@@ -311,3 +311,13 @@ def _change(cursor: str, operation: str, document: Json) -> Json:
 
 
 CHANGES = [_change(CURSORS[1], "created", EVENT_BEFORE), _change(CURSORS[2], "amended", EVENT)]
+
+_LAST_DAY = 28
+
+
+def _day(day: int, certain: int, possible: int) -> Json:
+    start, end = f"2013-02-{day}", "2013-03-01" if day == _LAST_DAY else f"2013-02-{day + 1}"
+    return {"from": f"{start}T00:00:00Z", "to": f"{end}T00:00:00Z", "certain": certain, "possible": possible}
+
+
+HISTOGRAM: Json = {"items": [_day(24, 0, 3), _day(25, 1, 4), *(_day(day, 0, 3) for day in (26, 27, 28))]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from typing import Annotated
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from service.delivery.signature import new_key, shown_key
 from service.errors import Invalid
 from service.settings import Settings
 from service.store import deliveries, webhooks
-from service.store.cursor import seal, unseal
+from service.store.cursor import Cursors
 from service.store.deliveries import END, Tried
 from service.store.position import Place, Position, write_place
 from service.wire.endpoint import parse_endpoint
@@ -44,7 +43,6 @@ WebhookId = Annotated[UUID, Path(description="A webhook's identity.", examples=[
 SecretId = Annotated[UUID, Path(description="A secret's identity.", examples=[SECRET_ID])]
 DeliveryId = Annotated[UUID, Path(description="A message's `webhook-id`.", examples=[DELIVERY_ID])]
 
-_PLACE = struct.Struct(">iqq")
 _WRITES = (400, 401, 403, 404, 412, 413, 415, 422)
 # A secret is shown in one answer, which nobody on the way is to keep.
 _UNKEPT = {"Cache-Control": "no-store"}
@@ -76,12 +74,11 @@ async def list_webhooks(
 
     Like all that is about webhooks, it is for those who may write.
     """
-    key = await store.cursor_key()
-    context = f"webhooks:{timeline}".encode()
-    after = None if cursor is None else UUID(bytes=unseal(key, context, cursor))
+    cursors = Cursors.of(await store.cursor_key(), "webhooks", timeline)
+    (after,) = cursors.read(cursor, UUID) or (None,)
     async with store.read() as connection:
         items, end = await webhooks.list_webhooks(connection, timeline, caller, after=after, limit=limit)
-    following = None if end is None else seal(key, context, end.bytes)
+    following = cursors.write(None if end is None else (end,))
     page = WebhookPage(items=items, next=following)
     return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
 
@@ -261,12 +258,12 @@ async def list_deliveries(
     `state=dead` lists what was given up. What was settled long ago is forgotten.
     """
     key = await store.cursor_key()
-    context = f"deliveries:{timeline}:{webhook}:{state}".encode()
-    before = END if cursor is None else Position(*_PLACE.unpack(unseal(key, context, cursor)))
+    cursors = Cursors.of(key, "deliveries", timeline, webhook, state)
+    before = Position(*(cursors.read(cursor, int, int, int) or END))
     async with store.read() as connection:
         kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
         items, end = await deliveries.list_deliveries(connection, timeline, webhook, state, before=before, limit=limit)
-    following = None if end is None else seal(key, context, _PLACE.pack(*end))
+    following = cursors.write(end)
     page = DeliveryPage(
         items=[_delivery(key, timeline, kept.place.token, one) for one in items],
         next=following,

@@ -1,6 +1,7 @@
 """Dates kept as precisely as they are known: EDTF text, bounds in time, relation to a window, words."""
 
 from service.dates.bounds import Bounds
+from service.dates.buckets import Unit, axis_buckets, bucket_of, bucket_start
 from service.dates.edtf import parse
 from service.dates.error import EdtfError
 from service.dates.expression import Expression
@@ -28,7 +29,11 @@ __all__ = [
     "Expression",
     "Precision",
     "Relation",
+    "Unit",
     "Window",
+    "axis_buckets",
+    "bucket_of",
+    "bucket_start",
     "describe",
     "format_instant",
     "parse",

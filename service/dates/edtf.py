@@ -4,7 +4,9 @@ import re
 from typing import Final
 
 from service.dates.bounds import bounds_of, sometime_in
+from service.dates.error import EdtfError
 from service.dates.expression import Expression
+from service.dates.hint import find_hint
 from service.dates.reader import Reader
 from service.dates.spans import hull
 from service.dates.tree import Date, Year
@@ -29,7 +31,10 @@ def parse(text: str) -> Expression:
         date = Date(Year(year), month, day)
         if span := hull(date):
             return Expression(text, sometime_in(span), date)
-    tree = Reader(text).expression()
+    try:
+        tree = Reader(text).expression()
+    except EdtfError as error:
+        raise EdtfError(error.text, error.position, error.found, error.expected, find_hint(text)) from None
     # Only qualifiers can be written in several ways.
     canonical = str(tree) if _MARK.search(text) else text
     return Expression(canonical, bounds_of(tree), tree)

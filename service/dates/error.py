@@ -11,19 +11,23 @@ class EdtfError(ValueError):
         position: Where the first wrong character or part begins, counted from 0.
         found: What stands there; empty at the end of the text.
         expected: What might have stood there, in English.
+        hint: How to write what seems to be meant; empty where that is not evident.
     """
 
-    def __init__(self, text: str, position: int, found: str, expected: str) -> None:
-        super().__init__(text, position, found, expected)
+    def __init__(self, text: str, position: int, found: str, expected: str, hint: str = "") -> None:
+        super().__init__(text, position, found, expected, hint)
         self.text = text
         self.position = position
         self.found = found
         self.expected = expected
+        self.hint = hint
 
     def __str__(self) -> str:
         found = repr(_shortened(self.found)) if self.found else "the end"
+        hint = f"; {self.hint}" if self.hint else ""
         return (
-            f"{_shortened(self.text)!r} is no date: at position {self.position} expected {self.expected}, found {found}"
+            f"{_shortened(self.text)!r} is no date: at position {self.position} expected {self.expected}, "
+            f"found {found}{hint}"
         )
 
 

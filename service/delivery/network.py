@@ -12,6 +12,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Self
 
 import httpcore
 
@@ -60,12 +61,25 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """The network as webhooks see it: only public addresses, unless private ones are allowed."""
+    """The network as a try of a webhook sees it: only public addresses, unless private ones are allowed.
+
+    Used as a block, at whose end every connection is closed.
+    """
 
     def __init__(self, *, allow_private: bool, resolve: Resolve = resolve) -> None:
         self._allow_private = allow_private
         self._resolve = resolve
         self._network = httpcore.AnyIOBackend()
+        self._opened: list[httpcore.AsyncNetworkStream] = []
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection: httpcore leaves open one whose TLS handshake was broken off."""
+        for stream in self._opened:
+            await stream.aclose()
 
     async def connect_tcp(
         self,
@@ -87,10 +101,16 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
             raise AddressRefusedError
         tried = addresses[:_MOST_TRIED_ADDRESSES]
         share = None if timeout is None else timeout / len(tried)
+
+        async def connect(address: Address) -> httpcore.AsyncNetworkStream:
+            stream = await self._network.connect_tcp(str(address), port, share, local_address, socket_options)
+            self._opened.append(stream)
+            return stream
+
         for address in tried[:-1]:
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await self._network.connect_tcp(str(address), port, share, local_address, socket_options)
-        return await self._network.connect_tcp(str(tried[-1]), port, share, local_address, socket_options)
+                return await connect(address)
+        return await connect(tried[-1])
 
     async def connect_unix_socket(
         self,

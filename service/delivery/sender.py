@@ -72,21 +72,25 @@ class Sender:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.timeout_seconds = timeout_seconds
-        self._network = GuardedNetwork(allow_private=allow_private, resolve=resolve)
+        self._allow_private = allow_private
+        self._resolve = resolve
         self._certificates = certificates or ssl.create_default_context()
         self._clock = clock
 
     async def send(self, message: Message) -> Outcome:
         """Send a message; whatever goes wrong is an outcome, not an error."""
         try:
-            async with asyncio.timeout(self.timeout_seconds) as limit:
-                return await self._exchange(message, limit)
+            async with (
+                GuardedNetwork(allow_private=self._allow_private, resolve=self._resolve) as network,
+                asyncio.timeout(self.timeout_seconds) as limit,
+            ):
+                return await self._exchange(message, network, limit)
         except (TimeoutError, httpcore.TimeoutException):
             return Outcome(None, f"no answer within {self.timeout_seconds:g} s")
         except _FAILURES as error:
             return Outcome(None, _words(error))
 
-    async def _exchange(self, message: Message, limit: asyncio.Timeout) -> Outcome:
+    async def _exchange(self, message: Message, network: GuardedNetwork, limit: asyncio.Timeout) -> Outcome:
         endpoint = parse_endpoint(message.url)
         url = httpcore.URL(
             scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=endpoint.target.encode()
@@ -103,7 +107,7 @@ class Sender:
             "webhook-signature": sign(message.keys, message.message_id, timestamp, message.body),
         }
         connection = httpcore.AsyncHTTPConnection(
-            url.origin, self._certificates, network_backend=self._network, http1=True, http2=False
+            url.origin, self._certificates, network_backend=network, http1=True, http2=False
         )
         limits = {"timeout": {"connect": self.timeout_seconds}}
         async with (
@@ -134,7 +138,7 @@ class Sender:
 async def _skim(answer: httpcore.Response) -> None:
     """Read the start of an answer's body and drop it; the answer's status stands, whatever happens here."""
     read = 0
-    with suppress(httpcore.NetworkError, httpcore.ProtocolError, TimeoutError):
+    with suppress(httpcore.NetworkError, httpcore.ProtocolError, OSError):
         async with asyncio.timeout(_SKIM_SECONDS):
             async for chunk in answer.aiter_stream():
                 read += len(chunk)
@@ -142,18 +146,18 @@ async def _skim(answer: httpcore.Response) -> None:
                     return
 
 
+# The first that fits.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (httpcore.ConnectError, "no connection"),
+    (AddressRefusedError, "the host has an address to which nothing is sent"),
+    (ssl.SSLError, "the TLS connection broke"),
+    (OSError, "the host is not found"),
+    (ValueError, "the address is none that is sent to"),
+)
+
+
 def _words(error: Exception) -> str:
     """Say what went wrong in words of our own: a receiver's would be an echo."""
-    match error:
-        case httpcore.ConnectError() if isinstance(error.__cause__, ssl.SSLError):
-            return "no trusted TLS connection"
-        case httpcore.ConnectError():
-            return "no connection"
-        case AddressRefusedError():
-            return "the host has an address to which nothing is sent"
-        case OSError():
-            return "the host is not found"
-        case ValueError():
-            return "the address is none that is sent to"
-        case _:
-            return "no HTTP answer"
+    if isinstance(error, httpcore.ConnectError) and isinstance(error.__cause__, ssl.SSLError):
+        return "no trusted TLS connection"
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), "no HTTP answer")

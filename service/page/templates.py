@@ -16,11 +16,8 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
+# The rest is added to every answer (`service.api.security_headers`).
+_HEADERS = {"Content-Security-Policy": _POLICY}
 
 
 def _ticked(text: str) -> Markup:

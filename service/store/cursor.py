@@ -10,16 +10,16 @@ import base64
 import binascii
 import hashlib
 import hmac
-import struct
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
 from uuid import UUID
 
 from service.errors import InvalidCursor
 from service.store.query import EventQuery, Keyset
 
-_INSTANT_FORM = struct.Struct(">qI16s16s")  # seconds and microseconds: together they take more than 64 bits
-_RANK_FORM = struct.Struct(">d16s16s")
 _MAC_BYTES = 16
-_SECOND = 1_000_000
 
 
 def seal(key: bytes, context: bytes, content: bytes) -> str:
@@ -45,23 +45,42 @@ def unseal(key: bytes, context: bytes, cursor: str) -> bytes:
     return content
 
 
-def write_cursor(key: bytes, query: EventQuery, keyset: Keyset) -> str:
-    """Make the cursor of a page's end, for the query that it belongs to."""
-    identity = keyset.event_id.bytes, keyset.timeline_id.bytes
-    if query.sort == "relevance":
-        content = _RANK_FORM.pack(keyset.value, *identity)
-    else:
-        content = _INSTANT_FORM.pack(*divmod(int(keyset.value), _SECOND), *identity)
-    return seal(key, query.digest(), content)
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """The cursors of one list: places in its order, each the values of a few columns; they open in no other list."""
+
+    key: bytes
+    context: bytes
+
+    @classmethod
+    def of(cls, key: bytes, *list_of: str | int | UUID | None) -> Cursors:
+        """Name the list by what it lists and all that decides its order."""
+        return cls(key, json.dumps([None if one is None else str(one) for one in list_of]).encode())
+
+    def write(self, place: Sequence[float | str | UUID] | None) -> str | None:
+        """Make the cursor of where a page ended; None where nothing follows."""
+        # as JSON: an instant near the end of the axis takes more than 64 bits
+        return None if place is None else seal(self.key, self.context, json.dumps(place, default=_text).encode())
+
+    def read(self, cursor: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] | None:
+        """Give back where the page ended, each value made by its kind; None without a cursor. Raises InvalidCursor."""
+        if cursor is None:
+            return None
+        values = json.loads(unseal(self.key, self.context, cursor))
+        return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
 
 
-def read_cursor(key: bytes, query: EventQuery, cursor: str) -> Keyset:
-    """Give back where the page ended. Raises InvalidCursor."""
-    content = unseal(key, query.digest(), cursor)
-    value: int | float
-    if query.sort == "relevance":
-        value, event_id, timeline_id = _RANK_FORM.unpack(content)
-    else:
-        seconds, microseconds, event_id, timeline_id = _INSTANT_FORM.unpack(content)
-        value = seconds * _SECOND + microseconds
-    return Keyset(value, UUID(bytes=event_id), UUID(bytes=timeline_id))
+def _text(value: UUID) -> str:
+    return value.hex
+
+
+def write_cursor(key: bytes, query: EventQuery, keyset: Keyset | None) -> str | None:
+    """Make the cursor of a page's end, for the query that it belongs to; None where nothing follows."""
+    return Cursors(key, query.digest()).write(None if keyset is None else astuple(keyset))
+
+
+def read_cursor(key: bytes, query: EventQuery, cursor: str | None) -> Keyset | None:
+    """Give back where the page ended; None without a cursor. Raises InvalidCursor."""
+    value = float if query.sort == "relevance" else int
+    place = Cursors(key, query.digest()).read(cursor, value, UUID, UUID)
+    return None if place is None else Keyset(*place)

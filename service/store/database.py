@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
@@ -19,23 +20,47 @@ from service.tables import signing_key
 
 # How long a request waits for a free connection before it is told to come again.
 _WAIT_SECONDS = 5.0
+# How many requests may wait for each connection: what these take is well under the time above, and who comes later
+# is told so at once.
+_MOST_WAITING_EACH = 250
 
 
 async def _configure(connection: PooledConnection) -> None:
     register(connection)
 
 
+def _chosen(statement_timeout_seconds: float) -> dict[str, object]:
+    milliseconds = max(1, round(statement_timeout_seconds * 1000))
+    return {"statement_timeout": milliseconds, "TimeZone": "UTC", "jit": "off"}
+
+
+def _setting(chosen: Mapping[str, object]) -> bytes:
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in chosen.items()).encode()
+
+
 _CURSOR_KEY = compiled(select(signing_key.c.key).where(signing_key.c.purpose == "cursor"))
+
+
+class PoolState(NamedTuple):
+    """How the connections of a process are: how many there are, how many of them are free, how many wait for one."""
+
+    size: int
+    idle: int
+    waiting: int
 
 
 class Database:
     """The connections of one server process to one PostgreSQL.
 
     `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
+    `pooled` tells that the URL leads through a pooler that lends connections by the transaction: nothing is left behind
+    on one then, neither settings nor prepared statements.
     """
 
-    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float) -> None:
-        milliseconds = max(1, round(statement_timeout_seconds * 1000))
+    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float, pooled: bool = False) -> None:
+        chosen = _chosen(statement_timeout_seconds)
+        self._limits = _setting(chosen) if pooled else None
+        options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         self._cursor_key: bytes | None = None
@@ -47,11 +72,12 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "application_name": "dateline",
-                "options": f"-c statement_timeout={milliseconds} -c TimeZone=UTC -c jit=off",
+                **({"prepare_threshold": None} if pooled else options),
             },
             min_size=min(2, pool_size),
             max_size=pool_size,
             timeout=_WAIT_SECONDS,
+            max_waiting=_MOST_WAITING_EACH * pool_size,
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,
@@ -72,6 +98,10 @@ class Database:
 
         Raises the domain's error for whatever the database reports.
         """
+        if self._limits is not None:
+            async with self.transaction() as connection:
+                yield connection
+            return
         with translated():
             connection = await self._pool.getconn()
             try:
@@ -90,6 +120,8 @@ class Database:
             async with self._pool.connection() as connection:
                 try:
                     async with connection.transaction():
+                        if self._limits is not None:
+                            await connection.execute(self._limits)
                         yield connection
                 finally:
                     appended = take_untold(connection)
@@ -107,6 +139,11 @@ class Database:
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+
+    def pool_state(self) -> PoolState:
+        """Tell how the connections are at this moment."""
+        told = self._pool.get_stats()
+        return PoolState(told["pool_size"], told["pool_available"], told["requests_waiting"])
 
     async def cursor_key(self) -> bytes:
         """Give the key that cursors are signed with: one for all processes, kept in the database."""

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from service.dates import format_instant
 from service.errors import NotFound
 from service.store.expectation import Expectation
-from service.store.failures import removing
+from service.store.failures import creating, removing
 from service.store.query import Caller, owner, timeline_id_of
 from service.store.selection import is_visible
 from service.store.statement import Connection, Row, Statement, compiled
@@ -166,7 +166,8 @@ async def create_entry(connection: Connection, kind: Kind[AnswerT], body: Body) 
     slug = values["slug"]
     if kind.answer is Timeline:
         values["timeline_id"] = timeline_id_of(slug)
-    await kind.insert.run(connection, values | {"version": 1})
+    with creating(f"{kind.called} {slug!r}"):
+        await kind.insert.run(connection, values | {"version": 1})
     await _write_aliases(connection, kind, values)
     return await get_entry(connection, kind, slug, owner("directory"))
 

@@ -18,8 +18,8 @@ from service.errors import Gone, Invalid, NotFound
 from service.store.adapters import At
 from service.store.expectation import Expectation
 from service.store.query import Caller, timeline_id_of
-from service.store.record import Report, Stored, new_id, record_event, record_tombstone
-from service.store.selection import KNOWN_AT, TIMELINE_ID, is_visible
+from service.store.record import Report, Stored, new_id, record_event, record_tombstone, standing
+from service.store.selection import KNOWN_AT, is_event, is_visible
 from service.store.statement import Connection, Statement, compiled
 from service.store.states import Identity, lock_identity, read_document
 from service.tables import event, event_state, timeline
@@ -36,16 +36,13 @@ from service.wire.event import (
 )
 from service.wire.merge import amended
 
-_EVENT_ID = bindparam("event_id", type_=event.c.event_id.type)
-_IS_EVENT = (event.c.timeline_id == TIMELINE_ID, event.c.event_id == _EVENT_ID)
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
 
 READ_EVENT: Statement = compiled(
     select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
-    .where(*_IS_EVENT, is_visible())
+    .where(*is_event(event), is_visible())
 )
-_IS_STATE = (event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _EVENT_ID, is_visible())
 
 
 def _read_state(moment: ColumnElement[bool]) -> Statement:
@@ -58,9 +55,10 @@ def _read_state(moment: ColumnElement[bool]) -> Statement:
             event_state.c.document.is_(None),
             event_state.c.reported_at,
             event_state.c.author,
+            event_state.c.reason,
         )
         .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
-        .where(*_IS_STATE, moment)
+        .where(*is_event(event_state), is_visible(), moment)
     )
 
 
@@ -94,9 +92,9 @@ async def get_event(
     row = await cursor.fetchone()
     if row is None:
         raise _no_event(timeline_slug, event_id)
-    version, document, is_deleted, since, author = row
+    version, document, is_deleted, *said = row
     if is_deleted:
-        raise gone(event_id, since, author)
+        raise _gone(event_id, *said)
     return version, document
 
 
@@ -146,8 +144,8 @@ async def amend_event(
     """Change an event by a merge patch (RFC 7396); one that reports the past changes what was known then.
 
     A reason belongs to the status or date that it was given for, and a name as credited to its place: where one
-    of these changes and nothing new comes along, the old reason or name goes. Raises InvalidMerge where
-    the result is no event.
+    of these changes and nothing new comes along, the old reason or name goes. What changes nothing, and gives no
+    reason or other time, is not written. Raises InvalidMerge where the result is no event.
     """
     identity, present = await _lock_expected(connection, timeline_slug, event_id, expected)
     instant = patch.get("reported_at")
@@ -172,7 +170,10 @@ async def amend_event(
     draft = Draft(timeline_slug, event_id, body, tuple(present.links if body.supersede else former.links))
     # a reason that was given before is not one for this change
     reason = patch.get("reason") or patch.get("status_reason")
-    return await record_event(connection, draft, identity, replace(report_of(body, caller), reason=reason))
+    ends_others = body.supersede and base is not identity.present
+    is_news = bool(patch.get("reason")) or ends_others or at not in (None, base.start)
+    report = replace(report_of(body, caller), reason=reason, is_news=is_news)
+    return await record_event(connection, draft, identity, report)
 
 
 async def retire_event(
@@ -249,7 +250,7 @@ async def put_link(
         raise Invalid("an event is not linked to itself", parameter="other")
     identity, present = await _lock_expected(connection, timeline_slug, event_id, expected, required=False)
     if link in present.links:
-        return _standing(identity), False
+        return standing(identity), False
     report = Report(caller.name, at=_start(identity))
     return await _rewrite(connection, identity, present, report, links=(*present.links, link)), True
 
@@ -299,13 +300,6 @@ def _start(identity: Identity) -> int:
     return identity.present.start
 
 
-def _standing(identity: Identity) -> Stored:
-    """Give an event as it stands, untouched."""
-    present = identity.present
-    assert present is not None and present.document is not None  # noqa: S101, PT018  # the caller has seen it
-    return Stored(present.document, present.version, present.version)
-
-
 async def _lock_expected(
     connection: Connection,
     timeline_slug: str,
@@ -320,14 +314,15 @@ async def _lock_expected(
     if present is None:
         raise _no_event(timeline_slug, event_id)
     if present.document is None:
-        raise gone(event_id, present.start, present.author)
+        raise _gone(event_id, present.start, present.author, present.reason)
     expected.check_present(present.version, present.document, required=required)
     return identity, Event.model_validate_json(present.document)
 
 
-def gone(event_id: UUID, since: int, author: str) -> Gone:
-    """Say that an event was deleted, when and by whom."""
-    return Gone(f"event {event_id} was deleted at {format_instant(since)} by {author}")
+def _gone(event_id: UUID, since: int, author: str, reason: str | None) -> Gone:
+    """Say that an event was deleted, when, by whom and why."""
+    why = f": {reason}" if reason else ""
+    return Gone(f"event {event_id} was deleted at {format_instant(since)} by {author}{why}")
 
 
 def _key(timeline_slug: str, event_id: UUID) -> dict[str, object]:

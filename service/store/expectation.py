@@ -25,7 +25,7 @@ class Expectation:
         Raises VersionConflict where it differs, VersionRequired where a version is needed and none was named.
         """
         if self.nothing:
-            raise VersionConflict("it exists already", version=version, document=document)
+            raise VersionConflict(f"it exists already, in version {version}", version=version, document=document)
         if self.any_version:
             return
         if self.versions is None:

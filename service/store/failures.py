@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from service.errors import AlreadyExists, DatelineError, InUse, Invalid, NotFound, TooSlow, Unavailable
+from service.errors import AlreadyExists, DatelineError, InUse, Invalid, NotFound, TooLarge, TooSlow, Unavailable
 
 # A reference to the directory that the directory lacks: the constraint, and where the request said it.
 _UNKNOWN = {
@@ -55,6 +55,20 @@ def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
     return None
 
 
+def _operational(error: psycopg.Error) -> DatelineError:
+    """Tell by its class (PostgreSQL, Appendix A) what kept the database from doing what was asked of it."""
+    match (error.sqlstate or "")[:2]:
+        case "54":
+            return TooLarge("that is more than the database takes in one piece, or works through at once")
+        case "53":
+            return Unavailable("the database is short of memory, disk or connections")
+        case "40" | "55":
+            return Unavailable("another write was in the way; try again")
+        case "" | "08" | "57":
+            return Unavailable("the database cannot be reached")
+    return Unavailable("the database cannot answer now")
+
+
 @contextmanager
 def removing() -> Iterator[None]:
     """Raise InUse where something refers to what is removed; the error's own words may be of any language."""
@@ -63,6 +77,15 @@ def removing() -> Iterator[None]:
     except errors.ForeignKeyViolation as error:
         name = constraint_name(error)
         raise InUse(f"it is in use: {_IN_USE.get(name, 'something refers to it')}") from error
+
+
+@contextmanager
+def creating(what: str) -> Iterator[None]:
+    """Raise AlreadyExists where the name of what is created is taken; `what` is that, with its name."""
+    try:
+        yield
+    except errors.UniqueViolation as error:
+        raise AlreadyExists(f"{what} exists already") from error
 
 
 @contextmanager
@@ -79,18 +102,11 @@ def translated() -> Iterator[None]:
         raise TooSlow("the database gave up after its time limit; ask for less") from error
     except errors.UndefinedTable as error:
         raise Unavailable("the database lacks this release's schema") from error
-    except (PoolTimeout, TooManyRequests) as error:
+    except PoolTimeout as error:
         raise Unavailable("no database connection is free") from error
-    except (errors.SerializationFailure, errors.DeadlockDetected) as error:
-        raise Unavailable("another write was in the way; try again") from error
-    except (
-        errors.AdminShutdown,
-        errors.CrashShutdown,
-        errors.CannotConnectNow,
-        errors.TooManyConnections,
-        errors.ReadOnlySqlTransaction,
-        errors.DiskFull,
-        psycopg.OperationalError,
-        psycopg.InterfaceError,
-    ) as error:
-        raise Unavailable("the database cannot be reached") from error
+    except TooManyRequests as error:
+        raise Unavailable("too many requests wait for the database already") from error
+    except errors.ReadOnlySqlTransaction as error:
+        raise Unavailable("the database takes no writes now") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise _operational(error) from error

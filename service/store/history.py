@@ -9,23 +9,23 @@ from sqlalchemy import ARRAY, DateTime, Integer, bindparam, func, or_, select
 
 from service.errors import NotFound
 from service.store.adapters import At
+from service.store.placement import Recorded, Span, spans
 from service.store.query import Caller, timeline_id_of
-from service.store.selection import TIMELINE_ID, is_visible
+from service.store.selection import is_event, is_visible
 from service.store.statement import Connection, Statement, compiled
-from service.store.states import Recorded, Span, spans
 from service.tables import event_state, timeline
 
-_IS_EVENT = (
-    event_state.c.timeline_id == TIMELINE_ID,
-    event_state.c.event_id == bindparam("event_id", type_=event_state.c.event_id.type),
-)
 _RECORDED_AS_OF = bindparam("recorded_as_of", type_=DateTime(timezone=True))
 
 # Versions are given under the event's lock: their order is the order in which the states were recorded.
 _RECORDED: Statement = compiled(
     select(event_state.c.version, event_state.c.reported_at, event_state.c.supersedes)
     .join(timeline, timeline.c.timeline_id == event_state.c.timeline_id)
-    .where(*_IS_EVENT, is_visible(), or_(_RECORDED_AS_OF.is_(None), event_state.c.recorded_at <= _RECORDED_AS_OF))
+    .where(
+        *is_event(event_state),
+        is_visible(),
+        or_(_RECORDED_AS_OF.is_(None), event_state.c.recorded_at <= _RECORDED_AS_OF),
+    )
     .order_by(event_state.c.version)
 )
 _STATES: Statement = compiled(
@@ -35,7 +35,7 @@ _STATES: Statement = compiled(
         event_state.c.author,
         event_state.c.reason,
         event_state.c.document,
-    ).where(*_IS_EVENT, event_state.c.version == func.any(bindparam("versions", type_=ARRAY(Integer))))
+    ).where(*is_event(event_state), event_state.c.version == func.any(bindparam("versions", type_=ARRAY(Integer))))
 )
 
 

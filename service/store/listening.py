@@ -1,41 +1,97 @@
-"""Hear of changes as they are committed; whoever cannot hear must look now and then."""
+"""Hear of changes as they are committed: one connection for all in a process who want to know.
+
+It may lose something (behind a pooler, or while it is made anew): whoever hears must look now and then, too.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NoReturn
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import AsyncConnection
+from sqlalchemy import literal_column, select
 
 from service.store.changes import CHANNEL
+from service.store.epoch import enter_epoch
+from service.store.statement import Connection, Statement, compiled
 
-logger = logging.getLogger("dateline.listening")
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+logger = logging.getLogger("dateline.feed")
 
 _CONNECT_SECONDS = 5
-_RECONNECT_SECONDS = 5.0
+_RECONNECT_SECONDS = (0.1, 10.0)  # the first wait, doubled up to the last
 _PROBE_SECONDS = 30.0  # a connection that was silent so long is asked whether it lives
 
+_LISTEN = Statement(f"LISTEN {CHANNEL}", {})
+_PROBE: Statement = compiled(select(literal_column("1")))
 
-async def listen(url: str, heard: Callable[[], None]) -> NoReturn:
-    """Call `heard` whenever something changes, until cancelled.
 
-    Over a connection of its own: behind a pooler that lends connections by the transaction nothing is heard.
-    """
-    while True:
+class Listener:
+    """The ear of a process; `url` is where to listen, without any pooler if possible."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._told: list[Callable[[], None]] = []
+
+    def tell(self, heard: Callable[[], None]) -> None:
+        """Have `heard` called whenever something has changed, or may have."""
+        self._told.append(heard)
+
+    def hear(self) -> None:
+        """Tell all who want to know."""
+        for heard in self._told:
+            heard()
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Listen while the block lasts; a database that is not there yet is waited for meanwhile."""
+        connection: Connection | None = None
+        with suppress(psycopg.Error):
+            connection = await self._connect()
+        task = asyncio.create_task(self._listen(connection))
         try:
-            async with await AsyncConnection.connect(
-                url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="dateline worker"
-            ) as connection:
-                await connection.execute(f"LISTEN {CHANNEL}")
-                heard()  # of what was said while nobody listened
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _connect(self) -> Connection:
+        """Connect and listen, and see whether the database is another one than before."""
+        connection: Connection = await AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="dateline feed"
+        )
+        try:
+            if await enter_epoch(connection) is not None:
+                logger.warning("this database is a restored dump: its change feed goes on in another epoch")
+            await _LISTEN.run(connection, {})
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def _listen(self, connection: Connection | None) -> None:
+        wait, longest = _RECONNECT_SECONDS
+        while True:
+            try:
+                connection = connection or await self._connect()
+                wait = _RECONNECT_SECONDS[0]
+                self.hear()  # of what was said while nobody listened
                 while True:
                     async for _ in connection.notifies(timeout=_PROBE_SECONDS):
-                        heard()
+                        self.hear()
                     async with asyncio.timeout(_CONNECT_SECONDS):
-                        await connection.execute("SELECT 1")
-        except (psycopg.Error, TimeoutError) as error:
-            logger.info("not listening for changes, but looking: %s", str(error).partition("\n")[0])
-        await asyncio.sleep(_RECONNECT_SECONDS)
+                        await _PROBE.run(connection, {})
+            except (psycopg.Error, TimeoutError) as error:
+                logger.info("not listening for changes, but looking: %s", str(error).partition("\n")[0])
+            finally:
+                if connection is not None:
+                    await connection.close()
+                    connection = None
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, longest)

@@ -24,17 +24,18 @@ from uuid_utils.compat import uuid7
 from service.errors import Invalid, NotFound
 from service.store.adapters import At
 from service.store.changes import Operation, append_change
+from service.store.clock import read_now
 from service.store.failures import removing
+from service.store.histogram_changes import changing, coming, going
+from service.store.placement import Placement
 from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets, part_rows
-from service.store.selection import TIMELINE_ID
+from service.store.selection import TIMELINE_ID, is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.store.states import (
     Identity,
-    Placement,
     State,
     lock_identity,
-    place_report,
     read_document,
     write_state,
     write_tombstone,
@@ -54,6 +55,7 @@ from service.tables import (
 )
 from service.wire.document import Draft, Succession, Surroundings, compose
 from service.wire.event import Event
+from service.wire.history import says_the_same
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,14 @@ class Stored:
 class Report:
     """What a write says of itself: who wrote, why, from when on the world knew, whether it ends later reports.
 
-    `at` is None for a report of this moment.
+    `at` is None for a report of this moment. One that is no news says nothing but what it changes.
     """
 
     author: str
     at: int | None = None
     reason: str | None = None
     supersedes: bool = False
+    is_news: bool = True
 
 
 def new_id() -> UUID:
@@ -89,13 +92,14 @@ def new_id() -> UUID:
 async def record_event(connection: Connection, draft: Draft, identity: Identity, report: Report) -> Stored:
     """Write a state of an event, the event as it stands, and the change, inside the caller's transaction.
 
-    `identity` is locked. Raises NotFound without the timeline, Invalid for what the directory lacks and for a
-    report from the future or from before the event was deleted.
+    `identity` is locked. A report that is no news and changes nothing is not written. Raises NotFound without the
+    timeline, Invalid for what the directory lacks and for a report from the future or from before the event was
+    deleted.
     """
     around = await _look_around(connection, draft)
     around = replace(around, now=identity.clock(around.now))
     at = _start(identity, report, around.now)
-    placement = place_report(identity.known, at, supersedes=report.supersedes)
+    placement = identity.counting.place(at, supersedes=report.supersedes)
     present = identity.present
     if present is not None and present.document is None and not placement.is_present:
         raise Invalid("the event has been deleted since then", pointer="/reported_at")
@@ -104,16 +108,19 @@ async def record_event(connection: Connection, draft: Draft, identity: Identity,
     former = None if past is None else Event.model_validate_json(past)
     follows = Succession(former, identity.newest + 1, identity.created_at)
     document = compose(draft, follows, around)
+    if not report.is_news and former is not None and says_the_same(former, document):
+        return standing(identity)
     text = document.model_dump_json()
-    row = event_row(document, text)
+    row = event_row(document, text) | {"was_planned": identity.was_planned(placement, document.status)}
     await write_state(connection, placement, row | {"facets": facets(document)} | _said(report, at, placement))
     if placement.is_present:
         await _write_present(connection, document, row, is_new=present is None or present.document is None)
         await append_change(connection, _operation(present), row | {"state": document.version})
         return Stored(text.encode(), document.version, document.version)
-    assert present is not None and present.document is not None  # noqa: S101, PT018  # or the placement were the present
+    assert present is not None  # noqa: S101  # or the placement were the present
+    await _UPDATE_PLANNED.run(connection, row)
     await append_change(connection, "amended", row | {"state": document.version, "version": present.version})
-    return Stored(present.document, present.version, document.version)
+    return replace(standing(identity), state=document.version)
 
 
 async def record_tombstone(connection: Connection, timeline: str, identity: Identity, report: Report) -> None:
@@ -123,10 +130,9 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     """
     present = identity.present
     assert present is not None  # noqa: S101  # the caller has seen the event
-    cursor = await _NOW.run(connection, {})
-    now = identity.clock(int((await cursor.fetchall())[0][0]))
+    now = identity.clock(await read_now(connection))
     at = _start(identity, report, now)
-    placement = place_report(identity.known, at, supersedes=report.supersedes)
+    placement = identity.counting.place(at, supersedes=report.supersedes)
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
     row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
     await write_tombstone(connection, placement, row)
@@ -145,7 +151,7 @@ async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> 
     if not identity.newest:
         raise NotFound(f"no event {event_id} in timeline {timeline!r}")
     key: dict[str, object] = {"timeline_id": timeline_id_of(timeline), "event_id": event_id}
-    now = identity.clock(int((await (await _NOW.run(connection, {})).fetchall())[0][0]))
+    now = identity.clock(await read_now(connection))
     with removing():
         await _DELETE.run(connection, key)
     await _DELETE_FACETS.run(connection, key)
@@ -153,6 +159,13 @@ async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> 
     row = key | {"version": identity.newest, "state": identity.newest, "recorded_at": At(now)}
     await append_change(connection, "purged", row)
     return gone.rowcount
+
+
+def standing(identity: Identity) -> Stored:
+    """Give an event as it stands, untouched."""
+    present = identity.present
+    assert present is not None and present.document is not None  # noqa: S101, PT018  # the caller has seen it
+    return Stored(present.document, present.version, present.version)
 
 
 def _start(identity: Identity, report: Report, now: int) -> int:
@@ -221,23 +234,14 @@ _SURROUNDINGS: Statement = compiled(
         timeline.c.timeline_id == TIMELINE_ID
     )
 )
+
 _EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
-_INSERT: Statement = compiled(insert(event).values(_EVENT_VALUES))
-_NOW: Statement = compiled(select(func.clock_timestamp()))
-_IS_EVENT = (
-    event.c.timeline_id == TIMELINE_ID,
-    event.c.event_id == bindparam("event_id", type_=event.c.event_id.type),
-)
+_INSERT: Statement = compiled(coming(insert(event).values(_EVENT_VALUES)))
 _UPDATE: Statement = compiled(
-    update(event)
-    .where(*_IS_EVENT)
-    .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
-)
-_DELETE: Statement = compiled(delete(event).where(*_IS_EVENT))
-_DELETE_STATES: Statement = compiled(
-    delete(event_state).where(
-        event_state.c.timeline_id == TIMELINE_ID,
-        event_state.c.event_id == bindparam("event_id", type_=event_state.c.event_id.type),
+    changing(
+        update(event)
+        .where(*is_event(event))
+        .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
     )
 )
 # from the states, which say where in the order each stands
@@ -250,14 +254,13 @@ _DELETE_FACETS: Statement = compiled(
         *(state_facet.c[name] == event_state.c[name] for name in ("reach", "start_earliest", "event_id", "version")),
     )
 )
+_UPDATE_PLANNED: Statement = compiled(
+    update(event)
+    .where(*is_event(event), event.c.was_planned != _EVENT_VALUES["was_planned"])
+    .values(was_planned=_EVENT_VALUES["was_planned"])
+)
+_DELETE: Statement = compiled(going(delete(event).where(*is_event(event))))
+_DELETE_STATES: Statement = compiled(delete(event_state).where(*is_event(event_state)))
 _PARTS = (event_participant, event_topic, claim, event_link)
 _INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}
-_DELETE_PARTS = {
-    table.name: compiled(
-        delete(table).where(
-            table.c.timeline_id == TIMELINE_ID,
-            table.c.event_id == bindparam("event_id", type_=table.c.event_id.type),
-        )
-    )
-    for table in _PARTS
-}
+_DELETE_PARTS = {table.name: compiled(delete(table).where(*is_event(table))) for table in _PARTS}

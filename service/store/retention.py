@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, bindparam, delete, func, literal_column, select, true, tuple_
+from sqlalchemy import BigInteger, DateTime, Integer, bindparam, delete, literal_column, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from service.store.adapters import At
+from service.store.clock import read_now
 from service.store.database import Database
 from service.store.feed_selection import HORIZON
 from service.store.selection import TIMELINE_ID
@@ -27,7 +28,6 @@ _FIRST = (
     .limit(literal_column("1"))
     .lateral("first")
 )
-_NOW: Statement = compiled(select(func.clock_timestamp()))
 _TIMELINES: Statement = compiled(
     select(timeline.c.timeline_id).select_from(timeline.join(_FIRST, true())).where(_FIRST.c.recorded_at < _CUTOFF)
 )
@@ -68,8 +68,7 @@ async def sweep_changes(database: Database, *, keep_days: float) -> int:
     is told so, since the floor is raised in the same transaction. Several processes may sweep at once.
     """
     async with database.read() as connection:
-        now = int((await (await _NOW.run(connection, {})).fetchall())[0][0])
-        cutoff = now - round(keep_days * _DAY)
+        cutoff = await read_now(connection) - round(keep_days * _DAY)
         timelines = [row[0] for row in await (await _TIMELINES.run(connection, {"cutoff": At(cutoff)})).fetchall()]
     swept = 0
     for timeline_id in timelines:

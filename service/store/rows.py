@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, func, literal_colum
 from service.dates import parse, parse_instant
 from service.store.adapters import At
 from service.store.query import timeline_id_of
+from service.tables import UNDECIDED
 from service.wire.event import Event
 from service.wire.history import conflicts
 
@@ -22,7 +23,7 @@ Given = Callable[[str, Any], ColumnElement[Any]]
 
 
 def event_row(document: Event, text: str) -> dict[str, object]:
-    """Give the event's row by column, and the texts that its search vector is made of."""
+    """Give the row of an event of this one state by column, and the texts that its search vector is made of."""
     expression = parse(document.when)
     pieces = expression.pieces
     credited = [one.name for one in document.participants]
@@ -53,6 +54,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         "searched_claims": _searched(said),
         "document": text,
         "disputed": bool(conflicts(document)),
+        "was_planned": document.status in UNDECIDED,
     }
 
 

@@ -30,17 +30,26 @@ from service.store.adapters import At
 from service.store.extent import Extent, extent
 from service.store.query import FACETS, Caller, EventQuery, Sort, timeline_id_of
 from service.store.window import Condition, WindowShape, holds
-from service.tables import REACHES, claim, event, event_participant, event_state, event_topic, state_facet, timeline
+from service.tables import (
+    REACHES,
+    UNDECIDED,
+    claim,
+    event,
+    event_participant,
+    event_state,
+    event_topic,
+    state_facet,
+    timeline,
+)
 
 TIMELINE_ID: ColumnElement[Any] = bindparam("timeline_id", type_=UUID(as_uuid=True))
+EVENT_ID: ColumnElement[Any] = bindparam("event_id", type_=UUID(as_uuid=True))
 _SEES_ALL: ColumnElement[Any] = bindparam("sees_all", type_=Boolean)
 _SEES_PUBLIC: ColumnElement[Any] = bindparam("sees_public", type_=Boolean)
 _SEES_TIMELINES: ColumnElement[Any] = bindparam("sees_timelines", type_=ARRAY(UUID(as_uuid=True)))
 SEARCH: ColumnElement[Any] = func.websearch_to_tsquery("english", bindparam("text", type_=Text))
 
 KNOWN_AT: ColumnElement[Any] = bindparam("known_at", type_=DateTime(timezone=True))
-
-_UNDECIDED = ("planned", "tentative")
 
 # Where each filter's value stands: a table of the event's, and its column.
 _FACET_COLUMNS = {
@@ -113,7 +122,7 @@ def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
         values["known_at"] = At(query.known_at)
     asked = dict(query.facets)
     if query.overdue and not asked.get("status"):
-        asked["status"] = _UNDECIDED
+        asked["status"] = UNDECIDED
     for name, chosen in asked.items():
         if chosen:
             named = [f"{name}:{one}" for one in chosen] if is_past else chosen
@@ -149,6 +158,11 @@ def facet_value(name: str) -> ColumnElement[Any]:
     return bindparam(f"{name}_value", type_=Text(collation="C"))
 
 
+def is_event(rows: Table) -> tuple[Condition, Condition]:
+    """Tell of a row of an event, of its states or of what belongs to it that it is of the one asked for."""
+    return rows.c.timeline_id == TIMELINE_ID, rows.c.event_id == EVENT_ID
+
+
 def is_visible() -> Condition:
     """Tell whether the caller may know of a row of `timeline`."""
     return or_(
@@ -160,7 +174,7 @@ def is_visible() -> Condition:
 
 def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
     """Tell whether an event should have happened by now, or by then, and nobody says that it did or did not."""
-    return and_(or_(*(events.c.status == status for status in _UNDECIDED)), has_passed(events, past=past))
+    return and_(or_(*(events.c.status == status for status in UNDECIDED)), has_passed(events, past=past))
 
 
 def has_passed(events: FromClause, *, past: bool) -> Condition:

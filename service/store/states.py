@@ -1,113 +1,32 @@
-"""The states of an event on the reported clock: which was known when, and where a report takes its place.
-
-At any time the states that count follow each other without a gap: each is known from its report until the next
-one's, the last for ever. A report is put at its place among them; one that supersedes ends all that come after.
-"""
+"""An event's identity, locked for a write, with all of its states that count; and how another state is written."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, Text, bindparam, case, func, insert, literal_column, select, update
 
-from service.dates import DISTANT_FUTURE
+from service.dates import DISTANT_FUTURE, parse_instant
 from service.store.adapters import At
+from service.store.changes import append_change
+from service.store.placement import Counting, Placement
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values
-from service.store.selection import TIMELINE_ID
+from service.store.rows import derived_values, event_row, facets
+from service.store.selection import is_event
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.tables import change, event_state, state_facet
+from service.tables import UNDECIDED, change, event, event_state, state_facet
+from service.wire.event import Event
 
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A state that counts: its version, and the instant from which it is known."""
-
-    version: int
-    start: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when until when a state is known: half-open; empty where both are one."""
-
-    version: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a report comes to stand: until when it is known, and what becomes of those around it.
-
-    `before` is the version that it follows on, None for a report older than all; `changed` are the spans of other
-    states that are not what they were.
-    """
-
-    end: int
-    before: int | None
-    changed: tuple[Span, ...]
-
-    @property
-    def is_present(self) -> bool:
-        """Tell whether the report is what is known now."""
-        return self.end == DISTANT_FUTURE
-
-
-def place_report(states: Sequence[Known], at: int, *, supersedes: bool) -> Placement:
-    """Put a report among the states that count, given in the order of their starts.
-
-    A state that was reported at the same instant gives way, as do all later ones where the report supersedes.
-    """
-    starts = [one.start for one in states]
-    first = bisect_left(starts, at)
-    after = len(states) if supersedes else bisect_right(starts, at)
-    end = states[after].start if after < len(states) else DISTANT_FUTURE
-    changed = [Span(one.version, one.start, one.start) for one in states[first:after]]
-    if first:
-        changed.insert(0, Span(states[first - 1].version, states[first - 1].start, at))
-    before = states[bisect_right(starts, at) - 1].version if bisect_right(starts, at) else None
-    return Placement(end, before, tuple(changed))
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A state as it was recorded: what decides, with those recorded before, which states count."""
-
-    version: int
-    start: int
-    supersedes: bool
-
-
-def spans(recorded: Iterable[Recorded]) -> dict[int, Span]:
-    """Give from when until when each state is known, by version, from the order in which they were recorded.
-
-    The same as the store keeps it, for any time at which it recorded them.
-    """
-    # the starts that count and their versions, in order: each report changes them around its place alone
-    starts: list[int] = []
-    versions: list[int] = []
-    found: dict[int, Span] = {}
-    for one in recorded:
-        first = bisect_left(starts, one.start)
-        after = len(starts) if one.supersedes else bisect_right(starts, one.start)
-        end = starts[after] if after < len(starts) else DISTANT_FUTURE
-        for gone in range(first, after):
-            found[versions[gone]] = Span(versions[gone], starts[gone], starts[gone])
-        if first:
-            found[versions[first - 1]] = Span(versions[first - 1], starts[first - 1], one.start)
-        found[one.version] = Span(one.version, one.start, end)
-        starts[first:after], versions[first:after] = [one.start], [one.version]
-    return found
+# Who wrote what was there before authors were kept.
+UNKNOWN_AUTHOR = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state that counts, as it stands in the store.
+    """A state that counts, as it stands in the store; a tombstone has no status.
 
     The document is that of the present state alone: of others it is read where it is needed.
     """
@@ -115,8 +34,14 @@ class State:
     version: int
     start: int
     author: str
-    is_tombstone: bool
+    reason: str | None
+    status: str | None
     document: bytes | None
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Tell whether it says that the event was deleted."""
+        return self.status is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +63,9 @@ class Identity:
         return now if self.recorded_at is None else max(now, self.recorded_at)
 
     @property
-    def known(self) -> list[Known]:
+    def counting(self) -> Counting:
         """Give from when each state is known."""
-        return [Known(one.version, one.start) for one in self.states]
+        return Counting([one.start for one in self.states], [one.version for one in self.states])
 
     @property
     def present(self) -> State | None:
@@ -151,16 +76,20 @@ class Identity:
         """Give the state that was known at an instant, the earliest for one before all, the present for None."""
         if instant is None:
             return self.present
-        placement = place_report(self.known, instant, supersedes=False)
+        placement = self.counting.place(instant, supersedes=False)
         return self.version(placement.before) or (self.states[0] if self.states else None)
 
     def version(self, version: int | None) -> State | None:
         """Find a state by its version."""
         return next((one for one in self.states if one.version == version), None)
 
+    def was_planned(self, placement: Placement, status: str) -> bool:
+        """Tell whether the event was ever known as planned or tentative, once a state of this status has its place."""
+        statuses = [one.status for one in self.states]
+        statuses[placement.place] = [status]
+        return not set(UNDECIDED).isdisjoint(statuses)
 
-_EVENT_ID = bindparam("event_id", type_=event_state.c.event_id.type)
-_IS_EVENT = (event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _EVENT_ID)
+
 _INSTANT = event_state.c.reported_at.type
 _INFINITY: ColumnElement[Any] = literal_column("'infinity'::timestamptz")
 
@@ -173,24 +102,30 @@ _READ: Statement = compiled(
         event_state.c.version,
         event_state.c.reported_at,
         event_state.c.author,
-        event_state.c.document.is_(None),
+        event_state.c.reason,
+        event_state.c.status,
         case((func.upper_inf(event_state.c.known), event_state.c.document)),
         func.isempty(event_state.c.known),
         event_state.c.recorded_at,
     )
-    .where(*_IS_EVENT)
+    .where(*is_event(event_state))
     .order_by(event_state.c.reported_at, event_state.c.version)
 )
 _DOCUMENT: Statement = compiled(
-    select(event_state.c.document).where(*_IS_EVENT, event_state.c.version == bindparam("state_version", type_=Integer))
+    select(event_state.c.document).where(
+        *is_event(event_state), event_state.c.version == bindparam("state_version", type_=Integer)
+    )
 )
 # Writes outlive what they wrote: a version is never given twice, not even after a purge.
-_NEWEST: Statement = compiled(
-    select(func.max(change.c.state)).where(change.c.timeline_id == TIMELINE_ID, change.c.event_id == _EVENT_ID)
+_STATELESS: Statement = compiled(
+    select(
+        select(func.max(change.c.state)).where(*is_event(change)).scalar_subquery(),
+        select(event.c.document).where(*is_event(event)).scalar_subquery(),
+    )
 )
 _CHANGE_SPAN: Statement = compiled(
     update(event_state)
-    .where(*_IS_EVENT, event_state.c.version == bindparam("span_version", type_=Integer))
+    .where(*is_event(event_state), event_state.c.version == bindparam("span_version", type_=Integer))
     .values(known=func.tstzrange(bindparam("span_start", type_=_INSTANT), bindparam("span_end", type_=_INSTANT)))
 )
 # Without end, a range keeps its upper bound free: an index tells it apart, and `upper_inf` holds.
@@ -227,17 +162,36 @@ async def lock_identity(connection: Connection, timeline_slug: str, event_id: UU
 
     Two statements, since one sees what was committed before it began, and it may have waited for the lock.
     """
-    timeline_id = timeline_id_of(timeline_slug)
-    await _LOCK.run(connection, {"identity": f"{timeline_id}/{event_id}"})
-    cursor = await _READ.run(connection, {"timeline_id": timeline_id, "event_id": event_id})
-    rows = await cursor.fetchall()
-    states = tuple(State(*row[:5]) for row in rows if not row[5])
-    newest = max((row[0] for row in rows), default=0)
+    key = {"timeline_id": timeline_id_of(timeline_slug), "event_id": event_id}
+    await _LOCK.run(connection, {"identity": f"{key['timeline_id']}/{event_id}"})
+    rows = await (await _READ.run(connection, key)).fetchall()
     if not rows:
-        written = await (await _NEWEST.run(connection, {"timeline_id": timeline_id, "event_id": event_id})).fetchone()
-        newest = (written and written[0]) or 0
-    recorded = [row[6] for row in rows]
-    return Identity(event_id, states, newest, min(recorded, default=None), max(recorded, default=None))
+        written, document = (await (await _STATELESS.run(connection, key)).fetchall())[0]
+        if document is None:
+            return Identity(event_id, (), written or 0)
+        await _adopt(connection, document)
+        rows = await (await _READ.run(connection, key)).fetchall()
+    states = tuple(State(*row[:6]) for row in rows if not row[6])
+    recorded = {row[0]: row[7] for row in rows}
+    first, newest = min(recorded), max(recorded)
+    created_at = recorded[first]
+    if first > 1:  # written before states were kept, or purged since
+        ((document,),) = await (await _DOCUMENT.run(connection, key | {"state_version": first})).fetchall()
+        created_at = parse_instant(Event.model_validate_json(document).created_at)
+    return Identity(event_id, states, newest, created_at, max(recorded.values()))
+
+
+async def _adopt(connection: Connection, document: bytes) -> None:
+    """Take an event that has no states for its own first one: a release before them wrote it, on this schema already.
+
+    The feed is told of it too, as it was of all that was there when states came.
+    """
+    present = Event.model_validate_json(document)
+    row = event_row(present, document.decode())
+    start = At(parse_instant(present.reported_at))
+    said = {"known_from": start, "known_to": At(DISTANT_FUTURE), "supersedes": False, "reason": None}
+    await _INSERT.run(connection, row | said | {"facets": facets(present), "author": UNKNOWN_AUTHOR})
+    await append_change(connection, "created", row | {"state": present.version})
 
 
 async def read_document(connection: Connection, timeline_slug: str, event_id: UUID, state: State) -> bytes | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import lru_cache
 
 from sqlalchemy import select
@@ -15,24 +16,25 @@ from service.store.statement import Connection, Statement, compiled
 
 async def stream_documents(
     connection: Connection, query: EventQuery, caller: Caller, *, limit: int | None = None
-) -> AsyncIterator[list[bytes]]:
+) -> AsyncGenerator[list[bytes]]:
     """Iterate over batches of documents (UTF-8 JSON) in the query's order.
 
     `connection` is in a transaction that sees one state of the store. `limit` ends it early. The database's
-    time limit holds for each batch, not for the whole.
+    time limit holds for each batch, not for the whole. Whoever does not read to the end closes it (`aclose`).
     """
     batches = _by_date if query.sort in ("date", "-date") else _by_cursor
     left = limit
-    async for documents in batches(connection, query, caller):
-        wanted = documents[:left]
-        left = None if left is None else left - len(wanted)
-        if wanted:
-            yield wanted
-        if left == 0:
-            return
+    async with aclosing(batches(connection, query, caller)) as found:
+        async for documents in found:
+            wanted = documents[:left]
+            left = None if left is None else left - len(wanted)
+            if wanted:
+                yield wanted
+            if left == 0:
+                return
 
 
-async def _by_date(connection: Connection, query: EventQuery, caller: Caller) -> AsyncIterator[list[bytes]]:
+async def _by_date(connection: Connection, query: EventQuery, caller: Caller) -> AsyncGenerator[list[bytes]]:
     """Read page after page: nothing is sorted or gathered before the first, however much there is."""
     after: Keyset | None = None
     while True:
@@ -43,7 +45,7 @@ async def _by_date(connection: Connection, query: EventQuery, caller: Caller) ->
             return
 
 
-async def _by_cursor(connection: Connection, query: EventQuery, caller: Caller) -> AsyncIterator[list[bytes]]:
+async def _by_cursor(connection: Connection, query: EventQuery, caller: Caller) -> AsyncGenerator[list[bytes]]:
     """Read from one cursor, in an order that the database must gather anyway."""
     statement = _streamed(Shape.of(query))
     async with connection.cursor("export", binary=True) as cursor:

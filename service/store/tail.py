@@ -1,8 +1,7 @@
 """Where the feeds of those timelines end that somebody follows: one look for all followers of a process.
 
-One connection listens for what other processes wrote. It may lose something (behind a pooler, or while it is made
-anew), and a change may become readable unannounced, when another transaction ends; so the ends are also looked up in
-intervals, all in one statement.
+What others wrote is heard of (`service.store.listening`), unless it is lost on the way, and a change may become
+readable unannounced, when another transaction ends; so ends are also looked up in intervals, all in one statement.
 """
 
 from __future__ import annotations
@@ -15,16 +14,15 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
-from psycopg import AsyncConnection
 from sqlalchemy import ARRAY, bindparam, exists, func, literal_column, select, true
 
 from service.errors import DatelineError
 from service.store.changes import CHANNEL, position_of
 from service.store.database import Database
-from service.store.epoch import enter_epoch
 from service.store.feed_selection import beyond_horizon, latest_of
+from service.store.listening import Listener
 from service.store.position import START, Position
-from service.store.statement import Connection, Row, Statement, compiled
+from service.store.statement import Statement, compiled
 from service.tables import feed, timeline
 
 if TYPE_CHECKING:
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("dateline.feed")
 
-_CONNECT_SECONDS = 5
-_RECONNECT_SECONDS = (0.1, 10.0)  # the first wait, doubled up to the last
-_PROBE_SECONDS = 30.0  # a listening connection that was silent so long is asked whether it lives
 _BREATH_SECONDS = 0.02  # between two looks, so that a burst of writes is one look
 _HURRY_SECONDS = 0.1  # between two looks, while something waits for the horizon
 
@@ -48,9 +43,7 @@ _LOOK: Statement = compiled(
     .select_from(timeline.join(feed, true()).outerjoin(_LATEST, true()))
     .where(timeline.c.timeline_id == func.any(bindparam("timelines", type_=ARRAY(timeline.c.timeline_id.type))))
 )
-_LISTEN = Statement(f"LISTEN {CHANNEL}", {})
 _NOTIFY: Statement = compiled(select(func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''"))))
-_PROBE: Statement = compiled(select(literal_column("1")))
 
 
 class End:
@@ -84,24 +77,21 @@ class End:
 class Tail:
     """The ends of all feeds that are followed in this process.
 
-    `url` is where to listen, without any pooler if possible; ends are looked up every `poll_seconds` at least.
+    Ends are looked up every `poll_seconds` at least.
     """
 
-    def __init__(self, database: Database, url: str, *, poll_seconds: float) -> None:
+    def __init__(self, database: Database, listener: Listener, *, poll_seconds: float) -> None:
         self._database = database
-        self._url = url
+        self._listener = listener
         self._poll_seconds = poll_seconds
         self._ends: dict[UUID, End] = {}
         self._nudge = asyncio.Event()
+        listener.tell(self._nudge.set)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Listen and look while the block lasts; a database that is not there yet is waited for meanwhile."""
-        connection: Connection | None = None
-        with suppress(psycopg.Error):
-            connection = await self._connect()
-        work = (self._listen(connection), self._announce(), self._watch())
-        tasks = [asyncio.create_task(one) for one in work]
+        """Look and announce while the block lasts."""
+        tasks = [asyncio.create_task(one) for one in (self._announce(), self._watch())]
         try:
             yield
         finally:
@@ -127,50 +117,12 @@ class Tail:
         for end in self._ends.values():
             end.wake()
 
-    async def _connect(self) -> Connection:
-        """Connect and listen, and see whether the database is another one than before."""
-        connection: Connection = await AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="dateline feed"
-        )
-        try:
-            if await enter_epoch(connection) is not None:
-                logger.warning("this database is a restored dump: its change feed goes on in another epoch")
-            await _LISTEN.run(connection, {})
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
-
-    async def _listen(self, connection: Connection | None) -> None:
-        wait, longest = _RECONNECT_SECONDS
-        while True:
-            try:
-                connection = connection or await self._connect()
-                wait = _RECONNECT_SECONDS[0]
-                self._nudge.set()  # for what was said while nobody listened
-                await self._hear(connection)
-            except (psycopg.Error, TimeoutError) as error:
-                logger.info("not listening for changes, but looking: %s", str(error).partition("\n")[0])
-            finally:
-                if connection is not None:
-                    await connection.close()
-                    connection = None
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, longest)
-
-    async def _hear(self, connection: AsyncConnection[Row]) -> None:
-        while True:
-            async for _ in connection.notifies(timeout=_PROBE_SECONDS):
-                self._nudge.set()
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await _PROBE.run(connection, {})
-
     async def _announce(self) -> None:
         """Tell this process and all others of changes that were committed here: of a burst of them once."""
         while True:
             await self._database.changed.wait()
             self._database.changed.clear()
-            self._nudge.set()
+            self._listener.hear()
             with suppress(DatelineError):  # then the others find them when they look
                 async with self._database.read() as connection:
                     await _NOTIFY.run(connection, {})

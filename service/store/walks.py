@@ -130,11 +130,14 @@ def outer_timeline_id() -> ColumnElement[Any]:
     return literal_column("timeline.timeline_id", timeline.c.timeline_id.type)
 
 
-def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> tuple[FromClause, Select[Any]]:
+def walk(
+    shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool, joined: bool = False
+) -> tuple[FromClause, Select[Any]]:
     """Select the keys and the value of the answer's events of one reach, or of all; also give the table walked.
 
     `apart` keeps to one timeline and one value of the leading filter: the outer row's where there are several
-    (`timeline`, and `lead.value`). Only so do the rows come in order.
+    (`timeline`, and `lead.value`). Only so do the rows come in order. `joined` has the events themselves at hand,
+    whatever is walked.
     """
     events = shape.events
     base: FromClause = _walked if shape.past else events
@@ -152,13 +155,13 @@ def walk(shape: Shape, lead: Lead | None, reach: int | None, *, apart: bool) -> 
     elif shape.past:
         where += known_then(base)
     checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
-    if shape.past and checks:
+    if shape.past and checks and not joined:
         # no join, which the planner would make one with the walk itself
         looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
         is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1
         checks = [or_(not_(_walked.c.gapped), looked_up) if is_gap_alone else looked_up]
-    elif base is not events and checks:
-        walked = base.join(events, _same(shape, base, events))
+    elif base is not events and (checks or joined):
+        walked = walked.join(events, _same(shape, base, events))
     keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))
     return base, keys.select_from(walked).where(*where, *checks)
 

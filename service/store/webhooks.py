@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     Interval,
     Select,
+    Text,
     bindparam,
     delete,
     func,
@@ -111,7 +112,7 @@ _MOVE: Statement = compiled(
 )
 _DISABLE: Statement = compiled(
     update(webhook)
-    .where(*IS_WEBHOOK, webhook.c.enabled)
+    .where(*IS_WEBHOOK, webhook.c.enabled, webhook.c.url == func.coalesce(bindparam("told", type_=Text), webhook.c.url))
     .values(enabled=False, disabled_reason=_VALUES["disabled_reason"], version=_NEXT_VERSION)
 )
 _RESUME_DELIVERIES: Statement = compiled(
@@ -214,9 +215,14 @@ async def remove_webhook(
     await _DELETE.run(connection, _key(timeline_slug, webhook_id))
 
 
-async def disable_webhook(connection: Connection, key: dict[str, object], reason: str) -> bool:
-    """Send nothing more to a webhook until a client enables it again; tell whether it was enabled."""
-    return (await _DISABLE.run(connection, key | {"disabled_reason": reason})).rowcount > 0
+async def disable_webhook(
+    connection: Connection, key: dict[str, object], reason: str, *, url: str | None = None
+) -> bool:
+    """Send nothing more to a webhook until a client enables it again; tell whether it was enabled.
+
+    With `url`, only while that is where it leads: what is wrong with a former address says nothing of the present one.
+    """
+    return (await _DISABLE.run(connection, key | {"disabled_reason": reason, "told": url})).rowcount > 0
 
 
 async def move_webhook(connection: Connection, key: dict[str, Any], place: Place) -> None:

@@ -1,17 +1,20 @@
 """Columns and constraints, and nothing else."""
 
+from service.tables.audit import audit_entry
 from service.tables.directory import actor, actor_alias, place, signing_key, source, timeline
 from service.tables.event import (
     REACH_DAYS,
     REACHES,
     RELS,
     STATUSES,
+    UNDECIDED,
     claim,
     event,
     event_link,
     event_participant,
     event_topic,
 )
+from service.tables.histogram import histogram, histogram_change
 from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor, state_facet
 from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
@@ -26,9 +29,11 @@ __all__ = [
     "SCOPES",
     "SLUG",
     "STATUSES",
+    "UNDECIDED",
     "actor",
     "actor_alias",
     "api_key",
+    "audit_entry",
     "change",
     "claim",
     "event",
@@ -38,6 +43,8 @@ __all__ = [
     "event_topic",
     "feed",
     "feed_floor",
+    "histogram",
+    "histogram_change",
     "metadata",
     "place",
     "signing_key",

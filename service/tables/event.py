@@ -29,6 +29,8 @@ from sqlalchemy.dialects.postgresql import JSON, TSTZMULTIRANGE, TSTZRANGE, TSVE
 from service.tables.metadata import instant, metadata, slug, timeline_id
 
 STATUSES = ("tentative", "planned", "occurred", "postponed", "cancelled")
+# Those of an event of which nobody has said yet whether it took place.
+UNDECIDED = ("planned", "tentative")
 RELS = ("causes", "prevents", "follows", "part_of", "responds_to")
 
 # The most days that an event of each reach may last: a day, a month, a year, a decade, a century, with some slack.
@@ -121,6 +123,8 @@ event = Table(
     Column("search", TSVECTOR, nullable=False),
     Column("document", JSON, nullable=False),
     disputed(),
+    # whether any state that counts is, or was, planned or tentative
+    Column("was_planned", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("timeline_id", "event_id"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ForeignKeyConstraint(["place"], ["place.slug"]),
@@ -219,6 +223,12 @@ Index(
     "event_disputed_idx",
     *(event.c[name] for name in ("timeline_id", *ORDER)),
     postgresql_where=text("disputed"),
+)
+Index(
+    "event_plan_idx",
+    *(event.c[name] for name in ("timeline_id", "status", "start_earliest", "event_id")),
+    postgresql_include=["end_latest"],
+    postgresql_where=text("was_planned"),
 )
 Index("event_recorded_idx", event.c.timeline_id, event.c.recorded_at, event.c.event_id)
 Index("event_search_idx", event.c.timeline_id, event.c.search, postgresql_using="gin")

@@ -30,8 +30,8 @@ class ChangeItem(Answer):
     recorded_at: Recorded
     document: Event | None = Field(
         None,
-        description="The event as it stood after this write; `null` where it was deleted or purged. Absent with "
-        "`documents=false`.",
+        description="The event as it stood after this write; `null` where this write deleted or purged it, and, "
+        "whatever the operation, of an event that has been purged since. Absent with `documents=false`.",
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from pydantic import Field
 
 from service.dates import describe, parse
-from service.wire.event import Event, Status
+from service.wire.event import Status
 from service.wire.values import Answer, StoredEdtf, StoredInstant, Title
 
 _CALLED_OFF = ("cancelled", "postponed")
@@ -34,7 +35,7 @@ class Changed(Answer):
 
 
 class Comparison(Answer):
-    """What was added, moved, called off, confirmed, reinstated, withdrawn or otherwise amended in between.
+    """A page of what was added, moved, called off, confirmed, reinstated, withdrawn or otherwise amended in between.
 
     An event that was moved and confirmed at once stands in both lists.
     """
@@ -48,7 +49,7 @@ class Comparison(Answer):
     reinstated: list[Changed] = Field(description="No longer called off.")
     withdrawn: list[Changed] = Field(description="Deleted.")
     amended: list[Changed] = Field(description="Otherwise than all these.")
-    more: bool = Field(description="Whether more changed than one answer holds: ask for a shorter time.")
+    next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
 
 
 HEADINGS = {
@@ -62,14 +63,26 @@ HEADINGS = {
 }
 
 
-def kinds_of_change(before: Event | None, now: Event | None) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An event as it was known at two instants, None where it was not: its title, and the reason given in between."""
+
+    event: UUID
+    title: str
+    before: Standing | None
+    now: Standing | None
+    reason: str | None
+    status_reason: str | None
+
+
+def kinds_of_change(before: Standing | None, now: Standing | None) -> list[str]:
     """Name the lists that a change belongs to; none where nothing was known before or after."""
     if before is None:
         return [] if now is None else ["added"]
     if now is None:
         return ["withdrawn"]
     kinds = []
-    if parse(before.when) != parse(now.when):
+    if before.when != now.when and parse(before.when) != parse(now.when):
         kinds.append("moved")
     if before.status != now.status:
         if now.status in _CALLED_OFF:
@@ -81,43 +94,37 @@ def kinds_of_change(before: Event | None, now: Event | None) -> list[str]:
     return kinds or ["amended"]
 
 
-def compare(
-    start: str, end: str, pairs: Iterable[tuple[Event | None, Event | None, str | None]], *, more: bool
-) -> Comparison:
-    """Sort events that were known otherwise at `start` than at `end` into what became of them.
-
-    A pair is the event as known before and after, and the reason given for the change.
-    """
+def sort_out(pairs: Iterable[Pair]) -> dict[str, list[Changed]]:
+    """Sort events that were known otherwise at one instant than at another into what became of them."""
     lists: dict[str, list[Changed]] = {name: [] for name in HEADINGS}
-    for before, now, reason in pairs:
-        shown = now or before
-        for kind in kinds_of_change(before, now):
-            assert shown is not None  # noqa: S101  # or there were no kind
+    for one in pairs:
+        for kind in kinds_of_change(one.before, one.now):
             # a later word on something else does not take away why the event stands so
-            why = reason or (now.status_reason if now is not None and kind in _REASONED else None)
-            changed = Changed(
-                event=shown.id, title=shown.title, now=_standing(now), before=_standing(before), reason=why
-            )
+            why = one.reason or (one.status_reason if kind in _REASONED else None)
+            changed = Changed(event=one.event, title=one.title, now=one.now, before=one.before, reason=why)
             lists[kind].append(changed)
-    return Comparison.model_validate({"from": start, "to": end, "more": more} | lists)
+    return lists
 
 
-def _standing(event: Event | None) -> Standing | None:
-    return None if event is None else Standing(when=event.when, status=event.status)
+class Summary:
+    """The comparison as plain text, made part by part: a heading for each kind of change that there was."""
 
+    def __init__(self, start: str, end: str) -> None:
+        self.beginning = f"What changed between {start} and {end}\n"
+        self._kind: str | None = None
 
-def summary(comparison: Comparison) -> str:
-    """Write the comparison as plain text, a heading for each kind of change that there was."""
-    lines = [f"What changed between {comparison.from_} and {comparison.to}"]
-    for name, heading in HEADINGS.items():
-        found: list[Changed] = getattr(comparison, name)
-        if found:
-            lines += ["", heading, *(_line(one, name) for one in found)]
-    if len(lines) == 1:
-        lines += ["", "Nothing."]
-    if comparison.more:
-        lines += ["", "There is more; ask for a shorter time."]
-    return "\n".join(lines) + "\n"
+    def part(self, kind: str, changed: Iterable[Changed]) -> str:
+        """Write some changes of a kind; the kinds come one after the other."""
+        lines = "".join(f"{_line(one, kind)}\n" for one in changed)
+        if not lines or kind == self._kind:
+            return lines
+        self._kind = kind
+        return f"\n{HEADINGS[kind]}\n{lines}"
+
+    @property
+    def end(self) -> str:
+        """Say so where nothing changed."""
+        return "\nNothing.\n" if self._kind is None else ""
 
 
 def _line(changed: Changed, kind: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from service.wire.values import (
+    COUNTRY_PATTERN,
     Answer,
     Body,
     Edtf,
@@ -29,7 +30,7 @@ SameAs = Annotated[list[WebAddress], Field(max_length=50, description="The same 
 Aliases = Annotated[list[Name], Field(max_length=50, description="Other names, each once.")]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$"), Field(description="ISO 3166-1 alpha-2 code.")]
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), Field(description="ISO 3166-1 alpha-2 code.")]
 
 ItemT = TypeVar("ItemT")
 

@@ -12,6 +12,9 @@ from service.dates import parse
 from service.wire.event import Event
 from service.wire.values import Answer, Recorded, StoredInstant
 
+# What every write sets anew: it says when and as which version something was written, not what was.
+OF_EVERY_WRITE = frozenset({"version", "reported_at", "recorded_at"})
+
 
 class Known(Answer):
     """From when until when a state was known: half-open."""
@@ -45,7 +48,10 @@ class HistoryItem(Answer):
     recorded_at: Recorded
     author: str = Field(description="Who wrote it: the key's name.", examples=["operator"])
     reason: str | None = Field(description="Why it was written, where a reason came along.")
-    diff: list[PatchOperation] = Field(description="From the state known before it; from `{}` for the first.")
+    diff: list[PatchOperation] = Field(
+        description="From the document known before it to its own, `{}` standing for none; but for `version`, "
+        "`reported_at` and `recorded_at`, which every write sets anew. Empty where it says the same again."
+    )
     conflicts: list[Conflict] = Field(description="What its claims say against it.")
     document: Event | None = Field(description="`null` where the event was deleted.")
 
@@ -57,14 +63,28 @@ class HistoryPage(Answer):
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
 
 
-def difference(before: object, after: object, path: str = "") -> Iterator[dict[str, object]]:
+def changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[dict[str, object]]:
+    """Say how one document of an event becomes another, but for what every write sets anew; `{}` is none."""
+    return list(_steps(_lasting(before), _lasting(after), ""))
+
+
+def says_the_same(before: Event, after: Event) -> bool:
+    """Tell whether two documents of an event are one, but for what every write sets anew."""
+    return before.model_copy(update={name: getattr(after, name) for name in OF_EVERY_WRITE}) == after
+
+
+def _lasting(document: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in document.items() if name not in OF_EVERY_WRITE}
+
+
+def _steps(before: object, after: object, path: str) -> Iterator[dict[str, object]]:
     """Say how one JSON value becomes another, as steps of a JSON Patch (RFC 6902); lists are replaced whole."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in before.keys() - after.keys():
             yield {"op": "remove", "path": f"{path}/{_escaped(name)}"}
         for name, value in after.items():
             if name in before:
-                yield from difference(before[name], value, f"{path}/{_escaped(name)}")
+                yield from _steps(before[name], value, f"{path}/{_escaped(name)}")
             else:
                 yield {"op": "add", "path": f"{path}/{_escaped(name)}", "value": value}
     elif before != after or isinstance(before, bool) is not isinstance(after, bool):

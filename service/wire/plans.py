@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
-from service.wire.event import Event, Status
+from service.wire.event import Status
 from service.wire.values import Answer, Phrase, StoredEdtf, Title
 
 PlanState = Literal["open", "overdue", "ended"]
@@ -30,9 +33,9 @@ class Plan(Answer):
     title: Title = Field(description="What it is, in a line.")
     status: Status
     status_reason: Phrase | None = Field(description="Why the status, or the date, is what it is now.")
-    first: StoredEdtf = Field(description="The date that it was first given.")
+    first: StoredEdtf = Field(description="The date that it was first known to have.")
     when: StoredEdtf = Field(description="The date that it has now.")
-    moves: int = Field(description="How often its date was changed.")
+    moves: int = Field(description="How often the date changed by which it was known.")
     slippage: Slippage
     overdue: bool = Field(description="Whether it is planned or tentative still, though its latest end has passed.")
 
@@ -53,24 +56,35 @@ class PlanPage(Answer):
 
     items: list[Plan] = Field(description="The plans of this page.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
-    outcomes: Outcomes
+    outcomes: Outcomes | None = Field(description="Of the whole timeline, on the first page; `null` on later ones.")
 
 
-def plan_of(event: Event, now: int) -> Plan:
-    """Say what became of a planned event; `now` is an instant in microseconds since 1970."""
-    first = event.previously[-1].when if event.previously else event.when
-    present = parse(event.when).bounds
-    is_open = event.status in ("planned", "tentative")
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """An event that is or was planned, as it stands, and the dates by which it was known, one after the other."""
+
+    event: UUID
+    title: str
+    status: Status
+    status_reason: str | None
+    when: str
+    overdue: bool
+    dates: Sequence[str] | None
+
+
+def plan_of(one: Scheduled) -> Plan:
+    """Say what became of a planned event."""
+    dates = one.dates or [one.when]
     return Plan(
-        event=event.id,
-        title=event.title,
-        status=event.status,
-        status_reason=event.status_reason,
-        first=first,
-        when=event.when,
-        moves=len(event.previously),
-        slippage=_slippage(first, event.when),
-        overdue=is_open and present.end_latest < now,
+        event=one.event,
+        title=one.title,
+        status=one.status,
+        status_reason=one.status_reason,
+        first=dates[0],
+        when=one.when,
+        moves=sum(parse(former) != parse(date) for former, date in pairwise(dates)),
+        slippage=_slippage(dates[0], one.when),
+        overdue=one.overdue,
     )
 
 

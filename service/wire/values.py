@@ -5,7 +5,7 @@ A lone surrogate is refused by pydantic itself; a NUL, which PostgreSQL cannot s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -14,11 +14,23 @@ from service.dates import EdtfError, parse, parse_instant
 
 _NO_NUL = r"^[^\x00]*$"
 _NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_WEB_ADDRESS = r"^https?://[^\x00-\x20<>\x22]+$"
+_LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
+COUNTRY_PATTERN = r"^[A-Z]{2}$"
+
+# What a text must be like, for those who do not read patterns.
+FORMS: Mapping[str, str] = {
+    _NO_NUL: "must not hold a NUL character",
+    _NOT_BLANK: "must not be blank, nor hold a NUL character",
+    SLUG_PATTERN: "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013",
+    _WEB_ADDRESS: "must be an address that begins with http:// or https://, without blanks",
+    _LANGUAGE: "must be a language tag, as en or pt-BR are",
+    COUNTRY_PATTERN: "must be a country's code of two capital letters (ISO 3166-1), as RU is",
+}
 
 # No body has so many; naming each of fifty thousand unknown ones would take seconds.
 _MOST_MEMBERS = 100
-
-SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 # The formats that the published document calls by these names are no JSON Schema's own: `date-time` is RFC 3339,
 # which has no year before 0 or after 9999.
@@ -124,11 +136,11 @@ Recorded = Annotated[
 ]
 WebAddress = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=2_000, pattern=r"^https?://[^\x00-\x20<>\x22]+$"),
+    StringConstraints(min_length=1, max_length=2_000, pattern=_WEB_ADDRESS),
     Field(description="An http or https address."),
 ]
 Language = Annotated[
     str,
-    StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"),
+    StringConstraints(max_length=35, pattern=_LANGUAGE),
     Field(description="A language tag (RFC 5646)."),
 ]

@@ -17,7 +17,8 @@ def insert_example_webhook(url: str) -> None:
             "INSERT INTO webhook (timeline_id, webhook_id, url, description, operations, facets, enabled, token,"
             " epoch, transaction_id, sequence, version, created_at)"
             " SELECT %(timeline)s, %(webhook)s, %(url)s, %(description)s, %(operations)s, '{kind:meeting}', true,"
-            " token, epoch, 1, 1, 1, now() FROM feed",
+            " token, change.epoch, transaction_id, sequence, 1, now() FROM feed, change"
+            " WHERE timeline_id = %(timeline)s ORDER BY change.epoch DESC, transaction_id DESC, sequence DESC LIMIT 1",
             key | {name: WEBHOOK[name] for name in ("url", "description", "operations")},
         )
         for age, secret in enumerate([NEWEST_SECRET, OLD_SECRET]):

@@ -68,6 +68,7 @@ def private(owner: Client) -> dict[str, str]:
     return {
         "timeline": timeline,
         "events": events,
+        "histogram": f"{events.removesuffix('events')}histogram?by=day",
         "event": path_of(event),
         "history": f"{path_of(event)}/history",
         "claims": f"{path_of(event)}/claims",

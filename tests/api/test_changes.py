@@ -180,7 +180,7 @@ def test_a_transaction_of_another_database_only_delays(api: Client, postgres: st
         made = make_event(api, events)
         assert api.read(feed_of(events))["items"] == []
         figures = api.get("/metrics").text
-        assert "\ndateline_feed_changes_behind_horizon 1\n" in figures
+        assert "\ndateline_feed_changes_behind_horizon 1.0\n" in figures
         assert float(figures.split("\ndateline_feed_lag_seconds ")[1].split()[0]) > 0
     assert [one["event"] for one in read(api, feed_of(events))["items"]] == [made["id"]]
 

@@ -91,6 +91,7 @@ def test_a_taken_slug_is_a_conflict(api: Client, shelf: str) -> None:
     api.post(f"/v1/{shelf}", body)
     again = api.post(f"/v1/{shelf}", body | {CALLED[shelf]: "Another"})
     assert (again.status_code, again.json()["type"]) == (409, "/problems/already-exists")
+    assert again.json()["detail"].endswith(f"'{body['slug']}' exists already: /v1/{shelf}/{body['slug']}")
     assert api.read(f"/v1/{shelf}/{body['slug']}")[CALLED[shelf]] != "Another"
 
 

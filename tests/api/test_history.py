@@ -1,35 +1,16 @@
-"""What was known when: states at their places, tombstones, history, comparison, plans."""
+"""What was known when: states at their places, tombstones, history."""
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
-import httpx
 import psycopg
 
+from service.wire.history import OF_EVERY_WRITE
 from tests.client import Client
-from tests.factories import Json, make_event, make_source, make_timeline
+from tests.differences import lasting, patched
+from tests.factories import Json, amend, make_actor, make_event, make_source, make_timeline, path_of, tag_of
 from tests.keys import ADMIN_PREFIX
 
 FIRST, SECOND, THIRD, FOURTH = (f"2013-02-{day:02}T00:00:00Z" for day in (1, 5, 10, 20))
-
-
-def path_of(event: Json) -> str:
-    return f"/v1/timelines/{event['timeline']}/events/{event['id']}"
-
-
-def tag(event: Json) -> str:
-    return f'"{event["version"]}"'
-
-
-def amend(api: Client, event: Json, **members: object) -> Json:
-    """Change an event as it stands, and give it as it stands then."""
-    present = api.read(path_of(event))
-    answer = api.patch(path_of(event), members, tag(present))
-    assert answer.status_code == 200, answer.text
-    changed: Json = answer.json()
-    return changed
 
 
 def history(api: Client, event: Json, **parameters: str) -> list[Json]:
@@ -97,24 +78,32 @@ def test_history_tells_author_reason_and_difference(api: Client) -> None:
     amend(api, event, status="cancelled", status_reason="no hall", reason="the organiser wrote", reported_at=SECOND)
     latest, first = history(api, event)
     assert (latest["author"], latest["reason"]) == (ADMIN_PREFIX, "the organiser wrote")
-    assert patched(first["document"], latest["diff"]) == latest["document"]
-    assert patched({}, first["diff"]) == first["document"]
-    assert {"op": "replace", "path": "/status", "value": "cancelled"} in latest["diff"]
+    assert latest["diff"] == [
+        {"op": "replace", "path": "/status", "value": "cancelled"},
+        {"op": "replace", "path": "/status_reason", "value": "no hall"},
+    ]
+    assert lasting(first["document"]) == patched({}, first["diff"])
 
 
-def patched(document: Json, steps: list[Json]) -> Json:
-    """Apply steps of a JSON Patch (RFC 6902) that name members of objects."""
-    document = copy.deepcopy(document)
-    for step in steps:
-        *path, last = [part.replace("~1", "/").replace("~0", "~") for part in step["path"].split("/")[1:]]
-        target: Any = document
-        for part in path:
-            target = target[part]
-        if step["op"] == "remove":
-            del target[last]
-        else:
-            target[last] = step["value"]
-    return document
+def test_each_difference_makes_the_document_of_the_one_before(api: Client) -> None:
+    """But for what every write sets anew, of which a difference says nothing."""
+    event = make_event(api, make_timeline(api), title="One", reported_at=SECOND)
+    amend(api, event, when="2013-03", status_reason="no hall", reported_at=FOURTH)
+    amend(api, event, summary="late", topics=["talks"], reported_at=THIRD)
+    amend(api, event, reason="it is so still")
+    api.post(f"{path_of(event)}/claims", {"source": make_source(api)})
+    api.delete(path_of(event), "*")
+    api.put(path_of(event), {"title": "Again", "when": "2013", "status": "planned"})
+    states = history(api, event)
+    counting = [state for state in reversed(states) if state["known"] is not None]
+    assert len(states) == len(counting) == 7
+    before: Json = {}
+    for state in counting:
+        after = lasting(state["document"] or {})
+        assert patched(before, state["diff"]) == after
+        assert not {step["path"] for step in state["diff"]} & {f"/{name}" for name in OF_EVERY_WRITE}
+        before = after
+    assert [bool(state["diff"]) for state in counting] == [True, True, True, False, True, True, True]
 
 
 def test_what_the_store_held_then_stays_to_be_read(api: Client) -> None:
@@ -149,7 +138,7 @@ def test_the_store_keeps_the_spans_that_follow_from_the_reports(api: Client, dir
 def test_a_deleted_event_leaves_a_tombstone(api: Client) -> None:
     events = make_timeline(api)
     event = make_event(api, events, title="One", reported_at=FIRST)
-    assert api.delete(path_of(event), tag(event)).status_code == 204
+    assert api.delete(path_of(event), tag_of(event)).status_code == 204
     gone = api.get(path_of(event))
     assert gone.status_code == 410
     assert gone.json()["type"] == "/problems/gone"
@@ -168,7 +157,7 @@ def test_a_deleted_event_leaves_a_tombstone(api: Client) -> None:
 
 def test_a_put_revives_what_was_deleted(api: Client) -> None:
     event = make_event(api, make_timeline(api), title="One", reported_at=FIRST)
-    api.delete(path_of(event), tag(event))
+    api.delete(path_of(event), tag_of(event))
     answer = api.put(path_of(event), {"title": "Two", "when": "2013", "status": "planned"})
     assert answer.status_code == 201
     assert answer.json()["version"] == 3
@@ -178,7 +167,7 @@ def test_a_put_revives_what_was_deleted(api: Client) -> None:
 
 def test_nothing_is_reported_of_a_deleted_event_before_its_end(api: Client) -> None:
     event = make_event(api, make_timeline(api), title="One", reported_at=FIRST)
-    api.delete(path_of(event), tag(event))
+    api.delete(path_of(event), tag_of(event))
     body = {"title": "Two", "when": "2013", "status": "planned", "reported_at": SECOND}
     answer = api.put(path_of(event), body)
     assert answer.status_code == 422
@@ -212,76 +201,59 @@ def test_claims_that_contradict_are_told(api: Client) -> None:
     ]
 
 
-def summary(api: Client, timeline: str, start: str, end: str) -> httpx.Response:
-    """Compare what was known at two instants, as text."""
-    return api.send("GET", f"{timeline}/diff", params={"from": start, "to": end}, headers={"Accept": "text/plain"})
+def test_what_changes_nothing_and_says_nothing_new_is_not_written(api: Client) -> None:
+    """An empty patch, one of what is there already however it is written, and one that is sent again."""
+    actor = make_actor(api, name="Someone")
+    participants = [{"actor": actor, "name": "Someone", "role": None}]
+    event = make_event(api, make_timeline(api), title="One", participants=participants, reported_at=SECOND)
+    for body in (
+        {},
+        {"title": "One"},
+        {"summary": None, "status": event["status"], "when": event["when"]},
+        {"participants": [{"actor": actor}]},
+        {"title": "One", "reported_at": "2013-02-05T01:00:00+01:00"},
+        {"reason": None, "supersede": True},
+    ):
+        answer = api.patch(path_of(event), body, tag_of(event))
+        assert (answer.status_code, answer.headers["ETag"]) == (200, '"1"'), body
+        assert answer.json() == event
+    assert len(history(api, event)) == 1
+    api.wait_for_feed()
+    feed = f"/v1/timelines/{event['timeline']}/changes"
+    assert [change["operation"] for change in api.read(feed)["items"]] == ["created"]
 
 
-def test_a_comparison_sorts_what_changed(api: Client) -> None:
-    events = make_timeline(api)
-    timeline = events.removesuffix("/events")
-    made = {
-        name: make_event(api, events, title=name, reported_at=FIRST)
-        for name in ("moved", "called off", "confirmed", "reinstated", "amended", "untouched")
-    }
-    amend(api, made["reinstated"], status="cancelled", reported_at=SECOND)
-    amend(api, made["moved"], when="2013-03-01", status_reason="no hall", reported_at=FOURTH)
-    amend(api, made["called off"], status="cancelled", reported_at=FOURTH)
-    amend(api, made["confirmed"], status="occurred", reported_at=FOURTH)
-    amend(api, made["reinstated"], status="planned", reported_at=FOURTH)
-    amend(api, made["amended"], summary="more", reported_at=FOURTH)
-    make_event(api, events, title="added", reported_at=FOURTH)
-    found = api.read(f"{timeline}/diff", **{"from": "2013-02-15", "to": "2013-02-28"})
-    names = ("added", "moved", "called_off", "confirmed", "reinstated", "withdrawn", "amended")
-    assert {name: [one["title"] for one in found[name]] for name in names} == {
-        "added": ["added"],
-        "moved": ["moved"],
-        "called_off": ["called off"],
-        "confirmed": ["confirmed"],
-        "reinstated": ["reinstated"],
-        "withdrawn": [],
-        "amended": ["amended"],
-    }
-    text = summary(api, timeline, "2013-02-15", "2013-02-28")
-    assert text.headers["content-type"] == "text/plain; charset=utf-8"
-    assert "Moved\n- moved: on 1 March 2013, planned; was on 25 February 2013; no hall" in text.text
-    api.delete(path_of(made["untouched"]), "*")
-    withdrawn = api.read(f"{timeline}/diff", **{"from": "2013-02-28", "to": "2999"})["withdrawn"]
-    assert [one["title"] for one in withdrawn] == ["untouched"]
-    assert "Nothing." in summary(api, timeline, "2013-01-01", "2013-01-02").text
-    backwards = api.send("GET", f"{timeline}/diff", params={"from": "2013-02", "to": "2013-01"})
-    assert backwards.status_code == 400
+def test_a_report_of_what_is_so_still_is_a_state(api: Client) -> None:
+    event = make_event(api, make_timeline(api), status_reason="so it is planned", reported_at=FIRST)
+    for version, body in enumerate(
+        ({"reported_at": SECOND}, {"reason": "asked again"}, {"status_reason": "asked again"}), start=2
+    ):
+        assert amend(api, event, **body)["version"] == version
+    assert [state["reason"] for state in history(api, event)] == [
+        "asked again",
+        "asked again",
+        None,
+        "so it is planned",
+    ]
 
 
-def test_plans_tell_how_far_they_slipped_and_how_they_ended(api: Client) -> None:
-    events = make_timeline(api)
-    timeline = events.removesuffix("/events")
-    late = make_event(api, events, title="late", when="2013-02-10", reported_at=FIRST)
-    amend(api, late, when="2013-02-20", reported_at=SECOND)
-    amend(api, late, when="2013-03", reported_at=THIRD)
-    make_event(api, events, title="far", when="2999")
-    ended = make_event(api, events, title="ended", when="2013-02-10", reported_at=FIRST)
-    amend(api, ended, status="occurred", reported_at=FOURTH)
-    make_event(api, events, title="never planned", status="occurred", reported_at=FIRST)
-    plan = api.walk(f"{timeline}/plans", state="open", limit=1)[0]
-    assert (plan["title"], plan["first"], plan["when"], plan["moves"], plan["overdue"]) == (
-        "late",
-        "2013-02-10",
-        "2013-03",
-        2,
-        True,
-    )
-    assert plan["slippage"] == {"earliest_days": 19.0, "latest_days": 49.0}
-    titles = {
-        state: [one["title"] for one in api.walk(f"{timeline}/plans", state=state, limit=1)]
-        for state in ("open", "overdue", "ended")
-    }
-    assert titles == {"open": ["late", "far"], "overdue": ["late"], "ended": ["ended"]}
-    assert api.read(f"{timeline}/plans")["outcomes"] == {
-        "planned": 2,
-        "tentative": 0,
-        "overdue": 1,
-        "occurred": 1,
-        "postponed": 0,
-        "cancelled": 0,
-    }
+def test_a_report_that_ends_later_ones_is_written_though_it_says_the_same(api: Client) -> None:
+    event = make_event(api, make_timeline(api), title="One", reported_at=FIRST)
+    amend(api, event, title="Two", reported_at=THIRD)
+    assert amend(api, event, title="One", reported_at=FIRST)["title"] == "Two"
+    assert api.read(path_of(event))["version"] == 2
+    assert amend(api, event, title="One", reported_at=FIRST, supersede=True)["title"] == "One"
+    assert known(api, event) == [(FIRST, None, "One")]
+
+
+def test_a_reason_to_delete_is_told(api: Client) -> None:
+    event = make_event(api, make_timeline(api), reported_at=FIRST)
+    headers = {"If-Match": tag_of(event)}
+    answer = api.send("DELETE", path_of(event), headers=headers, params={"reason": "x" * 1001})
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "reason")
+    answer = api.send("DELETE", path_of(event), headers=headers, params={"reason": "Entered twice."})
+    assert answer.status_code == 204
+    assert history(api, event)[0]["reason"] == "Entered twice."
+    for gone in (api.get(path_of(event)), api.patch(path_of(event), {"title": "x"}, "*")):
+        assert gone.status_code == 410
+        assert gone.json()["detail"].endswith(f" by {ADMIN_PREFIX}: Entered twice.")

@@ -97,7 +97,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "in-use": _of_what_is_in_use,
 }
 # These take another service than the one that all others ask; the tests below provoke them.
-ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "internal", "unavailable", "too-slow"}
+ELSEWHERE = {"forbidden", "gone", "cursor-outlived", "rate-limited", "internal", "unavailable", "too-slow"}
 
 
 @EACH
@@ -159,6 +159,17 @@ def test_a_key_that_only_reads_opens_no_more(seeded_template: str, postgres: str
                 asked = valid(operation)
                 asked.key = reader
                 check_refusal(operation, "forbidden", asked.send(client))
+
+
+def test_one_request_too_many_is_refused(seeded_template: str, postgres: str) -> None:
+    limits: dict[str, Any] = {"trusted_proxies": "127.0.0.1", "rate_limit_address_per_minute": 1}
+    with fresh_database(postgres, seeded_template) as url, connected(url, **limits) as client:
+        for n, operation in enumerate(OPERATIONS):
+            if 429 in operation.statuses:
+                asked = valid(operation)
+                asked.headers["X-Forwarded-For"] = f"203.0.113.{n}"
+                assert asked.send(client).status_code != 429
+                check_refusal(operation, "rate-limited", asked.send(client))
 
 
 def test_without_a_database_all_that_asks_it_says_not_now() -> None:

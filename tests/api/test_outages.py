@@ -75,6 +75,25 @@ def test_who_finds_no_free_connection_is_told_to_come_again(
         assert client.get("/v1/actors").status_code == 200
 
 
+def test_who_comes_when_too_many_wait_is_told_at_once(
+    module_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.database._MOST_WAITING_EACH", 1)
+    monkeypatch.setattr("service.store.database._WAIT_SECONDS", 30.0)
+    with connected(module_database_url, pool_size=1, statement_timeout_seconds=30) as client:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(2) as pool:
+            with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+                asking = []
+                for _ in range(2):  # one has the connection, the other waits for it
+                    asking.append(pool.submit(client.get, events))
+                    time.sleep(0.3)
+                refused = client.get(events)
+                assert is_unavailable(refused, "unavailable")
+                assert refused.json()["detail"] == "too many requests wait for the database already"
+            assert [one.result().status_code for one in asking] == [200, 200]
+
+
 def test_exports_leave_connections_to_others(module_database_url: str) -> None:
     with connected(module_database_url, pool_size=4) as client:
         events = make_timeline(client)

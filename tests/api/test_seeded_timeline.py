@@ -263,6 +263,38 @@ def test_what_is_expected_never_counts_as_having_happened(reader: Reader) -> Non
     assert "no-dialogue-for-a-month" not in reader.ask(datetime="2013-04")
 
 
+# What was known when?
+
+
+def test_on_the_15th_the_meeting_was_planned_and_on_the_21st_it_was_cancelled(reader: Reader) -> None:
+    found = {
+        day: [
+            (event["title"], event["when"], event["status"])
+            for event in reader.events(kind="meeting", datetime="2013-02-25", certainty="certain", known_at=day)
+        ]
+        for day in ("2013-01-31", "2013-02-15", "2013-02-21")
+    }
+    title = EVENTS["haider-ncc-meeting"]["title"]
+    assert found == {
+        "2013-01-31": [],
+        "2013-02-15": [(title, "2013-02-25", "planned")],
+        "2013-02-21": [(title, "2013-02-25", "cancelled")],
+    }
+
+
+def test_what_the_statement_of_mid_february_foresaw_moved(reader: Reader) -> None:
+    path = f"{EVENTS_PATH}/{reader.event('negotiations-process')['id']}"
+    known = {day: reader.page(path, known_at=day)["when"] for day in ("2013-02-15", "2013-02-21")}
+    assert known == {"2013-02-15": "[2013-02-15..]", "2013-02-21": "[2013-02-21..]"}
+
+
+@pytest.mark.parametrize("key", ["haider-ncc-meeting", "negotiations-process"])
+def test_a_time_of_report_that_the_article_does_not_tell_is_said_to_be_so(reader: Reader, key: str) -> None:
+    states = reader.page(f"{EVENTS_PATH}/{reader.event(key)['id']}/history")["items"]
+    assert [state["known"]["to"] for state in states] == [None, states[0]["known"]["from"]]
+    assert "not in the article" in states[1]["reason"]
+
+
 # Who, about what, according to whom?
 
 

@@ -124,7 +124,10 @@ def test_an_error_says_where_what_and_what_instead(text: str, position: int, fou
 def test_an_error_is_a_readable_sentence() -> None:
     with pytest.raises(EdtfError) as caught:
         parse("1985-02-30")
-    assert str(caught.value) == "'1985-02-30' is no date: at position 8 expected a day 01 to 28, found '30'"
+    assert str(caught.value) == (
+        "'1985-02-30' is no date: at position 8 expected a day 01 to 28, found '30'; "
+        "the last day of that month is '1985-02-28'"
+    )
     with pytest.raises(EdtfError) as caught:
         parse("1985-")
     assert str(caught.value).endswith("found the end")

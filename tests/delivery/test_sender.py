@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import socket
 import ssl
@@ -184,3 +185,69 @@ def test_a_look_up_that_hangs_does_not_outlast_the_try() -> None:
         return await sender.send(Message("http://hook.example/", "id", b"{}", [b"k"]))
 
     assert asyncio.run(run()) == Outcome(None, "no answer within 0.2 s")
+
+
+def test_a_tls_handshake_that_hangs_leaves_no_connection_behind() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        async def run() -> Outcome:
+            sender = Sender(timeout_seconds=0.3, allow_private=True, resolve=to_loopback)
+            url = f"https://hook.example:{listener.getsockname()[1]}/"
+            outcome = await sender.send(Message(url, "id", MESSAGE, [b"k" * 32]))
+            accepted, _ = listener.accept()
+            accepted.settimeout(2)
+            with accepted:
+                while await asyncio.to_thread(accepted.recv, 65536):
+                    pass  # the start of the handshake; then the end
+            return outcome
+
+        gc.disable()  # that the collector would find the connection at some time is not enough
+        try:
+            assert asyncio.run(run()) == Outcome(None, "no answer within 0.3 s")
+        finally:
+            gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (OK + b"Content-Length: 5\r\n\r\n", Outcome(200, None)),
+        (b"HTTP/1.1 2", Outcome(None, "the TLS connection broke")),
+        (b"", Outcome(None, "the TLS connection broke")),
+    ],
+)
+def test_what_was_answered_stands_though_the_tls_connection_breaks(
+    certificate: Path, answer: bytes, outcome: Outcome
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            came, going = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = context.wrap_bio(came, going, server_side=True)
+
+            def have(act: Callable[[], bytes | None]) -> bytes | None:
+                while True:
+                    try:
+                        return act()
+                    except ssl.SSLWantReadError:
+                        connection.sendall(going.read())
+                        came.write(connection.recv(65536))
+
+            with connection:
+                have(tls.do_handshake)
+                while have(tls.read) != MESSAGE:
+                    pass
+                tls.write(answer)
+                connection.sendall(going.read())
+                time.sleep(0.1)  # the answer arrives by itself
+                connection.sendall(b"this is no record of TLS")
+                connection.recv(1)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        url = f"https://hook.example:{listener.getsockname()[1]}/"
+        assert send(url, certificates=ssl.create_default_context(cafile=str(certificate))) == outcome
+        thread.join()

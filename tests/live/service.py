@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -88,6 +90,17 @@ def running(folder: Path, **settings: object) -> Iterator[Service]:
             if process.poll() is None:
                 process.terminate()
                 process.wait(30)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Read the lines that the service has logged so far: JSON, since no terminal is there."""
+    return [json.loads(line) for line in (folder / "stderr.txt").read_text().splitlines() if line.startswith("{")]
+
+
+def tracebacks(folder: Path) -> list[str]:
+    """List what the service has said that tells of an exception, logged or fallen out of it."""
+    said = (folder / "stderr.txt").read_text().splitlines()
+    return [line for line in said if "Traceback" in line or '"exception": ' in line]
 
 
 def wait_until_gone(processes: list[psutil.Process], seconds: float = 20) -> None:

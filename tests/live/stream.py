@@ -63,12 +63,12 @@ def opened(url: str, *, seconds: float = 10, last_event_id: str | None = None) -
         connection.close()
 
 
-def ask_and_take_nothing(url: str) -> socket.socket:
+def ask_and_take_nothing(url: str, *, accept: str = "text/event-stream") -> socket.socket:
     """Ask for a stream and never read: a client that has stalled."""
     address = urlsplit(url)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect((str(address.hostname), address.port))
-    head = f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+    head = f"GET {address.path}?{address.query} HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n"
     connection.sendall(head.encode())
     return connection

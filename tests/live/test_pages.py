@@ -49,6 +49,13 @@ def base() -> Iterator[str]:
             yield service.base
 
 
+# Whatever the Content-Security-Policy forbids, whether or not the console tells of it.
+VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  complain(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+
+
 class Visit:
     """A page in the browser, with what it asked for and what it complained about."""
 
@@ -59,8 +66,13 @@ class Visit:
         self.complaints: list[str] = []
         page.on("request", lambda request: self.asked.append(request.url))
         page.on("console", self._hear)
+        page.expose_function("complain", self._complain)
+        page.add_init_script(VIOLATIONS)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("requestfailed", lambda request: self.complaints.append(f"{request.url}: {request.failure}"))
+
+    def _complain(self, said: str) -> None:
+        self.complaints.append(said)
 
     def _hear(self, said: ConsoleMessage) -> None:
         if said.type in ("error", "warning"):
@@ -191,3 +203,17 @@ def test_the_timeline_page_needs_no_script(browser: Browser, base: str) -> None:
         visit.go("/docs")
         expect(page.get_by_role("link", name="the OpenAPI document")).to_be_visible()
         visit.check()
+
+
+def test_what_the_policy_forbids_would_be_seen(browser: Browser, base: str) -> None:
+    with browser.new_context() as context:
+        visit = Visit(context.new_page(), base)
+        page = visit.go("/problems")
+        assert visit.complaints == []
+        page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">x</p>')")
+        page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'stolen = 1'}))")
+        page.evaluate("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'}))")
+        page.wait_for_timeout(200)
+        said = " ".join(visit.complaints)
+        assert all(directive in said for directive in ("style-src-attr", "script-src-elem", "img-src")), said
+        assert page.evaluate("typeof stolen") == "undefined"

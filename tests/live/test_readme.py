@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from service.settings import Settings
-from tests.live.service import ROOT, running
+from tests.live.service import ROOT, Service, running
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8000"
@@ -27,6 +29,13 @@ class Step:
 
     command: str
     answer: str
+
+
+class Toured(NamedTuple):
+    """A running service, and the folder that it was started in."""
+
+    service: Service
+    folder: Path
 
 
 def steps(text: str) -> list[Step]:
@@ -49,24 +58,28 @@ def shown_as(answer: str) -> re.Pattern[str]:
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Run the whole tour against a fresh service, and give what each command printed."""
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toured]:
     missing = [program for program in ("bash", "curl") if shutil.which(program) is None]
     assert not missing, f"the tour needs {missing}"
     folder = tmp_path_factory.mktemp("tour")
-    with running(folder) as service:
-        script = "\n".join(f"{step.command}\necho '{MARK}'" for step in steps(README))
-        script = script.replace(ADDRESS, service.base).replace(KEY_FILE, str(folder / KEY_FILE))
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail"],
-            input=script,
-            env={"PATH": path, "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            timeout=SHELL_SECONDS,
-            check=False,
-        )
+    with running(folder) as started:
+        yield Toured(started, folder)
+
+
+def take(tour: list[Step], toured: Toured) -> list[str]:
+    """Run the whole tour against a service, and give what each command printed."""
+    script = "\n".join(f"{step.command}\necho '{MARK}'" for step in tour)
+    script = script.replace(ADDRESS, toured.service.base).replace(KEY_FILE, str(toured.folder / KEY_FILE))
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail"],
+        input=script,
+        env={"PATH": path, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=SHELL_SECONDS,
+        check=False,
+    )
     assert not done.stderr
     return [part.strip("\n") for part in done.stdout.split(f"{MARK}\n")][:-1]
 
@@ -75,9 +88,13 @@ def test_the_tour_has_steps() -> None:
     assert len(steps(README)) > 10
 
 
-def test_every_command_answers_as_the_readme_shows(answers: list[str]) -> None:
-    assert len(answers) == len(steps(README))
-    for step, answer in zip(steps(README), answers, strict=True):
+@pytest.mark.parametrize("slug", ["launch", "taken-again"])
+def test_every_command_answers_as_the_readme_shows(toured: Toured, slug: str) -> None:
+    """And again, for whoever takes the tour a second time under another slug."""
+    tour = steps(README.replace("launch\n", f"{slug}\n"))
+    answers = take(tour, toured)
+    assert len(answers) == len(tour)
+    for step, answer in zip(tour, answers, strict=True):
         assert shown_as(step.answer).fullmatch(answer), f"{step.command}\nanswered\n{answer}"
 
 

@@ -19,7 +19,7 @@ import pytest
 from tests.client import Client, connected
 from tests.factories import make_event, make_timeline
 from tests.keys import bearer
-from tests.live.service import ROOT, running
+from tests.live.service import ROOT, running, tracebacks
 from tests.receiver import Answer, Received, Receiver, receiving
 
 
@@ -83,7 +83,7 @@ def test_workers_share_and_are_woken(tmp_path: Path, database_url: str, client: 
         time.sleep(1.5)  # another look of each worker
         received = receiver.received
     assert len(received) == len({one.message_id for one in received}) == 101
-    assert (tmp_path / "stderr.txt").read_text().count("Traceback") == 0
+    assert tracebacks(tmp_path) == []
 
 
 def test_what_a_killed_worker_had_taken_is_sent_by_another_under_the_same_identity(
@@ -135,7 +135,7 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_hangs(tmp_path: Path, dat
         assert (one["state"], one["tries"]) == ("pending", 0)
         with worker(tmp_path, database_url):
             receiver.wait_for(2)
-    assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
+    assert tracebacks(tmp_path) == []
 
 
 def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None:
@@ -145,7 +145,7 @@ def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
         assert time.monotonic() - began < 5
-    assert "Traceback" not in (tmp_path / "stderr.txt").read_text()
+    assert tracebacks(tmp_path) == []
 
 
 def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its_log(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its
             assert service.process.wait(20) == 0
             assert time.monotonic() - began < 10
     log = (tmp_path / "stderr.txt").read_text()
-    assert "Traceback" not in log
+    assert tracebacks(tmp_path) == []
     assert made["secret"].removeprefix("whsec_") not in log
     assert "hunter2" not in log
 
@@ -187,3 +187,21 @@ def test_a_service_without_a_worker_sends_nothing(tmp_path: Path) -> None:
             ).raise_for_status()
             time.sleep(2)
         assert receiver.received == []
+
+
+def test_one_connection_of_a_process_listens_for_all_in_it(tmp_path: Path, database_url: str) -> None:
+    def listening() -> int:
+        with psycopg.connect(database_url) as direct:
+            row = direct.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name NOT IN ('', 'dateline')"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    with running(tmp_path, database_url=database_url, seed=False):
+        assert listening() == 1
+        with worker(tmp_path, database_url):
+            wait_until(lambda: listening() == 2)
+            time.sleep(0.5)
+            assert listening() == 2

@@ -86,7 +86,7 @@ async def watch(service: Service, streams: int) -> bool:
         for one in readers:
             one.close()
         began = time.monotonic()
-        while "\ndateline_feed_open_streams 0\n" not in (await http.get("/metrics")).text:  # noqa: ASYNC110  # no event
+        while "\ndateline_feed_open_streams 0.0\n" not in (await http.get("/metrics")).text:  # noqa: ASYNC110  # no event
             await asyncio.sleep(0.02)
         ended = time.monotonic() - began
     report = (

@@ -46,6 +46,11 @@ INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, 
 INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version, recorded_at)
     OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, 1, 'deleted', '{EVENT}', 1, 1, now());
 INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1);
+INSERT INTO histogram VALUES ('{TIMELINE}', 'day', 1, 1, 1, 1, 1);
+INSERT INTO histogram_change (timeline_id, sequence, events, start_earliest, start_latest, end_earliest, end_latest,
+        every_piece) OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, now(), now(), now(), now(), false);
+INSERT INTO api_key VALUES ('dl_one', sha256('one'), 'x', '{{write}}', '{{story}}', now(), 'x');
+INSERT INTO audit_entry VALUES ('{EVENT}', now(), 'x', NULL, 'x', 'x', '/', 201, NULL);
 INSERT INTO webhook VALUES ({KEY}, 'https://a.example', NULL, '{{}}', '{{}}', true, NULL, '{EVENT}', 1, 1, 1, 1, now());
 INSERT INTO webhook_secret VALUES ({KEY}, '{OTHER}', decode(repeat('ab', 24), 'hex'), now(), NULL);
 INSERT INTO webhook_delivery (timeline_id, webhook_id, delivery_id, epoch, transaction_id, sequence, operation,
@@ -86,6 +91,13 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "place_coordinates_check": ("UPDATE place SET latitude = NULL", "UPDATE place SET longitude = NULL"),
     "source_pkey": ("INSERT INTO source (slug, title, version) VALUES ('paper', 'x', 1)",),
     "source_slug_check": ("INSERT INTO source (slug, title, version) VALUES ('A paper', 'x', 1)",),
+    "api_key_pkey": ("INSERT INTO api_key SELECT * FROM api_key",),
+    "api_key_hash_key": ("INSERT INTO api_key SELECT 'dl_two', hash, 'x', '{read}', NULL, now(), 'x' FROM api_key",),
+    "api_key_length_check": ("UPDATE api_key SET hash = 'the key itself'",),
+    "api_key_scopes_check": ("UPDATE api_key SET scopes = '{}'", "UPDATE api_key SET scopes = '{root}'"),
+    "api_key_unlimited_admin_check": ("UPDATE api_key SET scopes = '{read,admin}'",),
+    "api_key_timelines_check": ("UPDATE api_key SET timelines = '{}'",),
+    "audit_entry_pkey": ("INSERT INTO audit_entry SELECT * FROM audit_entry",),
     "signing_key_pkey": ("INSERT INTO signing_key SELECT * FROM signing_key",),
     "signing_key_length_check": ("UPDATE signing_key SET key = 'short'",),
     "event_pkey": (f"UPDATE event SET event_id = '{OTHER}' WHERE event_id = '{EVENT}'",),
@@ -172,6 +184,10 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "change_pkey": (CHANGE.format(sequence=1, operation="deleted"),),
     "change_timeline_id_fkey": (f"UPDATE change SET timeline_id = '{NOBODY}'",),
     "change_operation_check": (CHANGE.format(sequence=2, operation="guessed"),),
+    "histogram_pkey": (f"INSERT INTO histogram VALUES ('{TIMELINE}', 'day', 1, 2, 2, 2, 2)",),
+    "histogram_unit_check": ("UPDATE histogram SET unit = 'hour'",),
+    "histogram_change_pkey": ("INSERT INTO histogram_change OVERRIDING SYSTEM VALUE SELECT * FROM histogram_change",),
+    "histogram_change_events_check": ("UPDATE histogram_change SET events = 0",),
     "feed_floor_pkey": (f"INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1)",),
     "webhook_pkey": ("INSERT INTO webhook SELECT * FROM webhook",),
     "webhook_timeline_id_fkey": (

@@ -51,6 +51,30 @@ def test_nothing_is_left_but_that_it_was_there(database_url: str) -> None:
     assert [one for (one,) in operations] == ["created", "amended", "purged"]
 
 
+def test_the_feed_says_what_was_done_without_what_it_was(database_url: str) -> None:
+    """Changes from before a purge stay what they were, and hold no document; so a follower of any age forgets it."""
+    with connected(database_url) as client:
+        timeline, event, other = written(client)
+        feed = f"/v1/timelines/{timeline}/changes"
+        client.wait_for_feed()
+        before = client.read(feed)["items"]
+        assert [one["document"] is None for one in before] == [False, False, False]
+        purge(database_url, timeline, UUID(event["id"]))
+        client.wait_for_feed()
+        for filters in ({}, {"status": "cancelled"}):
+            after = [one for one in client.read(feed, **filters)["items"] if one["event"] == event["id"]]
+            assert [(one["operation"], one["version"], one["document"]) for one in after] == [
+                ("created", 1, None),
+                ("amended", 2, None),
+                ("purged", 2, None),
+            ]
+        streamed = client.listen(feed, 5, after=client.read(feed)["oldest"]).text
+        assert WORD not in streamed
+        assert streamed.count(f'"event":"{event["id"]}"') == 3
+        kept = [one for one in client.read(feed)["items"] if one["event"] == other["id"]]
+        assert kept == [one for one in before if one["event"] == other["id"]]
+
+
 def test_a_tombstone_is_purged_too(database_url: str) -> None:
     with connected(database_url) as client:
         timeline, event, _ = written(client)

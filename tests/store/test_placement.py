@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.dates import DISTANT_FUTURE
-from service.store.states import Known, Recorded, Span, place_report, spans
+from service.store.placement import Counting, Recorded, Span, spans
 
 REPORTS = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=12)
 
@@ -69,18 +69,18 @@ def test_a_late_report_leaves_the_present_as_it_is(reports: list[tuple[int, bool
 
 
 def test_a_report_older_than_all_extends_the_history_to_the_left() -> None:
-    placement = place_report([Known(1, 10)], 5, supersedes=False)
+    placement = Counting([10], [1]).place(5, supersedes=False)
     assert (placement.end, placement.before, placement.changed) == (10, None, ())
     assert not placement.is_present
 
 
 def test_a_report_that_supersedes_ends_all_that_was_reported_since() -> None:
-    placement = place_report([Known(1, 10), Known(2, 20), Known(3, 30)], 15, supersedes=True)
+    placement = Counting([10, 20, 30], [1, 2, 3]).place(15, supersedes=True)
     assert placement.is_present
     assert placement.before == 1
     assert placement.changed == (Span(1, 10, 15), Span(2, 20, 20), Span(3, 30, 30))
 
 
 def test_a_report_of_the_same_instant_takes_the_place_of_the_other() -> None:
-    placement = place_report([Known(1, 10), Known(2, 20)], 10, supersedes=False)
+    placement = Counting([10, 20], [1, 2]).place(10, supersedes=False)
     assert (placement.end, placement.changed) == (20, (Span(1, 10, 10),))

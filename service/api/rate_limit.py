@@ -1,0 +1,215 @@
+"""How often who may ask: per address, per key, and how many unknown keys an address may try.
+
+Each limit is of a minute that begins with the first request. The answer says what is left of it (`RateLimit` and
+`RateLimit-Policy`, draft-ietf-httpapi-ratelimit-headers-10). The addresses of this machine are not limited, nor is
+whoever asks for health or figures.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from contextlib import suppress
+from functools import cache, lru_cache
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import StorageError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.counters import BoundedMemory, SharedCounters
+from service.api.problems import RateLimited, rate_limited
+
+logger = logging.getLogger("dateline.limits")
+
+_WINDOW_SECONDS = 60
+_EXEMPT = frozenset({"/health/live", "/health/ready", "/metrics"})
+_ONE_HOME = 64  # the bits of an IPv6 address that one customer has for himself
+_ADDRESS_CHARACTERS = 64
+_PAUSE_SECONDS = 5.0  # after which a storage that failed is asked again
+
+
+class Policy(NamedTuple):
+    """A limit: its name as clients see it, and how many requests a minute it lets through."""
+
+    name: str
+    quota: int
+
+    @property
+    def text(self) -> str:
+        """Write it as an item of `RateLimit-Policy`."""
+        return f'"{self.name}";q={self.quota};w={_WINDOW_SECONDS}'
+
+
+class Standing(NamedTuple):
+    """How far somebody has used up a limit."""
+
+    policy: Policy
+    remaining: int
+    reset_seconds: int
+
+    @property
+    def text(self) -> str:
+        """Write it as an item of `RateLimit`."""
+        return f'"{self.policy.name}";r={self.remaining};t={self.reset_seconds}'
+
+
+class Limiter:
+    """The limits of one application; 0 a minute is no limit. Counted in `shared`, and while that fails in memory."""
+
+    def __init__(
+        self,
+        *,
+        address_per_minute: int,
+        key_per_minute: int,
+        failed_keys_per_minute: int,
+        shared: SharedCounters | None = None,
+    ) -> None:
+        self.address = Policy("address", address_per_minute)
+        self.key = Policy("key", key_per_minute)
+        self.failed_keys = Policy("failed-keys", failed_keys_per_minute)
+        self._memory = FixedWindowRateLimiter(BoundedMemory())
+        self._counters = shared
+        self._shared = None if shared is None else FixedWindowRateLimiter(shared)
+        self._shared_from = 0.0  # by the monotonic clock
+
+    async def close(self) -> None:
+        """Let go of what is shared with other instances."""
+        if self._counters is not None:
+            await self._counters.close()
+
+    async def count(self, policy: Policy, whom: str) -> Standing | None:
+        """Count a request, and tell what is left; None where there is no limit. Raises RateLimited if nothing was."""
+        if not policy.quota:
+            return None
+        return await self._ask(policy, whom, is_counted=True)
+
+    async def look(self, policy: Policy, whom: str) -> None:
+        """Raise RateLimited if nothing is left, and count nothing."""
+        if policy.quota:
+            await self._ask(policy, whom, is_counted=False)
+
+    async def hit(self, request: Request, name: str) -> None:
+        """Count a request of a caller whose key is known by this name. Raises RateLimited if it is one too many.
+
+        The caller's name stands in the log from then on.
+        """
+        request.scope["state"]["caller"] = name
+        standing = await self.count(self.key, name)
+        if standing is not None:
+            standings(request.scope).append(standing)
+
+    async def _ask(self, policy: Policy, whom: str, *, is_counted: bool) -> Standing:
+        now = time.monotonic()
+        if self._shared is not None and self._shared_from <= now:
+            try:
+                return await _ask(self._shared, policy, whom, is_counted=is_counted)
+            except StorageError as error:
+                self._shared_from = now + _PAUSE_SECONDS
+                logger.warning("rate limits are counted by this process alone for the moment: %s", error.storage_error)
+        return await _ask(self._memory, policy, whom, is_counted=is_counted)
+
+
+@cache
+def _item(policy: Policy) -> RateLimitItemPerMinute:
+    return RateLimitItemPerMinute(policy.quota, namespace=policy.name)
+
+
+async def _ask(limiter: FixedWindowRateLimiter, policy: Policy, whom: str, *, is_counted: bool) -> Standing:
+    item = _item(policy)
+    is_allowed = await (limiter.hit(item, whom) if is_counted else limiter.test(item, whom))
+    reset, remaining = await limiter.get_window_stats(item, whom)
+    standing = Standing(policy, remaining, max(1, math.ceil(reset - time.time())))
+    if not is_allowed:
+        raise RateLimited(standing.reset_seconds, {"RateLimit": standing.text, "RateLimit-Policy": policy.text})
+    return standing
+
+
+def standings(scope: Scope) -> list[Standing]:
+    """Give the list of the limits that apply to a request, to be added to."""
+    found: list[Standing] = scope["state"].setdefault("standings", [])
+    return found
+
+
+class RateLimit:
+    """Count each request by where it comes from, and refuse what is too much; pure ASGI, so that streams pass through.
+
+    Who has tried too many unknown keys may send none for a while, not even a good one: it could be a guess.
+    """
+
+    def __init__(self, app: ASGIApp, limiter: Limiter, *, believes_proxies: bool) -> None:
+        self.app = app
+        self._limiter = limiter
+        self._has_hinted = believes_proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if it is not one too many, and its answer with what is left."""
+        if scope["type"] != "http" or scope["path"] in _EXEMPT:
+            await self.app(scope, receive, send)
+            return
+        whom = identity(scope["client"][0]) if scope.get("client") else None
+        sends_key = any(name == b"authorization" for name, _ in scope["headers"])
+        limiter = self._limiter
+        try:
+            if whom is not None:
+                if (standing := await limiter.count(limiter.address, whom)) is not None:
+                    standings(scope).append(standing)
+                if sends_key:
+                    await limiter.look(limiter.failed_keys, whom)
+        except RateLimited as error:
+            self._hint(scope)
+            await rate_limited(Request(scope), error)(scope, receive, send)
+            return
+        status = 0
+
+        async def send_limited(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if found := scope["state"].get("standings"):
+                    _add(message, found)
+            await send(message)
+
+        await self.app(scope, receive, send_limited)
+        if status == HTTPStatus.UNAUTHORIZED and sends_key and whom is not None:
+            with suppress(RateLimited):  # several at the same time; the next one is refused
+                await limiter.count(limiter.failed_keys, whom)
+
+    def _hint(self, scope: Scope) -> None:
+        """Tell the operator, once, what may be amiss where clients are refused."""
+        if not self._has_hinted and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+            self._has_hinted = True
+            logger.warning(
+                "all clients of a proxy are limited as if they were one: "
+                "set DATELINE_TRUSTED_PROXIES to the addresses of proxies that are to be believed"
+            )
+
+
+def _add(message: Message, found: list[Standing]) -> None:
+    """Say what is left, unless it is the answer to one too many, which says so itself."""
+    if any(name == b"ratelimit" for name, _ in message["headers"]):
+        return
+    message["headers"] = [
+        *message["headers"],
+        (b"ratelimit", ", ".join(one.text for one in found).encode()),
+        (b"ratelimit-policy", ", ".join(one.policy.text for one in found).encode()),
+    ]
+
+
+@lru_cache(4096)
+def identity(address: str) -> str | None:
+    """Say whom an address stands for: itself, or the network that one customer has of IPv6; None for this machine."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return address[:_ADDRESS_CHARACTERS]  # a proxy's word that is no address
+    if isinstance(read, IPv6Address):
+        read = read.ipv4_mapped or read
+    if read.is_loopback:
+        return None
+    return str(ip_network((read, _ONE_HOME), strict=False)) if isinstance(read, IPv6Address) else str(read)

@@ -1,0 +1,88 @@
+"""How much waits to be sent to webhooks, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, extract, func, literal_column, select, true, tuple_
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from service.store.feed_selection import HORIZON
+from service.store.statement import Connection, Statement, compiled
+from service.tables import change, feed, webhook, webhook_delivery
+
+_OF_THIS = (
+    webhook_delivery.c.timeline_id == webhook.c.timeline_id,
+    webhook_delivery.c.webhook_id == webhook.c.webhook_id,
+)
+_PLACE = (change.c.epoch, change.c.transaction_id, change.c.sequence)
+_ONE: ColumnElement[Any] = literal_column("1")
+
+
+def _count(name: str, *terms: ColumnElement[bool]) -> LateralFromClause:
+    return select(func.count().label("messages")).select_from(webhook_delivery).where(*_OF_THIS, *terms).lateral(name)
+
+
+_PENDING = _count("pending", webhook.c.enabled, webhook_delivery.c.due_at.is_not(None))
+_DUE = _count("due", webhook.c.enabled, webhook_delivery.c.due_at <= func.now())
+_DEAD = _count("dead", webhook_delivery.c.state == "dead")
+_OLDEST_MESSAGE = (
+    select(webhook_delivery.c.recorded_at)
+    .where(*_OF_THIS, webhook.c.enabled, webhook_delivery.c.state == "pending")
+    .order_by(webhook_delivery.c.epoch, webhook_delivery.c.transaction_id, webhook_delivery.c.sequence)
+    .limit(_ONE)
+    .lateral("oldest_message")
+)
+# Of which no message was made yet: without any worker nothing else would tell that nothing is sent.
+_NEXT_CHANGE = (
+    select(change.c.recorded_at)
+    .where(
+        change.c.timeline_id == webhook.c.timeline_id,
+        webhook.c.enabled,
+        tuple_(*_PLACE) > tuple_(webhook.c.epoch, webhook.c.transaction_id, webhook.c.sequence),
+        tuple_(change.c.epoch, change.c.transaction_id) < tuple_(feed.c.epoch, HORIZON),
+    )
+    .order_by(*_PLACE)
+    .limit(_ONE)
+    .lateral("next_change")
+)
+_OLDEST = func.min(func.least(_OLDEST_MESSAGE.c.recorded_at, _NEXT_CHANGE.c.recorded_at))
+_BACKLOG: Statement = compiled(
+    select(
+        func.coalesce(func.sum(_PENDING.c.messages), literal_column("0")),
+        func.coalesce(func.sum(_DUE.c.messages), literal_column("0")),
+        func.coalesce(func.sum(_DEAD.c.messages), literal_column("0")),
+        func.coalesce(extract("epoch", func.clock_timestamp() - _OLDEST), literal_column("0")),
+        func.count().filter(~webhook.c.enabled),
+    ).select_from(
+        webhook.join(feed, true())
+        .join(_PENDING, true())
+        .join(_DUE, true())
+        .join(_DEAD, true())
+        .outerjoin(_OLDEST_MESSAGE, true())
+        .outerjoin(_NEXT_CHANGE, true())
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Messages of all webhooks: what waits (`pending`, `due`, the oldest's age) counts only for those enabled.
+
+    `oldest_seconds` is the age of the oldest change that was not sent yet, be there a message of it or not.
+    """
+
+    pending: int
+    due: int
+    dead: int
+    oldest_seconds: float
+    disabled_webhooks: int
+
+
+async def read_backlog(connection: Connection) -> Backlog:
+    """Count what waits to be sent; each count is over a part of an index."""
+    row = await (await _BACKLOG.run(connection, {})).fetchone()
+    assert row is not None  # noqa: S101  # an aggregate without GROUP BY gives one row
+    pending, due, dead, seconds, disabled = row
+    return Backlog(int(pending), int(due), int(dead), float(seconds), int(disabled))

@@ -1,0 +1,125 @@
+"""What is wrong with a request is said in words that a person can act on, not in those of a library."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from service.wire import directory, event, webhook
+from service.wire.values import FORMS, Body
+from service.wording import in_words
+from tests.api.asking import valid
+from tests.api.published import EACH, Operation
+from tests.api.test_problems import JSON, NOBODY, is_problem
+from tests.client import Client
+from tests.factories import event_body, make_timeline
+
+STATUS = "/status: must be 'tentative', 'planned', 'occurred', 'postponed' or 'cancelled'"
+SLUG = "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013"
+UUID = "must be a UUID, as 018f3d5e-7a10-7000-8000-000000000001 is"
+JARGON = re.compile(r"Input should|String should|List should|Field required|[Vv]alue error|valid |parse|dictionary|\^")
+ODD: list[Any] = [
+    *(None, True, 5, -1e9, 1e9, 10**30, 2.5, float("inf"), "", " ", "x", "X y", "\x00", "\ud800", "2013-02-30"),
+    *("x" * 30_000, [], [None], ["X y"], [5] * 300, {}, {"": 1}, {"place": 5}, [{}], [{"source": "X", "id": "x"}]),
+]
+
+
+def bodies(of: type[BaseModel] = Body) -> Iterator[type[BaseModel]]:
+    for body in of.__subclasses__():
+        yield body
+        yield from bodies(body)
+
+
+@pytest.mark.parametrize("body", list(bodies()), ids=lambda body: body.__name__)
+def test_whatever_is_wrong_with_a_body_is_said_in_our_words(body: type[BaseModel]) -> None:
+    assert {directory.ActorBody, event.EventBody, webhook.WebhookBody} <= set(bodies())
+    told = 0
+    for given in [*ODD, *({name: odd} for name in body.model_fields for odd in ODD)]:
+        try:
+            body.model_validate(given)
+        except ValidationError as error:
+            for one in error.errors():
+                sentence = in_words(one, FORMS)
+                assert not JARGON.search(sentence), sentence
+                assert len(sentence) < 400
+                told += 1
+    assert told > len(ODD)
+
+
+@EACH
+def test_whatever_is_wrong_with_a_parameter_is_said_in_our_words(reading: Client, operation: Operation) -> None:
+    for parameter in operation.parameters("query", "header"):
+        for odd in ("x", "-5", "9" * 30, "X y", "\x00", "x" * 3000, ""):
+            asked = valid(operation)
+            if parameter["in"] == "query":
+                asked.params[parameter["name"]] = odd
+            else:
+                asked.headers[parameter["name"]] = odd.replace("\x00", "")
+            answer = asked.send(reading)
+            if answer.status_code == 400:
+                assert not JARGON.search(answer.json()["detail"]), answer.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"title": 5}, "/title: must be text, not a number"),
+        ({"title": ""}, "/title: must not be empty"),
+        ({"title": "  "}, "/title: must not be blank, nor hold a NUL character"),
+        ({"title": "x" * 501}, "/title: must have at most 500 characters"),
+        ({"status": "canceled"}, f"{STATUS}; did you mean 'cancelled'?"),
+        ({"status": "xyz"}, STATUS),
+        ({"kind": "A Kind"}, f"/kind: {SLUG}"),
+        ({"place": "moscow"}, "/place: must be an object, not text"),
+        ({"place": {}}, "/place/place: is missing"),
+        ({"topics": "x"}, "/topics: must be a list, not text"),
+        ({"supersede": "maybe"}, "/supersede: must be true or false"),
+        ({"claims": [{"source": "x", "id": "y"}]}, f"/claims/0/id: {UUID}"),
+    ],
+)
+def test_a_wrong_member(api: Client, changes: dict[str, Any], said: str) -> None:
+    problem = is_problem(api.post(make_timeline(api), event_body(**changes)), 422, "invalid-body")
+    assert problem["detail"] == said
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("limit=0", "limit: must be at least 1"),
+        ("limit=500", "limit: must be at most 200"),
+        ("limit=x", "limit: must be a whole number"),
+        ("overdue=ja", "overdue: must be true or false"),
+        ("sort=dates", "sort: must be 'date', '-date', '-recorded' or 'relevance'; did you mean 'date'?"),
+        ("q=", "q: must not be empty"),
+        ("q=%00", "q: must not hold a NUL character"),
+    ],
+)
+def test_a_wrong_parameter(api: Client, query: str, said: str) -> None:
+    assert is_problem(api.get(f"/v1/events?{query}"), 400, "invalid-parameter")["detail"] == said
+
+
+def test_a_missing_parameter(api: Client) -> None:
+    assert is_problem(api.get("/v1/dates"), 400, "invalid-parameter")["detail"] == "edtf: is missing"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/timelines/x/events/abc", f"event in the path {UUID}"),
+        (f"/v1/timelines/A_B/events/{NOBODY}", f"timeline in the path {SLUG}"),
+        ("/v1/keys/x", "key in the path must be a key's prefix, as dl_4k2m9xq7wz is"),
+        (f"/v1/actors/{'x' * 81}", "slug in the path must have at most 80 characters"),
+    ],
+)
+def test_a_path_of_another_form(api: Client, path: str, said: str) -> None:
+    assert is_problem(api.get(path), 404, "not-found")["detail"] == f"no such thing: {said}"
+
+
+def test_a_body_that_is_no_json_says_where(api: Client) -> None:
+    answer = api.send("POST", make_timeline(api), content=b'{"title": x}', headers=JSON)
+    detail = is_problem(answer, 400, "malformed-body")["detail"]
+    assert detail == "the body is no JSON text: Expecting value at position 10"

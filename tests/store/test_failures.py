@@ -1,0 +1,46 @@
+"""What the database reports, as the domain's errors: each says what a client can do about it."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from service.errors import DatelineError, TooLarge, TooSlow, Unavailable
+from service.store.failures import translated
+
+RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "said"),
+    [
+        ("54000", TooLarge, "in one piece"),  # program limit exceeded
+        ("54001", TooLarge, "in one piece"),  # statement too complex
+        ("53200", Unavailable, "short of memory"),  # out of memory
+        ("53100", Unavailable, "short of memory, disk"),  # disk full
+        ("53300", Unavailable, "connections"),  # too many connections
+        ("40P01", Unavailable, "another write"),  # deadlock
+        ("55P03", Unavailable, "another write"),  # a lock that is not to be had
+        ("57P01", Unavailable, "cannot be reached"),  # it is shut down
+        ("08006", Unavailable, "cannot be reached"),  # the connection broke
+        ("25006", Unavailable, "takes no writes"),  # read-only
+        ("58030", Unavailable, "cannot answer now"),  # input or output failed
+        ("57014", TooSlow, "time limit"),  # cancelled
+    ],
+)
+def test_a_report_of_the_database(database_url: str, code: str, error: type[DatelineError], said: str) -> None:
+    with psycopg.connect(database_url) as connection, pytest.raises(error, match=said) as raised, translated():
+        connection.execute(RAISING.format(code))
+    assert type(raised.value) is error
+    assert "insides" not in str(raised.value)
+
+
+def test_too_many_words_to_index_are_too_large(database_url: str) -> None:
+    words = "SELECT to_tsvector('simple', string_agg(md5(number::text), ' ')) FROM generate_series(1, 50000) AS number"
+    with psycopg.connect(database_url) as connection, pytest.raises(TooLarge), translated():
+        connection.execute(words)
+
+
+def test_a_database_that_is_not_there_cannot_be_reached() -> None:
+    with pytest.raises(Unavailable, match="cannot be reached"), translated():
+        psycopg.connect("host=/nowhere dbname=none")

@@ -1,0 +1,1 @@
+"""Tests of what clients send and receive."""

@@ -1,8 +1,9 @@
 """`make bench`: load made-up events into a throwaway PostgreSQL, and compare, in one run.
 
 For one event and for a page of 50, this service against the idiomatic way (`bench.yardstick`) and against the
-database alone (pgbench, the same statements, prepared); the memory of an export; dates. The contestants take
-turns, so that whatever else the machine does falls on all. Figures go to bench/results as JSON.
+database alone (pgbench, the same statements, prepared); pages as they were known back then against the same of the
+present; the memory of an export; dates. The contestants take turns, so that whatever else the machine does falls on
+all. Figures go to bench/results as JSON.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ import psycopg
 
 from bench import dates, export
 from bench.contestants import CONNECTIONS, WORKERS, YARDSTICK_INDEX, ask, ask_database, dateline, yardstick
+from bench.known import make_comparisons
 from bench.sample import make_tasks
 from bench.server import loaded
 
 RESULTS = Path(__file__).parent / "results"
+Rates = dict[str, dict[str, list[dict[str, float]]]]
 EXPORT_LIMIT_BYTES = 200 * 1000 * 1000
 OURS, YARDSTICK, DATABASE = "dateline", "idiomatic", "pgbench"
+PRESENT, PAST = "present", "known_at"
 
 
 def main() -> None:
@@ -70,21 +74,35 @@ def compare(stack: ExitStack, url: str, folder: Path, rounds: int, seconds: floa
         if task.yardstick_paths:
             turns.append((task.name, YARDSTICK, partial(ask, theirs, task.yardstick_paths)))
         turns.append((task.name, DATABASE, partial(ask_database, url, task.scripts(folder))))
-    measured: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
-    for number in range(rounds + 1):
-        for task_name, contestant, turn in turns:
-            result = turn(seconds if number else min(1.0, seconds))
-            if number:  # the first round warms up
-                measured[task_name][contestant].append(result)
-        print(f"round {number} of {rounds}", flush=True)
+    measured = _take_turns(turns, rounds, seconds)
+    turns = []
+    for comparison in make_comparisons(url):
+        turns.append((comparison.name, PRESENT, partial(ask, ours, comparison.present)))
+        turns.append((comparison.name, PAST, partial(ask, ours, comparison.past)))
+    print("the same, as known then", flush=True)
     return {
         "events": row[0] if row else 0,
         "postgresql": row[1] if row else "",
         "rounds": rounds,
         "seconds": seconds,
         "rates": measured,
+        "known_at": _take_turns(turns, min(3, rounds), min(0.7, seconds)),
         "export": export.measure(ours),
     }
+
+
+def _take_turns(
+    turns: list[tuple[str, str, Callable[[float], dict[str, float]]]], rounds: int, seconds: float
+) -> Rates:
+    """Let each have its turn, round by round; answers what each did, by task and contestant."""
+    measured: Rates = defaultdict(lambda: defaultdict(list))
+    for number in range(rounds + 1):
+        for task, contestant, turn in turns:
+            result = turn(seconds if number else min(1.0, seconds))
+            if number:  # the first round warms up
+                measured[task][contestant].append(result)
+        print(f"round {number} of {rounds}", flush=True)
+    return measured
 
 
 def machine() -> dict[str, Any]:
@@ -118,6 +136,10 @@ def _report(figures: dict[str, Any]) -> None:
         times = _ratio(rates, YARDSTICK, ", at least 8" if task.startswith("page") else "")
         share = _ratio(rates, DATABASE, ", at least 0.4" if task.startswith("page") else "")
         print(f"| {task} | {' | '.join(cells)} | {times} | {share} |")
+    print("\n| page | of the present/s | as known then/s | times as dear, at most 2.5 |\n|---|---|---|---|")
+    for task, rates in figures["known_at"].items():
+        cells = [_spread(rates[name]) for name in (PRESENT, PAST)]
+        print(f"| {task} | {' | '.join(cells)} | {_times(rates[PRESENT], rates[PAST])} |")
     exported = figures["export"]
     print(
         f"\nExport of {exported['events']:,} events as NDJSON: {exported['seconds']:.0f} s, "
@@ -133,11 +155,13 @@ def _spread(turns: list[dict[str, float]]) -> str:
 
 
 def _ratio(rates: dict[str, list[dict[str, float]]], other: str, expected: str) -> str:
+    return _times(rates[OURS], rates[other]) + expected if other in rates else ""
+
+
+def _times(some: list[dict[str, float]], others: list[dict[str, float]]) -> str:
     """Compare turn by turn: those of a round were under way at about the same time."""
-    if other not in rates:
-        return ""
-    pairs = zip(rates[OURS], rates[other], strict=True)
-    return _written([ours["per_second"] / theirs["per_second"] for ours, theirs in pairs], ".2f") + expected
+    pairs = zip(some, others, strict=True)
+    return _written([one["per_second"] / other["per_second"] for one, other in pairs], ".2f")
 
 
 def _written(numbers: list[float], form: str) -> str:

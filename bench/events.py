@@ -91,6 +91,16 @@ def made_up_events(timeline: str, chunk: int, count: int) -> Iterator[Event]:
         yield compose(Draft(timeline, _identity(chance, recorded_at), _body(chance)), _FIRST, around)
 
 
+def draw_topic(chance: Random) -> str:
+    """Draw a topic, the first ones oftenest."""
+    return _TOPICS.draw(chance)
+
+
+def draw_kind(chance: Random) -> str:
+    """Draw a kind, the first ones oftenest."""
+    return _KINDS.draw(chance)
+
+
 def _identity(chance: Random, at: int) -> UUID:
     """Make a UUID of version 7 (RFC 9562) for this time, in microseconds since 1970."""
     return UUID(int=(at // 1000) << 80 | 7 << 76 | chance.getrandbits(12) << 64 | 2 << 62 | chance.getrandbits(62))

@@ -18,5 +18,5 @@ def loaded(stack: ExitStack, events: int) -> str:
     url = stack.enter_context(EmbeddedPostgres(folder))
     migrate(url)
     print(f"Loading {events:,} events …", flush=True)
-    print(f"loaded in {load(url, events, processes=os.cpu_count() or 1):.0f} s\n", flush=True)
+    print(f"loaded in {load(url, events, processes=os.cpu_count() or 1, histories=True):.0f} s\n", flush=True)
     return url

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service.api import (
@@ -141,7 +141,7 @@ def issuer_of(settings: Settings) -> Issuer | None:
 
 def include(app: FastAPI, settings: Settings) -> None:
     """Give the application all its operations and pages."""
-    first = APIRouter(prefix="/v1")
+    # each by itself: a router of routers is searched once more for each that it holds
     for router in (
         events.router,
         amending.router,
@@ -159,8 +159,7 @@ def include(app: FastAPI, settings: Settings) -> None:
         audit.router,
         dates.router,
     ):
-        first.include_router(router)
-    app.include_router(first)
+        app.include_router(router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(metrics.router, include_in_schema=settings.metrics_port is None)
     for page in (timeline_page.router, docs.router, problem_pages.router):

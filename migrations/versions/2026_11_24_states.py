@@ -1,6 +1,17 @@
 """Keep every state of an event, and every write in the order of commits.
 
 An event that is there already gets its present state, known from its report, and a place in the feed.
+
+What was known is asked for as the present is: walked in the order of the dates, by an index that tells which states
+were known and which dates have gaps, and for each filter's value by `state_facet`. Measured on 200,000 events of five
+states each, half of them reported by then, milliseconds of a page's statement and buffers (now; then):
+
+- a month, a decade, everything: 0.2 to 0.3 and 230 to 280; 0.2 to 0.4 and 250 to 290;
+- the same with a common status, kind, actor or topic: 0.2 to 0.4 and 230 to 470; 0.6 to 1.2 and 860 to 1,560;
+- with a rare one: 0.1 to 0.2 and 30 to 280; 0.1 to 1.0 and 50 to 1,120. By a GIN index on the states' values alone, a
+  rare one over everything took up to 280 times as long as now.
+
+A state takes some 2 kB, what filters find it by some 1.8 kB with its index.
 """
 
 from __future__ import annotations
@@ -91,6 +102,7 @@ def _create_tables() -> None:
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
         sa.Column("pieces", postgresql.TSTZMULTIRANGE(), nullable=True),
+        sa.Column("gapped", sa.Boolean(), sa.Computed("pieces IS NOT NULL", persisted=True), nullable=False),
         sa.Column("every_piece", sa.Boolean(), nullable=False),
         sa.Column("status", sa.Text(collation="C"), nullable=True),
         sa.Column("facets", sa.ARRAY(sa.Text(collation="C")), nullable=False),
@@ -115,7 +127,30 @@ def _create_tables() -> None:
             name=op.f("event_state_tombstone_check"),
         ),
         sa.CheckConstraint("version >= 1", name=op.f("event_state_version_check")),
-        sa.PrimaryKeyConstraint("timeline_id", "event_id", "version", name=op.f("event_state_pkey")),
+        sa.PrimaryKeyConstraint(
+            "timeline_id", "event_id", "version", postgresql_include=["known", "gapped"], name=op.f("event_state_pkey")
+        ),
+    )
+    op.create_table(
+        "state_facet",
+        sa.Column("timeline_id", sa.UUID(), nullable=False),
+        sa.Column("facet", sa.Text(collation="C"), nullable=False),
+        sa.Column("start_earliest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("event_id", sa.UUID(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "timeline_id",
+            "facet",
+            "reach",
+            "start_earliest",
+            "event_id",
+            "version",
+            postgresql_include=["end_latest", "reported_at"],
+            name=op.f("state_facet_pkey"),
+        ),
     )
 
 
@@ -134,6 +169,7 @@ def _mark_disputed() -> None:
 def _create_foreign_keys() -> None:
     # After all tables: on a distributed PostgreSQL a table is distributed first, and then refers to others.
     op.create_foreign_key("change_timeline_id_fkey", "change", "timeline", ["timeline_id"], ["timeline_id"])
+    op.create_foreign_key("state_facet_timeline_id_fkey", "state_facet", "timeline", ["timeline_id"], ["timeline_id"])
     op.create_foreign_key("event_state_timeline_id_fkey", "event_state", "timeline", ["timeline_id"], ["timeline_id"])
 
 
@@ -159,6 +195,10 @@ def _record_present_states() -> None:
         FROM event e
     """)
     op.execute("""
+        INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at)
+        SELECT timeline_id, unnest(facets), start_earliest, event_id, version, end_latest, reported_at FROM event_state
+    """)
+    op.execute("""
         INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)
         SELECT timeline_id, 1, pg_current_xact_id()::text::bigint, 'created', event_id, version, version, recorded_at
         FROM event ORDER BY recorded_at, event_id
@@ -179,7 +219,7 @@ def _create_indexes() -> None:
         "event_state",
         ["timeline_id", "reach", "start_earliest", "event_id", "end_latest"],
         unique=False,
-        postgresql_include=["version", "known"],
+        postgresql_include=["version", "known", "gapped"],
         postgresql_where=sa.text("document IS NOT NULL"),
     )
     op.create_index(
@@ -193,6 +233,6 @@ def _create_indexes() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    for table in ("event_state", "change", "feed"):
+    for table in ("state_facet", "event_state", "change", "feed"):
         op.drop_table(table)
     op.drop_column("event", "disputed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -38,8 +39,12 @@ Values = Annotated[list[Slug], Field(max_length=50)]
 _DENIALS = re.compile(r"(?:-[^\w\"]*){21}")
 
 
+# A window is read to check it, and to ask for it; and the same ones are asked for again.
+_window = lru_cache(maxsize=1024)(parse_window)
+
+
 def _check_window(text: str) -> str:
-    parse_window(text)
+    _window(text)
     return text
 
 
@@ -100,7 +105,7 @@ class EventFilters(BaseModel):
             raise InvalidParameters({"q": "has too many minus signs without a word between them"})
         return EventQuery(
             timeline=timeline,
-            window=None if self.datetime is None else parse_window(self.datetime),
+            window=None if self.datetime is None else _window(self.datetime),
             facets={
                 "status": tuple(self.status),
                 "kind": tuple(self.kind),

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from service.api.arguments import plain_arguments
 from service.api.problems import InvalidParameters
 
 JSON = "application/json"
@@ -39,7 +40,6 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the query string before anything else; it raises InvalidParameters."""
-        handle = super().get_route_handler()
         # a path's or header's parameter is of a class of its own; a query's may be a member of a model
         other = (params.Path, params.Header, params.Cookie)
         declared = {
@@ -49,6 +49,8 @@ class StrictRoute(APIRoute):
         }
 
         taken = self.taken
+        arguments = plain_arguments(self.dependant, declared)
+        handle = super().get_route_handler() if arguments is None else arguments.answer
 
         async def checked(request: Request) -> Response:
             if request.scope["query_string"]:

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
 
 from service.errors import Unavailable
 from service.store.adapters import register
 from service.store.changes import take_untold
+from service.store.connection import PooledConnection
 from service.store.failures import translated
-from service.store.statement import Connection, Row, compiled
+from service.store.statement import Connection, compiled
 from service.tables import signing_key
 
 # How long a request waits for a free connection before it is told to come again.
@@ -25,15 +25,8 @@ _WAIT_SECONDS = 5.0
 _MOST_WAITING_EACH = 250
 
 
-async def _configure(connection: AsyncConnection[Row]) -> None:
+async def _configure(connection: PooledConnection) -> None:
     register(connection)
-
-
-async def _keep(_: AsyncConnection[Row]) -> None:
-    """Give a connection back as it is: no statement of ours changes its state.
-
-    The pool's own reset would cost a round trip a request; a broken transaction is closed by its block.
-    """
 
 
 def _chosen(statement_timeout_seconds: float) -> dict[str, object]:
@@ -74,8 +67,10 @@ class Database:
         self.batches = asyncio.Semaphore(max(1, pool_size // 4))
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+        # no reset when a connection is given back: no statement of ours changes its state, and it would cost a task
+        self._pool: AsyncConnectionPool[PooledConnection] = AsyncConnectionPool(
             url,
+            connection_class=PooledConnection,
             kwargs={
                 "autocommit": True,
                 "application_name": "dateline",
@@ -88,7 +83,6 @@ class Database:
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
             configure=_configure,
-            reset=_keep,
             open=False,
         )
 
@@ -111,8 +105,12 @@ class Database:
                 yield connection
             return
         with translated():
-            async with self._pool.connection() as connection:
+            connection = await self._pool.getconn()
+            try:
                 yield connection
+            finally:
+                # not by the pool's own block, which ends a transaction that there is none of
+                await self._pool.putconn(connection)
 
     @asynccontextmanager
     async def transaction(self, *, trial: bool = False) -> AsyncIterator[Connection]:

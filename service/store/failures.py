@@ -28,6 +28,7 @@ _IN_USE = {
     "claim_source_fkey": "claims rest on it",
     "event_timeline_id_fkey": "it still holds events",
     "event_state_timeline_id_fkey": "it keeps the history of events",
+    "state_facet_timeline_id_fkey": "it keeps the history of events",
     "change_timeline_id_fkey": "it keeps the history of events",
     "event_link_timeline_id_other_id_fkey": "other events are linked to it",
 }

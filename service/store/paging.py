@@ -53,7 +53,7 @@ from service.store.selection import (
     sort_value,
     values_of,
 )
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, first_column
 from service.store.walks import TEXT, Lead, find_lead, outer_timeline_id, walk
 from service.store.window import Condition
 from service.tables import REACHES, event, timeline
@@ -101,11 +101,13 @@ async def read_page(
     # where the values decide which plan is good, PostgreSQL plans anew for them
     prepare = False if shape.text or not by_date else None
     cursor = await page_statement(page).run(connection, values, prepare=prepare)
-    rows = await cursor.fetchall()
-    documents = [row[0] for row in rows[:limit]]
-    if len(rows) <= limit:
+    documents = first_column(cursor, limit)
+    if cursor.rowcount <= limit:
         return EventRows(documents, None)
-    return EventRows(documents, Keyset(*rows[limit - 1][1:]))
+    await cursor.scroll(limit - 1)
+    last = await cursor.fetchone()
+    assert last is not None  # noqa: S101  # there are more rows than that
+    return EventRows(documents, Keyset(*last[1:]))
 
 
 def keyset_values(query: EventQuery, after: Keyset | None) -> dict[str, object]:

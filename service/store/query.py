@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -16,6 +17,7 @@ Sort = Literal["date", "-date", "-recorded", "relevance"]
 FACETS = ("source", "actor", "place", "topic", "kind", "status")
 
 
+@lru_cache(maxsize=1024)
 def timeline_id_of(slug: str) -> UUID:
     """Give a timeline's identity: derived from its slug, which never changes, so that none is looked up.
 

@@ -50,6 +50,7 @@ from service.tables import (
     event_topic,
     place,
     source,
+    state_facet,
     timeline,
 )
 from service.wire.document import Draft, Succession, Surroundings, compose
@@ -153,6 +154,7 @@ async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> 
     now = identity.clock(await read_now(connection))
     with removing():
         await _DELETE.run(connection, key)
+    await _DELETE_FACETS.run(connection, key)
     gone = await _DELETE_STATES.run(connection, key)
     row = key | {"version": identity.newest, "state": identity.newest, "recorded_at": At(now)}
     await append_change(connection, "purged", row)
@@ -240,6 +242,16 @@ _UPDATE: Statement = compiled(
         update(event)
         .where(*is_event(event))
         .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
+    )
+)
+# from the states, which say where in the order each stands
+_DELETE_FACETS: Statement = compiled(
+    delete(state_facet).where(
+        event_state.c.timeline_id == TIMELINE_ID,
+        event_state.c.event_id == bindparam("event_id", type_=event_state.c.event_id.type),
+        state_facet.c.timeline_id == event_state.c.timeline_id,
+        state_facet.c.facet == func.any(event_state.c.facets),
+        *(state_facet.c[name] == event_state.c[name] for name in ("reach", "start_earliest", "event_id", "version")),
     )
 )
 _UPDATE_PLANNED: Statement = compiled(

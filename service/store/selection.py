@@ -30,7 +30,17 @@ from service.store.adapters import At
 from service.store.extent import Extent, extent
 from service.store.query import FACETS, Caller, EventQuery, Sort, timeline_id_of
 from service.store.window import Condition, WindowShape, holds
-from service.tables import REACHES, UNDECIDED, claim, event, event_participant, event_state, event_topic, timeline
+from service.tables import (
+    REACHES,
+    UNDECIDED,
+    claim,
+    event,
+    event_participant,
+    event_state,
+    event_topic,
+    state_facet,
+    timeline,
+)
 
 TIMELINE_ID: ColumnElement[Any] = bindparam("timeline_id", type_=UUID(as_uuid=True))
 EVENT_ID: ColumnElement[Any] = bindparam("event_id", type_=UUID(as_uuid=True))
@@ -87,11 +97,8 @@ class Shape:
 
     @property
     def leads(self) -> tuple[str, ...]:
-        """Name the filters that narrow the answer to some values.
-
-        None leads among past states, which hold all their values in one column.
-        """
-        return () if self.past else self.facets + self.implied
+        """Name the filters that narrow the answer to some values."""
+        return self.facets + self.implied
 
     @property
     def implied(self) -> tuple[str, ...]:
@@ -113,12 +120,14 @@ def values_of(query: EventQuery, caller: Caller) -> dict[str, object]:
     is_past = query.known_at is not None
     if query.known_at is not None:
         values["known_at"] = At(query.known_at)
-    if query.overdue:
-        values["status_values"] = list(UNDECIDED)
-    for name, chosen in query.facets.items():
+    asked = dict(query.facets)
+    if query.overdue and not asked.get("status"):
+        asked["status"] = UNDECIDED
+    for name, chosen in asked.items():
         if chosen:
-            values[f"{name}_values"] = sorted({f"{name}:{one}" if is_past else one for one in chosen})
-            values[f"{name}_value"] = chosen[0]
+            named = [f"{name}:{one}" for one in chosen] if is_past else chosen
+            values[f"{name}_values"] = sorted(set(named))
+            values[f"{name}_value"] = named[0]
     if query.text is not None:
         values["text"] = query.text
     return values
@@ -134,9 +143,9 @@ def instant_value(name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=DateTime(timezone=True))
 
 
-def facet_column(name: str) -> ColumnElement[Any]:
-    """Name the column that a filter compares."""
-    return _FACET_COLUMNS[name]
+def facet_column(name: str, *, past: bool) -> ColumnElement[Any]:
+    """Name the column that a filter compares: of past states all their values stand in one, by filter and value."""
+    return state_facet.c.facet if past else _FACET_COLUMNS[name]
 
 
 def facet_values(name: str) -> ColumnElement[Any]:
@@ -178,7 +187,7 @@ def facet_condition(name: str, events: FromClause) -> Condition:
     if events is event_state:
         found: Condition = event_state.c.facets.op("&&")(facet_values(name))
         return found
-    column = facet_column(name)
+    column = facet_column(name, past=False)
     if column.table is event:
         chosen: Condition = events.c[column.name] == func.any(facet_values(name))
         return chosen
@@ -192,11 +201,21 @@ def facet_condition(name: str, events: FromClause) -> Condition:
     )
 
 
-def conditions(shape: Shape, events: FromClause, *, without: str | None = None) -> list[Condition]:
-    """List what an event must satisfy besides its timeline; `without` leaves out one filter."""
+def known_then(events: FromClause) -> list[Condition]:
+    """List what holds of the states that were known at an instant, and are no tombstones."""
+    return [events.c.known.op("@>")(KNOWN_AT), events.c.document.is_not(None)]
+
+
+def conditions(
+    shape: Shape, events: FromClause, *, without: str | None = None, is_known: bool = False
+) -> list[Condition]:
+    """List what an event must satisfy besides its timeline.
+
+    `without` leaves out one filter, `is_known` that a past state was known then.
+    """
     terms: list[Condition] = [] if shape.window is None else [holds(shape.window, events)]
-    if shape.past:
-        terms += [events.c.known.op("@>")(KNOWN_AT), events.c.document.is_not(None)]
+    if shape.past and not is_known:
+        terms += known_then(events)
     terms += [facet_condition(name, events) for name in shape.facets if name != without]
     if shape.overdue is not None:
         overdue = is_overdue(events, past=shape.past)

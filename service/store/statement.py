@@ -58,6 +58,13 @@ class Statement:
             await connection.cursor().executemany(self.sql, [{**self.fixed, **row} for row in rows])
 
 
+def first_column(cursor: AsyncCursor[Row], most: int) -> list[bytes]:
+    """Take at most so many values of a result's first column, as they came: no row is made for each."""
+    result = cursor.pgresult
+    assert result is not None  # noqa: S101  # the statement has been run
+    return [result.get_value(row, 0) or b"" for row in range(min(result.ntuples, most))]
+
+
 def compiled(element: ClauseElement) -> Statement:
     """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run."""
     # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now

@@ -29,7 +29,7 @@ from service.store.query import timeline_id_of
 from service.store.rows import derived_values, event_row, facets
 from service.store.selection import is_event
 from service.store.statement import Connection, Statement, compiled, parameters
-from service.tables import UNDECIDED, change, event, event_state
+from service.tables import UNDECIDED, change, event, event_state, state_facet
 from service.wire.event import Event
 
 # Who wrote what was there before authors were kept.
@@ -148,9 +148,20 @@ _CHANGE_SPAN: Statement = compiled(
 _KNOWN = func.tstzrange(
     bindparam("known_from", type_=_INSTANT), func.nullif(bindparam("known_to", type_=_INSTANT), _INFINITY)
 )
-_INSERT: Statement = compiled(
-    insert(event_state).values(
+_FACET = ("start_earliest", "event_id", "version", "end_latest", "reported_at")
+_written = (
+    insert(event_state)
+    .values(
         parameters(event_state) | derived_values(lambda name, kind: bindparam(name, type_=kind)) | {"known": _KNOWN}
+    )
+    .returning(event_state.c.timeline_id, event_state.c.facets, *(event_state.c[name] for name in _FACET))
+    .cte("written")
+)
+# With the state goes what filters find it by; one statement writes both, or neither.
+_INSERT: Statement = compiled(
+    insert(state_facet).from_select(
+        ["timeline_id", "facet", *_FACET],
+        select(_written.c.timeline_id, func.unnest(_written.c.facets), *(_written.c[name] for name in _FACET)),
     )
 )
 _TOMBSTONE = ("timeline_id", "event_id", "version", "reported_at", "recorded_at", "supersedes", "author", "reason")

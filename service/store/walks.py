@@ -9,10 +9,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, func, literal, literal_column, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from service.store.query import EventQuery
 from service.store.selection import (
+    KNOWN_AT,
     SEARCH,
     TIMELINE_ID,
     Shape,
@@ -23,15 +37,18 @@ from service.store.selection import (
     in_reach,
     in_timelines,
     keys_of,
+    known_then,
 )
 from service.store.statement import Connection, Statement, compiled
-from service.tables import claim, event, event_participant, timeline
+from service.tables import claim, event, event_participant, event_state, state_facet, timeline
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
+# Which of the past states were known is learnt from indexes alone, and only those are looked up.
+_walked = event_state.alias("walked")
 # What leads when few events have the words that are searched for.
 TEXT = "text"
 
@@ -42,15 +59,21 @@ class Lead:
 
     name: str
     several: bool
+    past: bool = False
 
     @property
     def table(self) -> Table:
         """The table that is walked."""
         if self.name == TEXT:
             return event
-        table = facet_column(self.name).table
+        table = self.column.table
         assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
         return table
+
+    @property
+    def column(self) -> ColumnElement[Any]:
+        """The column in which the filter's value stands."""
+        return facet_column(self.name, past=self.past)
 
     @property
     def repeats(self) -> bool:
@@ -61,7 +84,7 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none, and among past states. Words that are searched for lead only if they are the narrowest,
+    None where there is none. Words that are searched for lead only if they are the narrowest,
     and few events have them.
     """
     words_may_lead = shape.text and shape.one_timeline and not shape.past
@@ -70,24 +93,24 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         return None
     chosen = names[0]
     if shape.one_timeline and (shape.text or len(names) > 1):
-        cursor = await _probe(names).run(connection, values, prepare=False if shape.text else None)
+        cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
         if chosen == TEXT and fewest == PROBE_LIMIT:
             return None
-    return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1)
+    return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1, past=shape.past)
 
 
 @lru_cache(maxsize=128)
-def _probe(rivals: tuple[str, ...]) -> Statement:
-    return compiled(select(*(_count(name).scalar_subquery() for name in rivals)))
+def _probe(rivals: tuple[str, ...], *, past: bool) -> Statement:
+    return compiled(select(*(_count(name, past=past).scalar_subquery() for name in rivals)))
 
 
-def _count(name: str) -> Select[Any]:
+def _count(name: str, *, past: bool) -> Select[Any]:
     if name == TEXT:
         matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
         return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
-    column = facet_column(name)
+    column = facet_column(name, past=past)
     table = column.table
     # in an index's order, or the planner might hope to meet the first few soon by reading all
     order = (table.c.reach, table.c.start_earliest, table.c.event_id)
@@ -117,20 +140,34 @@ def walk(
     whatever is walked.
     """
     events = shape.events
-    base: FromClause = events if lead is None else lead.table
+    base: FromClause = _walked if shape.past else events
+    if lead is not None:
+        base = lead.table
     where = [_of_timeline(shape, base, apart=apart)]
     if lead is not None and lead.name != TEXT:
-        where.append(base.c[facet_column(lead.name).name] == _value(lead, apart=apart))
+        where.append(base.c[lead.column.name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)
-    checks = conditions(shape, events, without=None if lead is None else lead.name)
     walked = base
-    if base is not events and (checks or joined):
-        walked = base.join(
-            events, (events.c.timeline_id == base.c.timeline_id) & (events.c.event_id == base.c.event_id)
-        )
+    if base is state_facet:  # no tombstone has any
+        walked = base.join(_walked, _same(shape, base, _walked))
+        where += [base.c.reported_at <= KNOWN_AT, _walked.c.known.op("@>")(KNOWN_AT)]
+    elif shape.past:
+        where += known_then(base)
+    checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
+    if shape.past and checks and not joined:
+        # no join, which the planner would make one with the walk itself
+        looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
+        is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1
+        checks = [or_(not_(_walked.c.gapped), looked_up) if is_gap_alone else looked_up]
+    elif base is not events and (checks or joined):
+        walked = walked.join(events, _same(shape, base, events))
     keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))
     return base, keys.select_from(walked).where(*where, *checks)
+
+
+def _same(shape: Shape, base: FromClause, other: FromClause) -> ColumnElement[bool]:
+    return and_(*(here == there for here, there in zip(keys_of(shape, base), keys_of(shape, other), strict=True)))
 
 
 def _of_timeline(shape: Shape, base: FromClause, *, apart: bool) -> ColumnElement[bool]:
@@ -142,5 +179,4 @@ def _of_timeline(shape: Shape, base: FromClause, *, apart: bool) -> ColumnElemen
 def _value(lead: Lead, *, apart: bool) -> ColumnElement[Any]:
     if not lead.several:
         return facet_value(lead.name)
-    column = facet_column(lead.name)
-    return literal_column("lead.value", column.type) if apart else func.any(facet_values(lead.name))
+    return literal_column("lead.value", lead.column.type) if apart else func.any(facet_values(lead.name))

@@ -53,6 +53,11 @@ class WindowShape:
         """Tell whether only what must be so is asked for."""
         return self.certainty is Answer.CERTAIN
 
+    @property
+    def minds_only_gaps(self) -> bool:
+        """Tell whether all that lies in the window's extent belongs to the answer, unless it has gaps."""
+        return self.relation is Relation.INTERSECTS and not self.is_certain
+
 
 def range_between(start: ColumnElement[Any] | None, end: ColumnElement[Any] | None) -> ColumnElement[Any]:
     """Make a half-open range; None is an open end."""

@@ -15,7 +15,7 @@ from service.tables.event import (
     event_topic,
 )
 from service.tables.histogram import histogram, histogram_change
-from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor
+from service.tables.history import OPERATIONS, change, event_state, feed, feed_floor, state_facet
 from service.tables.idempotency import kept_answer
 from service.tables.key import SCOPES, api_key
 from service.tables.metadata import SLUG, metadata
@@ -51,6 +51,7 @@ __all__ = [
     "place",
     "signing_key",
     "source",
+    "state_facet",
     "timeline",
     "webhook",
     "webhook_delivery",

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -57,12 +58,14 @@ event_state = Table(
     Column("end_latest", DateTime(timezone=True)),
     derived_reach(),
     Column("pieces", TSTZMULTIRANGE),
+    # for indexes, in which the pieces of a date with gaps have no room
+    Column("gapped", Boolean, Computed("pieces IS NOT NULL", persisted=True), nullable=False),
     Column("every_piece", Boolean, nullable=False),
     Column("status", Text(collation="C")),
     Column("facets", ARRAY(Text(collation="C")), nullable=False),
     Column("search", TSVECTOR),
     disputed(),
-    PrimaryKeyConstraint("timeline_id", "event_id", "version"),
+    PrimaryKeyConstraint("timeline_id", "event_id", "version", postgresql_include=["known", "gapped"]),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ExcludeConstraint(
         (literal_column("timeline_id"), "="),
@@ -82,7 +85,7 @@ event_state = Table(
 Index(
     "event_state_start_idx",
     *(event_state.c[name] for name in ("timeline_id", *ORDER)),
-    postgresql_include=["version", "known"],
+    postgresql_include=["version", "known", "gapped"],
     postgresql_where=text("document IS NOT NULL"),
 )
 Index("event_state_reported_idx", event_state.c.timeline_id, event_state.c.reported_at, event_state.c.event_id)
@@ -97,6 +100,32 @@ Index(
     event_state.c.timeline_id,
     event_state.c.search,
     postgresql_using="gin",
+)
+
+# What a filter may find a state by, a row for each: written with the state, and never changed. In the order of the
+# dates for each value, so that a page of what was known is walked as one of the present is; `reported_at` is where the
+# state's `known` begins.
+state_facet = Table(
+    "state_facet",
+    metadata,
+    timeline_id(),
+    Column("facet", Text(collation="C"), nullable=False),
+    instant("start_earliest"),
+    Column("event_id", UUID(as_uuid=True), nullable=False),
+    Column("version", Integer, nullable=False),
+    instant("end_latest"),
+    instant("reported_at"),
+    derived_reach(),
+    PrimaryKeyConstraint(
+        "timeline_id",
+        "facet",
+        "reach",
+        "start_earliest",
+        "event_id",
+        "version",
+        postgresql_include=["end_latest", "reported_at"],
+    ),
+    ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
 )
 
 # A write, in the order (epoch, transaction, sequence): the order of commits as far as a follower can tell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -11,18 +12,20 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from anyio import to_thread
 from psycopg import sql
 
 from service.api.examples import REQUEST_ID
 from service.api.specimens import EVENT
 from service.api.webhook_examples import NEWEST_SECRET_ID
 from service.seeding import read_seed
+from service.store.idempotency import KeptAnswer, Repeatable, begin, keep
 from service.wire.key_text import new_key
 from tests.api.asking import Asked, comparable, done, untie, valid
 from tests.api.published import EACH, OPERATIONS, PROBLEM, Operation, document, operation_of
 from tests.client import Client, connected
 from tests.conftest import fresh_database
-from tests.keys import insert_key
+from tests.keys import ADMIN_PREFIX, insert_key
 
 # Two create it while a third deletes it in between: a race that no test wins for certain.
 UNPROVOKED = {("put_event", 409)}
@@ -160,6 +163,24 @@ def test_a_cursor_of_a_restored_database_is_outlived(writing: Client) -> None:
     cursor = Asked(feed, params={"after": "latest"}).send(writing).json()["latest"]
     writing.portal.call(restore)
     check_refusal(feed, "cursor-outlived", Asked(feed, params={"after": cursor}).send(writing))
+
+
+def test_a_key_that_stands_for_another_request_or_for_one_under_way(writing: Client) -> None:
+    for operation in OPERATIONS:
+        if operation.method == "post":
+            asked = valid(operation)
+            asked.headers["Idempotency-Key"] = "taken"
+            bound = json.dumps([ADMIN_PREFIX, "POST", operation.filled(), "taken"]).encode()
+            other = Repeatable(hashlib.sha256(bound).digest(), hashlib.sha256(b"").digest(), 1)
+
+            async def meet(asked: Asked = asked, other: Repeatable = other) -> list[httpx.Response]:
+                async with writing.app.state.database.transaction() as connection:
+                    assert await begin(connection, other) is None
+                    await keep(connection, other, KeptAnswer(201, [], b""))
+                    return [await to_thread.run_sync(asked.send, writing)]
+
+            check_refusal(operation, "idempotency-key-in-flight", *writing.portal.call(meet))
+            check_refusal(operation, "idempotency-key-reused", asked.send(writing))
 
 
 def test_a_key_that_only_reads_opens_no_more(seeded_template: str, postgres: str) -> None:

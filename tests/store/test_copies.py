@@ -185,6 +185,20 @@ def test_the_copies_agree_after_any_sequence_of_writes(module_database_url: str,
                 assert wrong is not None
                 assert wrong[0] > 0, table
                 assert wrong[1] == 0, (table, column)
+        assert differing_facets(direct) == (True, 0)
+
+
+def differing_facets(connection: psycopg.Connection) -> tuple[bool, int]:
+    """Tell whether any state has something that filters find it by, and count what is not as the state says."""
+    columns = "timeline_id, event_id, version, reach, start_earliest, end_latest, reported_at"
+    states = f"SELECT {columns}, unnest(facets) AS facet FROM event_state"
+    copies = f"SELECT {columns}, facet FROM state_facet"
+    found = connection.execute(
+        f"SELECT EXISTS ({copies}), (SELECT count(*) FROM (({states} EXCEPT {copies}) UNION ALL"
+        f" ({copies} EXCEPT {states})) AS differing)".encode()
+    ).fetchone()
+    assert found is not None
+    return bool(found[0]), int(found[1])
 
 
 def copied_columns(connection: psycopg.Connection, table: str) -> set[str]:

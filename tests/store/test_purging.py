@@ -29,7 +29,7 @@ def written(client: Client) -> tuple[str, Json, Json]:
 
 def test_nothing_is_left_but_that_it_was_there(database_url: str) -> None:
     with connected(database_url) as client:
-        timeline, event, _ = written(client)
+        timeline, event, other = written(client)
         assert purge(database_url, timeline, UUID(event["id"])) == 2
         path = f"/v1/timelines/{timeline}/events/{event['id']}"
         assert client.get(path).status_code == 404
@@ -42,6 +42,9 @@ def test_nothing_is_left_but_that_it_was_there(database_url: str) -> None:
         for (table,) in tables:
             found = connection.execute(f"SELECT count(*) FROM {table} t WHERE t::text LIKE %s", [f"%{WORD}%"])  # noqa: S608
             assert found.fetchone() == (0,), table
+        for table in ("event_state", "state_facet"):
+            left = connection.execute(f"SELECT DISTINCT event_id::text FROM {table}").fetchall()  # noqa: S608
+            assert left == [(other["id"],)], table
         operations = connection.execute(
             "SELECT operation FROM change WHERE event_id = %s ORDER BY transaction_id, sequence", [event["id"]]
         ).fetchall()

@@ -1,0 +1,110 @@
+"""A connection that waits for an answer as cheaply as the event loop allows.
+
+PostgreSQL sends a page in some eight pieces, and psycopg enrols with the event loop, sets a timer and wakes the task
+anew for each: measured, a third of what running the statement costs this process. Here the connection is enrolled once
+for all pieces, and the task wakes when the answer is complete.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.abc import RV, PQGen
+from psycopg.errors import QueryCanceled
+from psycopg.pq import TransactionStatus
+from psycopg.waiting import Ready, Wait
+
+Row = tuple[Any, ...]
+
+_INTERVAL_SECONDS = 0.1  # psycopg's own
+_ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
+
+
+class PooledConnection(AsyncConnection[Row]):
+    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg."""
+
+    async def wait(
+        self,
+        gen: PQGen[RV],
+        interval: float = _INTERVAL_SECONDS,
+        timeout: float | None = None,  # noqa: ASYNC109  # psycopg's signature
+    ) -> RV:
+        """Run one of psycopg's operations to its end. Raises what the operation does."""
+        try:
+            state = next(gen)
+        except StopIteration as end:
+            return await super().wait(_ended(end.value))
+        if timeout is not None or state != Wait.R:
+            return await super().wait(_resumed(gen, state), interval, timeout)
+        try:
+            return await self._read(gen)
+        except _OtherStateError as error:
+            return await super().wait(_resumed(gen, error.state), interval)
+
+    async def _read(self, gen: PQGen[RV]) -> RV:
+        """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[RV] = loop.create_future()
+
+        def feed() -> None:
+            if over.done():
+                return
+            try:
+                state = gen.send(Ready.R)
+                if state != Wait.R:
+                    over.set_exception(_OtherStateError(state))
+            except StopIteration as end:
+                over.set_result(end.value)
+            except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits is told
+                over.set_exception(error)
+
+        socket = self.pgconn.socket
+        loop.add_reader(socket, feed)
+        try:
+            return await over
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            loop.remove_reader(socket)
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                await self._abandon(gen)
+            raise
+        finally:
+            loop.remove_reader(socket)
+
+    async def _abandon(self, gen: PQGen[RV]) -> None:
+        """End the statement, and take what it still had to say; failing that, the connection, as psycopg does."""
+        try:
+            await self.cancel_safe(timeout=_ENDING_SECONDS)
+            with suppress(QueryCanceled):
+                await super().wait(_resumed(gen, Wait.R), timeout=_ENDING_SECONDS)
+        except BaseException as error:
+            self.pgconn.finish()
+            if not isinstance(error, Exception):
+                raise
+
+
+class _OtherStateError(Exception):
+    """Say what an operation waits for that is not only something to read."""
+
+    def __init__(self, state: Wait) -> None:
+        super().__init__(state.name)
+        self.state = state
+
+
+def _resumed(gen: PQGen[RV], state: Wait) -> PQGen[RV]:
+    """Go on with an operation that waits for something already."""
+    try:
+        while True:
+            # whoever begins to wait sends nothing at first, which an operation under way does not always take
+            state = gen.send((yield state) or Ready.NONE)
+    except StopIteration as end:
+        value: RV = end.value
+        return value
+
+
+def _ended(value: RV) -> PQGen[RV]:
+    """Make an operation that is over: waiting for it, psycopg lets others have their turn now and then."""
+    return value
+    yield

@@ -1,0 +1,142 @@
+"""However a statement ends, whoever waits for it is told, and the connection serves the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+
+from service.errors import TooSlow, Unavailable
+from service.store.connection import PooledConnection
+from service.store.database import Database
+
+PIECES = "SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n"
+
+
+@asynccontextmanager
+async def opened(url: str, statement_timeout_seconds: float = 30) -> AsyncIterator[Database]:
+    """Open a pool of one connection."""
+    database = Database(url, pool_size=1, statement_timeout_seconds=statement_timeout_seconds)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def run(database: Database, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Run a statement on the connection of a pool, and give its rows."""
+    async with database.read() as connection:
+        assert isinstance(connection, PooledConnection)
+        return await (await connection.execute(statement.encode(), values)).fetchall()
+
+
+def under_way(url: str) -> int:
+    """Count the statements that sleep."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+            " AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+        ).fetchone()
+    return row[0] if row else 0
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def asked(act: Callable[[], Awaitable[None]]) -> None:
+    """Run it, and let nothing wait for ever."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(60):
+            await act()
+
+    asyncio.run(bounded())
+
+
+def test_an_answer_of_many_pieces_comes_whole(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            for _ in range(3):
+                rows = await run(database, PIECES)
+                assert [row[0] for row in rows] == list(range(1, 5001))
+                assert {len(str(row[1])) for row in rows} == {1000}
+
+    asked(act)
+
+
+def test_a_question_longer_than_a_socket_takes_at_once_is_asked_whole(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            text = "é" * 10_000_000
+            assert await run(database, "SELECT length(%s::text), %s::text", text, text) == [(len(text), text)]
+
+    asked(act)
+
+
+def test_a_statement_that_nobody_waits_for_any_more_ends_and_the_connection_serves_on(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            (before,) = await run(database, "SELECT pg_backend_pid()")
+            waiting = asyncio.create_task(run(database, "SELECT pg_sleep(30)"))
+            await until(lambda: under_way(database_url) == 1)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert under_way(database_url) == 0
+            assert await run(database, "SELECT pg_backend_pid()") == [before]
+
+    asked(act)
+
+
+def test_one_that_is_over_when_it_is_given_up_ends_no_other(database_url: str) -> None:
+    """What is cancelled is the statement under way, never the next one that the connection serves."""
+
+    async def act() -> None:
+        async with opened(database_url) as database:
+            for turns in range(12):
+                waiting = asyncio.create_task(run(database, PIECES))
+                for _ in range(turns):
+                    await asyncio.sleep(0.001)
+                waiting.cancel()
+                await asyncio.wait([waiting])
+                assert await run(database, "SELECT count(*) FROM generate_series(1, 100000)") == [(100_000,)]
+
+    asked(act)
+
+
+def test_a_time_limit_is_told_and_the_connection_serves_on(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url, statement_timeout_seconds=0.2) as database:
+            (before,) = await run(database, "SELECT pg_backend_pid()")
+            with pytest.raises(TooSlow):
+                await run(database, "SELECT pg_sleep(30)")
+            assert await run(database, "SELECT pg_backend_pid()") == [before]
+
+    asked(act)
+
+
+def test_a_connection_that_is_cut_is_told_and_another_takes_its_place(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            waiting = asyncio.create_task(run(database, "SELECT pg_sleep(30)"))
+            await until(lambda: under_way(database_url) == 1)
+            with psycopg.connect(database_url, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+                )
+            with pytest.raises(Unavailable):
+                await waiting
+            assert await run(database, "SELECT 1") == [(1,)]
+
+    asked(act)

@@ -26,9 +26,9 @@ from service.api import (
     problems,
     webhooks,
 )
-from service.api.body_limit import BodyLimit
 from service.api.event_stream import Streams, told_of_stop
 from service.api.head import Head
+from service.api.limits import BodyLimit, QueryLimit, RequestLimit
 from service.api.request_id import RequestId
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -88,7 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.feed = feed
-    app.add_middleware(BodyLimit)
+    # the last one is the outermost
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds)
+    app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(RequestId)
     problems.register(app)

@@ -87,9 +87,9 @@ def headers(*names: str) -> dict[str, Any]:
     return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
 
 
-def problems(*statuses: int, asks_database: bool = True) -> Responses:
-    """Document the errors that an operation may answer with."""
-    common = (500, 503) if asks_database else (500,)
+def problems(*statuses: int, is_limited: bool = True) -> Responses:
+    """Document the errors that an operation may answer with; `is_limited`: it waits its turn, or for the database."""
+    common = (414, 500, 503) if is_limited else (414, 500)
     return {
         status: {
             "description": _DESCRIPTIONS[status],
@@ -109,9 +109,10 @@ _DESCRIPTIONS = {
     409: "It exists already, is in use, or is being done.",
     412: "The present version is another than the one expected.",
     413: "The body is too large.",
+    414: "The query string is too long.",
     415: "The body's media type is not taken here.",
     422: "The body is refused, each member by its name; or the key stands for another request.",
     428: "`If-Match` is needed.",
     500: "The fault is ours.",
-    503: "The database cannot answer now, or not in time.",
+    503: "The service or the database cannot answer now, or not in time.",
 }

@@ -26,7 +26,7 @@ class Health(Answer):
     status: Literal["ok"] = Field("ok", description="All is well.")
 
 
-@router.get("/live", response_model=Health, responses=answers.problems(400, asks_database=False))
+@router.get("/live", response_model=Health, responses=answers.problems(400, is_limited=False))
 async def get_liveness() -> Health:
     """Tell that the process answers.
 

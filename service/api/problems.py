@@ -116,7 +116,18 @@ VERSION_CONFLICT = Kind(
     "The present version is another",
     "What you change has changed since you read it. `ETag` and `current` show what is there now.",
 )
-TOO_LARGE = Kind("too-large", 413, "The body is too large", "A request's body is limited to 1 MiB.")
+TOO_LARGE = Kind(
+    "too-large",
+    413,
+    "The body is too large",
+    "`detail` says how many bytes a body may have: 1 MiB, unless the operator says otherwise.",
+)
+QUERY_TOO_LONG = Kind(
+    "query-too-long",
+    414,
+    "The query string is too long",
+    "`detail` says how many bytes a query string may have.",
+)
 UNSUPPORTED = Kind(
     "unsupported-media-type",
     415,
@@ -150,7 +161,13 @@ TOO_SLOW = Kind(
     "too-slow",
     503,
     "That would take too long",
-    "The database gave up after its time limit. Ask for less at once.",
+    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once.",
+)
+BUSY = Kind(
+    "busy",
+    503,
+    "Too many ask at once",
+    "As many requests as the service takes are waiting for their answers. Try again after `Retry-After`.",
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}

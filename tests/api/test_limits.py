@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,7 +25,12 @@ SECONDS = 1.0
 @pytest.fixture(scope="module")
 def small(module_database_url: str) -> Iterator[Client]:
     """Answer a client of a service with small limits."""
-    limits = {"body_bytes": 2000, "json_depth": 8, "query_bytes": 300, "request_timeout_seconds": SECONDS}
+    limits: dict[str, Any] = {
+        "body_bytes": 2000,
+        "json_depth": 8,
+        "query_bytes": 300,
+        "request_timeout_seconds": SECONDS,
+    }
     with connected(module_database_url, **limits) as client:
         yield client
 
@@ -115,7 +121,7 @@ def test_a_request_is_given_up_in_time(small: Client, module_database_url: str) 
 
 
 def test_a_stream_outlasts_the_limit_of_a_request_and_takes_no_room(module_database_url: str) -> None:
-    limits = {"request_timeout_seconds": 0.4, "stream_heartbeat_seconds": 0.3, "requests": 1}
+    limits: dict[str, Any] = {"request_timeout_seconds": 0.4, "stream_heartbeat_seconds": 0.3, "requests": 1}
     with connected(module_database_url, **limits) as client, ThreadPoolExecutor(1) as pool:
         changes = make_timeline(client).removesuffix("events") + "changes"
         began = time.monotonic()

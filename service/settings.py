@@ -112,6 +112,38 @@ class Settings(BaseSettings):
         description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
         json_schema_extra={"unit": "seconds"},
     )
+    request_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Time after which a request is given up whose answer has not begun.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    requests: int = Field(
+        1000,
+        ge=1,
+        description="The most requests of each server process that wait for their answers; more are turned away.",
+        json_schema_extra={"unit": "requests"},
+    )
+    body_bytes: int = Field(
+        1024 * 1024,
+        ge=1024,
+        description="The largest body of a request.",
+        json_schema_extra={"unit": "bytes"},
+    )
+    json_depth: int = Field(
+        32,
+        ge=8,
+        le=200,
+        description="How deep arrays and objects may stand within each other in a body.",
+        json_schema_extra={"unit": "levels"},
+    )
+    query_bytes: int = Field(
+        8192,
+        ge=256,
+        description="The longest query string of a request.",
+        json_schema_extra={"unit": "bytes"},
+    )
     idempotency_retention_hours: float = Field(
         24.0,
         gt=0,

@@ -128,7 +128,16 @@ VERSION_CONFLICT = Kind(
     "What you change has changed since you read it. `ETag` and `current` show what is there now.",
 )
 TOO_LARGE = Kind(
-    "too-large", 413, "That is too large", "A body is limited to 1 MiB, and an event to what the database can index."
+    "too-large",
+    413,
+    "That is too large",
+    "A body has at most 1 MiB, unless the operator says otherwise, and an event what the database can index.",
+)
+QUERY_TOO_LONG = Kind(
+    "query-too-long",
+    414,
+    "The query string is too long",
+    "`detail` says how many bytes a query string may have.",
 )
 UNSUPPORTED = Kind(
     "unsupported-media-type",
@@ -170,7 +179,13 @@ TOO_SLOW = Kind(
     "too-slow",
     503,
     "That would take too long",
-    "The database gave up after its time limit. Ask for less at once.",
+    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once.",
+)
+BUSY = Kind(
+    "busy",
+    503,
+    "Too many ask at once",
+    "As many requests as the service takes are waiting for their answers. Try again after `Retry-After`.",
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.arguments import plain_arguments
+from service.api.limits import check_depth
 from service.api.problems import InvalidParameters
 
 JSON = "application/json"
@@ -57,6 +58,7 @@ class StrictRoute(APIRoute):
                 check(request, declared)
             if taken:
                 self._check_media_type(request, taken)
+                check_depth(await request.body(), request.app.state.settings.json_depth)
             return await handle(request)
 
         return checked

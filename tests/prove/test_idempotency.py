@@ -45,9 +45,9 @@ class Senders:
             await asyncio.sleep(random.random() / 10)  # noqa: S311  # spread, not secret
 
 
-async def flood(base: str, key: str) -> Counter[int]:
+async def flood(base: str, credential: str) -> Counter[int]:
     limits = httpx.Limits(max_connections=CONNECTIONS)
-    async with httpx.AsyncClient(base_url=base, headers=bearer(key), limits=limits, timeout=120) as http:
+    async with httpx.AsyncClient(base_url=base, headers=bearer(credential), limits=limits, timeout=120) as http:
         (await http.post("/v1/timelines", json={"slug": "once", "title": "Once"})).raise_for_status()
         keys = [str(uuid4()) for _ in range(KEYS)]
         senders, batch = Senders(http), max(1, CONNECTIONS // 10)

@@ -1,0 +1,130 @@
+"""The limits of a request: of its query string, of its body, of its time, and of how many there are at once.
+
+Each is a layer of its own, and an operator's to set; what is beyond one is refused with problem details like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from itertools import accumulate
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.layer import Layer
+from service.api.problems import BUSY, QUERY_TOO_LONG, TOO_SLOW, problem
+from service.errors import Invalid
+
+# Who watches over the service is answered even when all others have to wait.
+_WATCHED = ("/health/", "/metrics")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+
+class QueryLimit(Layer):
+    """Refuse a query string of more than so many bytes, before anyone takes it apart."""
+
+    def __init__(self, app: ASGIApp, *, query_bytes: int) -> None:
+        super().__init__(app)
+        self._most = query_bytes
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 414."""
+        if len(scope["query_string"]) <= self._most:
+            await self.app(scope, receive, send)
+            return
+        refusal = problem(Request(scope), QUERY_TOO_LONG, f"a query string has at most {self._most} bytes")
+        await refusal(scope, receive, send)
+
+
+class RequestLimit(Layer):
+    """Have so many requests at once, and each wait so long for the beginning of its answer.
+
+    What has begun counts no more: an event stream or an export goes on for as long as it takes, and has limits of its
+    own.
+    """
+
+    def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
+        super().__init__(app)
+        self._most = requests
+        self._seconds = seconds
+        self._waiting = 0
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 503: at once where too many wait, or when its time is up."""
+        if scope["path"].startswith(_WATCHED):
+            await self.app(scope, receive, send)
+        elif self._waiting >= self._most:
+            refusal = problem(Request(scope), BUSY, "as many requests as are taken at once wait for their answers")
+            await refusal(scope, receive, send)
+        else:
+            await self._pass(scope, receive, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        waits = True
+        self._waiting += 1
+
+        async def send_begun(message: Message) -> None:
+            nonlocal waits
+            if waits:
+                waits = False
+                self._waiting -= 1
+                limit.reschedule(None)
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                await self.app(scope, receive, send_begun)
+        except TimeoutError:
+            if not (waits and limit.expired()):
+                raise  # it is another's
+            gives_up = problem(Request(scope), TOO_SLOW, f"the request was given up after {self._seconds:g} seconds")
+            await gives_up(scope, receive, send)
+        finally:
+            self._waiting -= waits
+
+
+class BodyLimit(Layer):
+    """Refuse a body of more than so many bytes to whoever reads it: at once where its length is told beforehand."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
+        super().__init__(app)
+        self._most = body_bytes
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its body counted. Raises HTTPException to the reader of too large a body."""
+        told = Headers(scope=scope).get("content-length", "")
+        is_too_large = told.isdecimal() and int(told[:20]) > self._most
+        received = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            if is_too_large:
+                raise HTTPException(413, self._words)
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._most:
+                raise HTTPException(413, self._words)
+            return message
+
+        await self.app(scope, receive_counted, send)
+
+    @property
+    def _words(self) -> str:
+        return f"a body has at most {self._most} bytes"
+
+
+def check_depth(content: bytes, most: int) -> None:
+    """Raise Invalid for JSON whose arrays and objects stand within each other more than so deep.
+
+    It looks at brackets alone, before anything is built of them; what is no JSON is for its reader to refuse.
+    """
+    if content.count(b"[") + content.count(b"{") <= most:
+        return
+    brackets = _STRING.sub(b"", content).translate(None, delete=_NO_BRACKETS)
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > most:
+        raise Invalid(f"has arrays or objects within each other more than {most} deep", pointer="")

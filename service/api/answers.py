@@ -112,7 +112,7 @@ def headers(*names: str) -> dict[str, Any]:
 
 
 def problems(*statuses: int, asks_database: bool = True, is_limited: bool = True) -> Responses:
-    """Document the errors that an operation may answer with; `is_limited` says that it waits its turn, and is counted."""
+    """Document the errors that an operation may answer with; `is_limited`: it waits its turn, and is counted."""
     common = (414, 500, *((429,) if is_limited else ()), *((503,) if is_limited or asks_database else ()))
     return {
         status: {

@@ -43,7 +43,8 @@ async def list_audit(
 ) -> Response:
     """Read who wrote what, the newest first.
 
-    An entry is written with the write itself, or neither is. What was refused, and what was only tried (`dry_run`),
+    An entry is written with the write itself, or neither is; a batch has one, and so has what an operator does on the
+    command line. What was refused, and what was only tried (`dry_run`),
     wrote nothing: it is in the log.
     """
     cursors = Cursors.of(await store.cursor_key(), "audit", caller)

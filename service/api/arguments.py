@@ -148,12 +148,18 @@ def _from_headers(field: Any) -> Callable[[Request], Checked]:  # noqa: ANN401  
 
 def _from_one(field: Any, place: str, given: Callable[[Request], Mapping[str, str]]) -> Callable[[Request], Checked]:  # noqa: ANN401  # as above
     alias = field.alias
+    is_required = field.field_info.is_required()
 
     def read(request: Request) -> Checked:
         text = given(request).get(alias)
         if text is None:
-            return deepcopy(field.default), []
+            return (None, [_missing(place, alias)]) if is_required else (deepcopy(field.default), [])
         value: Checked = field.validate(text, loc=(place, alias))
         return value
 
     return read
+
+
+def _missing(place: str, alias: str) -> dict[str, Any]:
+    """Say that a parameter is not there, as FastAPI does: what is not there no field can check."""
+    return {"type": "missing", "loc": (place, alias), "msg": "Field required", "input": None}

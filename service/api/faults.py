@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import INTERNAL, problem
+from service.api.problems import INTERNAL, MALFORMED_BODY, problem
 
 logger = logging.getLogger("dateline.problems")
 
@@ -32,6 +32,12 @@ class Faults:
 
         try:
             await self.app(scope, receive, send_noted)
+        except ClientDisconnect:
+            # nobody reads this answer: it says, in the log and the figures, whose doing it was
+            logger.info("request %s was left by its client", scope["state"]["request_id"])
+            if not has_begun:
+                left = problem(Request(scope), MALFORMED_BODY, "the client left before it had sent the whole body")
+                await left(scope, receive, send)
         except Exception as error:
             if has_begun:
                 raise

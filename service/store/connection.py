@@ -48,30 +48,31 @@ class PooledConnection(AsyncConnection[Row]):
         """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[RV] = loop.create_future()
+        socket: int | None = self.pgconn.socket
+
+        def leave() -> None:
+            nonlocal socket
+            if socket is not None:
+                loop.remove_reader(socket)
+                socket = None
 
         def feed() -> None:
+            if not over.done():
+                _feed(gen, over)
             if over.done():
-                return
-            try:
-                state = gen.send(Ready.R)
-                if state != Wait.R:
-                    over.set_exception(_OtherStateError(state))
-            except StopIteration as end:
-                over.set_result(end.value)
-            except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits is told
-                over.set_exception(error)
+                # now, not once the task wakes: libpq closes what it lost, and another socket may have the number then
+                leave()
 
-        socket = self.pgconn.socket
         loop.add_reader(socket, feed)
         try:
             return await over
         except (asyncio.CancelledError, KeyboardInterrupt):
-            loop.remove_reader(socket)
+            leave()
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 await self._abandon(gen)
             raise
         finally:
-            loop.remove_reader(socket)
+            leave()
 
     async def _abandon(self, gen: PQGen[RV]) -> None:
         """End the statement, and take what it still had to say; failing that, the connection, as psycopg does."""
@@ -91,6 +92,18 @@ class _OtherStateError(Exception):
     def __init__(self, state: Wait) -> None:
         super().__init__(state.name)
         self.state = state
+
+
+def _feed(gen: PQGen[RV], over: asyncio.Future[RV]) -> None:
+    """Let an operation read what came, and tell whoever waits where it is over or waits for something else."""
+    try:
+        state = gen.send(Ready.R)
+        if state != Wait.R:
+            over.set_exception(_OtherStateError(state))
+    except StopIteration as end:
+        over.set_result(end.value)
+    except Exception as error:  # noqa: BLE001  # whatever it is, whoever waits is told
+        over.set_exception(error)
 
 
 def _resumed(gen: PQGen[RV], state: Wait) -> PQGen[RV]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from jsonpatch import JsonPatch, JsonPatchException, JsonPatchTestFailed
-from jsonpointer import JsonPointerException
+from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from service.dates import parse_instant
@@ -22,7 +23,7 @@ from service.wire.merge import InvalidMerge, amended
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MOST_STEPS = 200
-# What steps make may not outgrow a body: a thing that is copied into itself doubles each time.
+# What steps copy may not outgrow a body, all taken together: a thing that is copied into itself doubles each time.
 _MOST_CHARACTERS = 1024 * 1024
 
 Pointer = Annotated[str, Field(max_length=1_000, pattern=r"^(/([^~/]|~[01])*)*$")]
@@ -122,11 +123,16 @@ class StepwisePatch:
 
     def apply(self, model: type[ModelT], target: object) -> ModelT:
         """Take the steps; one that does not fit what is there is a conflict with it (RFC 5789, section 2.2)."""
+        # once for all steps: whatever each of them copied, two hundred would copy two hundred times
+        target = deepcopy(target)
+        copied = 0
         for i, step in enumerate(self.steps):
             try:
-                target = JsonPatch([step.model_dump(exclude_unset=True)]).apply(target)
-                if step.op == "copy" and len(json.dumps(target)) > _MOST_CHARACTERS:
-                    raise PatchConflict("makes more than a body may hold", step=i)
+                if step.op == "copy":
+                    copied += _size(target, step.from_ or "")
+                    if copied > _MOST_CHARACTERS:
+                        raise PatchConflict("copies more than a body may hold, with the steps before it", step=i)
+                target = JsonPatch([step.model_dump(exclude_unset=True)]).apply(target, in_place=True)
             except JsonPatchTestFailed as error:
                 raise PatchConflict("tests for another value than there is", step=i) from error
             except (JsonPatchException, JsonPointerException) as error:
@@ -137,3 +143,10 @@ class StepwisePatch:
             return model.model_validate(target)
         except ValidationError as error:
             raise InvalidMerge(error) from error
+
+
+def _size(target: object, pointer: str) -> int:
+    """Count the characters of what is to be copied, and of nothing around it. Raises JsonPointerException."""
+    part = JsonPointer(pointer).resolve(target)
+    # what would stand behind the last of a list is not there, which the step itself will say
+    return 0 if isinstance(part, EndOfList) else len(json.dumps(part))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import ItemsView
 from typing import Any
 
 import httpx
@@ -76,6 +77,7 @@ UNFIT: dict[str, tuple[Any, list[Json], int]] = {
     "another alphabet's digit": ({"a": [1, 2]}, [step("replace", "/a/١", 1)], 0),
     "into itself": ({"a": {"b": 1}}, [{"op": "move", "from": "/a", "path": "/a/b/c"}], 0),
     "true is not 1": ({"a": True}, [step("test", "/a", 1)], 0),
+    "from behind the end": ({"a": [1]}, [{"op": "copy", "from": "/a/-", "path": "/b"}], 0),
     "from nowhere": ({"a": 1}, [{"op": "copy", "from": "/b", "path": "/c"}], 0),
 }
 
@@ -233,6 +235,50 @@ def test_what_doubles_with_each_step_is_stopped(api: Client) -> None:
         ]
     assert stepwise(api, event, *nesting[:MOST_STEPS]).status_code in (409, 422)
     is_problem(stepwise(api, event, *[step("test", "/x", 1)] * (MOST_STEPS + 1)), 422, "invalid-body")
+
+
+class Counted(dict[str, Any]):
+    """An object that counts how often it is walked through: copied, or written as JSON."""
+
+    walks = 0
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Counted:
+        Counted.walks += 1
+        return Counted(self)
+
+    def items(self) -> ItemsView[str, Any]:
+        Counted.walks += 1
+        return super().items()
+
+
+def test_a_step_walks_through_what_it_concerns_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not through all that there is: two hundred steps would take as long as two hundred documents."""
+    walks = []
+    for times in (1, 40):
+        monkeypatch.setattr(Counted, "walks", 0)
+        steps = [
+            step("test", "/small", 1),
+            step("add", "/other", 1),
+            {"op": "copy", "from": "/small", "path": "/other"},
+            {"op": "move", "from": "/other", "path": "/moved"},
+            {"op": "remove", "path": "/moved"},
+        ]
+        assert taken(steps * times, {"large": Counted(a=1), "small": 1}) == {"large": {"a": 1}, "small": 1}
+        walks.append(Counted.walks)
+    assert walks[0] == walks[1] > 0
+
+
+@pytest.mark.parametrize("times", [10, 11])
+def test_copies_may_not_outgrow_a_body_together(times: int) -> None:
+    """Though each of them is small, and none is left in the end."""
+    steps = [{"op": "copy", "from": "/text", "path": "/copy"}, {"op": "remove", "path": "/copy"}]
+    target = {"text": "x" * 100_000}
+    if times == 10:
+        assert taken(steps * times, target) == target
+        return
+    with pytest.raises(PatchConflict) as caught:
+        taken(steps * times, target)
+    assert caught.value.step == 20
 
 
 def test_the_directory_takes_no_steps(api: Client) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from tests.client import Client, connected
 from tests.factories import make_event, make_timeline
+from tests.keys import ADMIN, bearer
 from tests.logged import Log, logged
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -105,6 +107,46 @@ def test_a_fault_of_ours_is_logged_once_with_its_place(api: Client, monkeypatch:
     assert value(after, "dateline_http_requests_total", **labels) == 1 + value(
         before, "dateline_http_requests_total", **labels
     )
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_fault_of_ours(api: Client, log: Log) -> None:
+    events = make_timeline(api)
+    before = api.get("/metrics").text
+    log.clear()
+    api.portal.call(leave_while_sending, api.app, events)
+    assert {line["level"] for line in log.lines()} == {"info"}
+    assert only(log)["status"] == 400
+    (left,) = log.lines("dateline.problems")
+    assert left["request_id"] == only(log)["request_id"]
+    after = api.get("/metrics").text
+    for status, more in (("4xx", 1), ("5xx", 0)):
+        labels = {"method": "POST", "route": "/v1/timelines/{timeline}/events", "status": status}
+        name = "dateline_http_requests_total"
+        assert value(after, name, **labels) == value(before, name, **labels) + more
+
+
+async def leave_while_sending(app: FastAPI, path: str) -> None:
+    """Send a part of a body, and leave."""
+    headers = {"content-type": "application/json", "content-length": "1000", **bearer(ADMIN)}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
+    }
+    messages = iter([{"type": "http.request", "body": b'{"title"', "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        """Take nothing."""
+
+    await app(scope, receive, send)
 
 
 # Traces

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.asking import valid
+from tests.api.published import OPERATIONS, Operation
 from tests.client import Client
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -88,3 +90,24 @@ def test_what_is_known_is_told(api: Client) -> None:
     detail = api.get("/v1/actors", nmae="x").json()["errors"][0]["detail"]
     for name in ("cursor", "limit", "name"):
         assert name in detail
+
+
+NEEDED = [
+    (operation, one["name"]) for operation in OPERATIONS for one in operation.parameters("query") if one["required"]
+]
+
+
+@pytest.mark.parametrize(("operation", "name"), NEEDED, ids=[f"{one.name}-{name}" for one, name in NEEDED])
+def test_what_is_needed_and_left_out_is_named(api: Client, operation: Operation, name: str) -> None:
+    asked = valid(operation)
+    del asked.params[name]
+    answer = asked.send(api)
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+    assert answer.json()["errors"] == [{"parameter": name, "detail": "is missing"}]
+
+
+def test_some_operations_need_a_parameter() -> None:
+    assert {(operation.name, name) for operation, name in NEEDED} >= {
+        ("compare_timeline", "from"),
+        ("compare_timeline", "to"),
+    }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -45,12 +47,30 @@ def under_way(url: str) -> int:
     return row[0] if row else 0
 
 
-async def until(true: Callable[[], bool]) -> None:
+def end_sleepers(url: str) -> None:
+    """Cut the connections whose statements sleep."""
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
+        )
+
+
+def is_open(number: int) -> bool:
+    """Tell whether a descriptor of this number is open."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+async def until(true: Callable[[], bool], pause_seconds: float = 0.02) -> None:
     """Wait until something holds."""
     deadline = time.monotonic() + 20
     while not true():
         assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause_seconds)
 
 
 def asked(act: Callable[[], Awaitable[None]]) -> None:
@@ -130,13 +150,40 @@ def test_a_connection_that_is_cut_is_told_and_another_takes_its_place(database_u
         async with opened(database_url) as database:
             waiting = asyncio.create_task(run(database, "SELECT pg_sleep(30)"))
             await until(lambda: under_way(database_url) == 1)
-            with psycopg.connect(database_url, autocommit=True) as other:
-                other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"
-                )
+            end_sleepers(database_url)
             with pytest.raises(Unavailable):
                 await waiting
             assert await run(database, "SELECT 1") == [(1,)]
 
     asked(act)
+
+
+def test_the_number_of_a_lost_connection_is_free_for_another(database_url: str) -> None:
+    """Whoever opens a socket before the task wakes is told of what comes."""
+
+    async def act(ours: socket.socket, theirs: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        heard = asyncio.Event()
+        connection = await PooledConnection.connect(database_url, autocommit=True)
+        number = connection.pgconn.socket
+        waiting = asyncio.create_task(connection.execute("SELECT pg_sleep(30)"))
+        await until(lambda: under_way(database_url) == 1)
+        end_sleepers(database_url)
+        # step by step with the event loop: the first to run once the connection is lost
+        await until(lambda: not is_open(number), pause_seconds=0)
+        assert not waiting.done()
+        os.dup2(ours.fileno(), number)
+        try:
+            loop.add_reader(number, heard.set)
+            with pytest.raises(psycopg.OperationalError):
+                await waiting
+            theirs.send(b"x")
+            async with asyncio.timeout(5):
+                await heard.wait()
+            assert loop.remove_reader(number)
+        finally:
+            os.close(number)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        asked(lambda: act(ours, theirs))

@@ -48,13 +48,14 @@ class PooledConnection(AsyncConnection[Row]):
         """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[RV] = loop.create_future()
-        socket: int | None = self.pgconn.socket
+        socket = self.pgconn.socket
+        is_enrolled = True
 
         def leave() -> None:
-            nonlocal socket
-            if socket is not None:
+            nonlocal is_enrolled
+            if is_enrolled:
                 loop.remove_reader(socket)
-                socket = None
+                is_enrolled = False
 
         def feed() -> None:
             if not over.done():

@@ -138,10 +138,13 @@ async def leave_while_sending(app: FastAPI, path: str) -> None:
         "query_string": b"",
         "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
     }
-    messages = iter([{"type": "http.request", "body": b'{"title"', "more_body": True}, {"type": "http.disconnect"}])
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b'{"title"', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
 
     async def receive() -> dict[str, Any]:
-        return next(messages)
+        return messages.pop(0)
 
     async def send(_: MutableMapping[str, Any]) -> None:
         """Take nothing."""

@@ -30,13 +30,13 @@ from service.api import (
     problems,
     webhooks,
 )
-from service.api.body_limit import BodyLimit
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
 from service.api.event_stream import Streams, told_of_stop
 from service.api.faults import Faults
 from service.api.figures import Figures
 from service.api.head import Head
+from service.api.limits import BodyLimit, QueryLimit, RequestLimit
 from service.api.metrics_port import MetricsPort
 from service.api.observation import Observation
 from service.api.rate_limit import Limiter, RateLimit
@@ -168,7 +168,9 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(RequestLimit, requests=settings.concurrent_requests, seconds=settings.request_timeout_seconds)
+    app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)
     app.add_middleware(RateLimit, limiter=app.state.limiter, believes_proxies=bool(settings.trusted_proxies))

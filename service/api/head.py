@@ -1,19 +1,18 @@
-"""HEAD wherever GET is (RFC 9110, section 9.3.2): pure ASGI, so that streams pass through."""
+"""HEAD wherever GET is (RFC 9110, section 9.3.2)."""
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from service.api.layer import Layer
 
 
-class Head:
+class Head(Layer):
     """Answer HEAD as GET would, without the content; its length stays in the header."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; of an answer to HEAD keep the head, and have it end there."""
-        if scope["type"] != "http" or scope["method"] != "HEAD":
+        if scope["method"] != "HEAD":
             await self.app(scope, receive, send)
             return
 

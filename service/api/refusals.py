@@ -24,7 +24,7 @@ _DETAILS = {
     problems.CONFLICT: "it exists already",
     problems.KEY_IN_FLIGHT: "a request with this Idempotency-Key is under way; repeat it in a moment, for its answer",
     problems.KEY_REUSED: "this Idempotency-Key was sent before, with another request; a new request needs a new key",
-    problems.TOO_LARGE: problems.TOO_LARGE.explanation,
+    problems.TOO_LARGE: "a body has at most 1048576 bytes",
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
     problems.RATE_LIMITED: "one request too many: `Retry-After` says in how many seconds to try again",
@@ -79,7 +79,10 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.CURSOR_OUTLIVED: "after" in parameters,
         problems.GONE: "event" in parameters,
         problems.MALFORMED_BODY: "requestBody" in operation,
-        problems.MALFORMED_REQUEST: False,  # it reaches no operation
+        # these reach no operation
+        problems.MALFORMED_REQUEST: False,
+        problems.QUERY_TOO_LONG: False,
+        problems.BUSY: False,
         problems.IN_USE: name in _IN_USE,
         problems.BATCH_REFUSED: name == "create_batch",
         problems.CONFLICT: name in _TAKEN or name == "put_event",

@@ -1,0 +1,144 @@
+"""The limits of a request: of its query string, of its body, of its time, and of how many there are at once.
+
+Each is a layer of its own, and an operator's to set; what is beyond one is refused with problem details like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.layer import Layer
+from service.api.problems import BUSY, QUERY_TOO_LONG, TOO_SLOW, problem
+from service.errors import Invalid
+
+# Who watches over the service is answered even when all others have to wait.
+_WATCHED = ("/health/", "/metrics")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
+_INNERMOST = re.compile(rb"\[,*\]|\{,*\}")
+
+
+class QueryLimit(Layer):
+    """Refuse a query string of more than so many bytes, before anyone takes it apart."""
+
+    def __init__(self, app: ASGIApp, *, query_bytes: int) -> None:
+        super().__init__(app)
+        self._most = query_bytes
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 414."""
+        if len(scope["query_string"]) <= self._most:
+            await self.app(scope, receive, send)
+            return
+        refusal = problem(Request(scope), QUERY_TOO_LONG, f"a query string has at most {self._most} bytes")
+        await refusal(scope, receive, send)
+
+
+class RequestLimit(Layer):
+    """Have so many requests at once, and each wait so long for the beginning of its answer.
+
+    What has begun counts no more: an event stream or an export goes on for as long as it takes, and has limits of its
+    own.
+    """
+
+    def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
+        super().__init__(app)
+        self._most = requests
+        self._seconds = seconds
+        self._waiting = 0
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 503: at once where too many wait, or when its time is up."""
+        if scope["path"].startswith(_WATCHED):
+            await self.app(scope, receive, send)
+        elif self._waiting >= self._most:
+            refusal = problem(Request(scope), BUSY, "as many requests as are taken at once wait for their answers")
+            await refusal(scope, receive, send)
+        else:
+            await self._pass(scope, receive, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        waits = True
+        self._waiting += 1
+
+        async def send_begun(message: Message) -> None:
+            nonlocal waits
+            if waits:
+                waits = False
+                self._waiting -= 1
+                if not limit.expired():
+                    limit.reschedule(None)
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._seconds) as limit:
+                await self.app(scope, receive, send_begun)
+        except TimeoutError:
+            if not (waits and limit.expired()):
+                raise  # it is another's
+            gives_up = problem(Request(scope), TOO_SLOW, f"the request was given up after {self._seconds:g} s")
+            await gives_up(scope, receive, send)
+        finally:
+            self._waiting -= waits
+
+
+class BodyLimit(Layer):
+    """Refuse a body of more than so many bytes to whoever reads it: at once where its length is told beforehand."""
+
+    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
+        super().__init__(app)
+        self._most = body_bytes
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its body counted. Raises HTTPException to the reader of too large a body."""
+        told = Headers(scope=scope).get("content-length", "")
+        is_too_large = told.isdecimal() and int(told[:20]) > self._most
+        received = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            if is_too_large:
+                raise HTTPException(413, f"a body has at most {self._most} bytes")
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._most:
+                raise HTTPException(413, f"a body has at most {self._most} bytes")
+            return message
+
+        await self.app(scope, receive_counted, send)
+
+
+async def whole_body(request: Request) -> bytes:
+    """Read a body to its end. Raises HTTPException where it is too large, or ends before it is whole."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400, "the body was cut off") from None
+
+
+def check_shape(content: bytes, *, depth: int, items: int) -> None:
+    """Raise Invalid for JSON with too much in it: arrays and objects within each other, or items of one array.
+
+    It looks at brackets and commas alone, before anything is built of them; what is no JSON is for its reader to
+    refuse.
+    """
+    if content.count(b"[") + content.count(b"{") <= depth and content.count(b",") < items:
+        return
+    shape = _STRING.sub(b"", content).translate(None, delete=_NO_SHAPE)
+    long = re.compile(rb"\[,{%d,}" % items)
+    for _ in range(depth):
+        # of what stands within it, an array has only the commas left
+        if long.search(shape):
+            raise Invalid(f"has an array of more than {items} items", pointer="")
+        rest = _INNERMOST.sub(b"", shape)
+        if rest == shape:
+            return
+        shape = rest
+    if _INNERMOST.search(shape):
+        raise Invalid(f"has arrays or objects within each other more than {depth} deep", pointer="")

@@ -169,7 +169,7 @@ def include(app: FastAPI, settings: Settings) -> None:
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
-    app.add_middleware(RequestLimit, requests=settings.concurrent_requests, seconds=settings.request_timeout_seconds)
+    app.add_middleware(RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds)
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)

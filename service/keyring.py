@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from service.errors import Unauthenticated
 from service.store import keys
+from service.store.audit import OPERATOR, record_command
 from service.store.database import Database
 from service.store.statement import Connection
 from service.wire.key import Key, KeyBody
@@ -19,8 +20,6 @@ from service.wire.key import Key, KeyBody
 _Result = TypeVar("_Result")
 _STATEMENT_TIMEOUT_SECONDS = 10.0
 _PAGE_KEYS = 200
-# Who makes keys here, as histories name them.
-OPERATOR = "operator"
 _LOCAL = "local"
 LOCAL_KEY = "admin.key"
 
@@ -39,7 +38,13 @@ def in_days(days: int | None) -> str | None:
 
 def create(url: str, body: KeyBody) -> tuple[Key, str]:
     """Make a key, and give what is known of it and the key itself."""
-    return asyncio.run(_inside(url, lambda connection: keys.create_key(connection, body, OPERATOR)))
+
+    async def make(connection: Connection) -> tuple[Key, str]:
+        made = await keys.create_key(connection, body, OPERATOR)
+        await record_command(connection, "create_key", "/v1/keys", status=201)
+        return made
+
+    return asyncio.run(_inside(url, make))
 
 
 def list_all(url: str) -> list[Key]:
@@ -58,14 +63,23 @@ def list_all(url: str) -> list[Key]:
 
 def rotate(url: str, prefix: str, overlap_seconds: int) -> tuple[Key, str]:
     """Make a key that takes another's place, which ends after the overlap. Raises NotFound."""
-    return asyncio.run(
-        _inside(url, lambda connection: keys.rotate_key(connection, prefix, OPERATOR, overlap_seconds=overlap_seconds))
-    )
+
+    async def make(connection: Connection) -> tuple[Key, str]:
+        made = await keys.rotate_key(connection, prefix, OPERATOR, overlap_seconds=overlap_seconds)
+        await record_command(connection, "create_rotation", f"/v1/keys/{prefix}/rotation", status=201)
+        return made
+
+    return asyncio.run(_inside(url, make))
 
 
 def revoke(url: str, prefix: str) -> None:
     """Have a key open nothing from now on. Raises NotFound."""
-    asyncio.run(_inside(url, lambda connection: keys.revoke_key(connection, prefix)))
+
+    async def end(connection: Connection) -> None:
+        await keys.revoke_key(connection, prefix)
+        await record_command(connection, "delete_key", f"/v1/keys/{prefix}", status=204)
+
+    asyncio.run(_inside(url, end))
 
 
 def ensure_local_key(url: str, folder: Path) -> LocalKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+from service.store.audit import record_command
 from service.store.database import Database
 from service.store.idempotency import forget_answers
 from service.store.record import purge_event
@@ -28,6 +29,8 @@ async def _purge(url: str, timeline: str, event_id: UUID) -> int:
         async with database.transaction() as connection:
             gone = await purge_event(connection, timeline, event_id)
             await forget_answers(connection, event_id)
+            path = f"/v1/timelines/{timeline}/events/{event_id}"
+            await record_command(connection, "purge_event", path, status=204)
             return gone
     finally:
         await database.close()

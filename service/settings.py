@@ -105,17 +105,24 @@ class Settings(BaseSettings):
         description="Time after which the database gives up a statement.",
         json_schema_extra={"unit": "seconds"},
     )
+    export_send_timeout_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
+        json_schema_extra={"unit": "seconds"},
+    )
     request_timeout_seconds: float = Field(
         30.0,
         gt=0,
         le=3600,
-        description="Time after which a request is given up whose answer has not begun, its body included.",
+        description="Time after which a request is given up whose answer has not begun.",
         json_schema_extra={"unit": "seconds"},
     )
-    concurrent_requests: int = Field(
-        2000,
+    requests: int = Field(
+        1000,
         ge=1,
-        description="The most requests that wait for their answers in each server process; more are turned away.",
+        description="The most requests of each server process that wait for their answers; more are turned away.",
         json_schema_extra={"unit": "requests"},
     )
     body_bytes: int = Field(
@@ -131,31 +138,11 @@ class Settings(BaseSettings):
         description="How deep arrays and objects may stand within each other in a body.",
         json_schema_extra={"unit": "levels"},
     )
-    array_items: int = Field(
-        10_000,
-        ge=1,
-        description="The most items of any array in a body; the published document says where there may be fewer.",
-        json_schema_extra={"unit": "items"},
-    )
     query_bytes: int = Field(
-        16_384,
+        8192,
         ge=256,
         description="The longest query string of a request.",
         json_schema_extra={"unit": "bytes"},
-    )
-    page_items: int = Field(
-        200,
-        ge=50,
-        le=200,
-        description="The most items that a page may be asked to have; 50 are sent unasked.",
-        json_schema_extra={"unit": "items"},
-    )
-    export_send_timeout_seconds: float = Field(
-        60.0,
-        gt=0,
-        le=3600,
-        description="Time after which an export is ended whose client has not taken its last part, up to 500 events.",
-        json_schema_extra={"unit": "seconds"},
     )
     idempotency_retention_hours: float = Field(
         24.0,

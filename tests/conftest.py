@@ -92,6 +92,15 @@ def template(postgres: str) -> str:
     return name
 
 
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Forget how a command under test has set up the log: to a stream that ends with the command."""
+    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    yield
+    root.handlers[:] = before
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def empty_database_url(postgres: str) -> Iterator[str]:
     """Answer the URL of a database of this test alone, without any schema."""

@@ -42,6 +42,9 @@ def test_a_key_lives_and_ends(database_url: str) -> None:
         assert client.get("/v1/timelines/story", bearer(key)).status_code == 401
         assert client.get("/v1/timelines/story", bearer(newer)).status_code == 200
     assert "last used" in run("list")
+    with connected(database_url) as client:
+        told = client.read("/v1/audit", caller="operator")["items"]
+    assert [one["operation"] for one in told] == ["delete_key", "create_rotation", "create_key"]
     assert key not in run("list")
 
 

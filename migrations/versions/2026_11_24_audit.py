@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("location", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("audit_entry_pkey")),
     )
+    op.create_index("audit_entry_caller_idx", "audit_entry", ["caller", "entry_id"], unique=False)
 
 
 def downgrade() -> None:

@@ -112,8 +112,8 @@ def headers(*names: str) -> dict[str, Any]:
 
 
 def problems(*statuses: int, asks_database: bool = True, is_limited: bool = True) -> Responses:
-    """Document the errors that an operation may answer with; `is_limited` says that rate limits count it."""
-    common = ((429,) if is_limited else ()) + ((500, 503) if asks_database else (500,))
+    """Document the errors that an operation may answer with; `is_limited`: it waits its turn, and is counted."""
+    common = (414, 500, *((429,) if is_limited else ()), *((503,) if is_limited or asks_database else ()))
     return {
         status: {
             "description": _DESCRIPTIONS[status],
@@ -133,10 +133,11 @@ _DESCRIPTIONS = {
     409: "It exists already, is in use, or is being done.",
     412: "The present version is another than the one expected.",
     413: "The body is too large.",
+    414: "The query string is too long.",
     415: "The body's media type is not taken here.",
     422: "The body is refused, each member by its name; or the key stands for another request.",
     428: "`If-Match` is needed.",
     429: "Too many requests came from this address, or with this key.",
     500: "The fault is ours.",
-    503: "The database cannot answer now, or not in time.",
+    503: "The service or the database cannot answer now, or not in time.",
 }

@@ -14,6 +14,7 @@ from service.api.strict import StrictRoute
 from service.store.audit import list_traces
 from service.store.cursor import Cursors
 from service.wire.audit import AuditPage
+from service.wire.values import PRINTABLE_PATTERN
 
 router = APIRouter(tags=["Keys"], route_class=StrictRoute)
 
@@ -32,7 +33,7 @@ async def list_audit(
         Query(
             min_length=1,
             max_length=300,
-            pattern=r"^[\x20-\x7e]+$",
+            pattern=PRINTABLE_PATTERN,
             description="Only what this caller wrote: a key's prefix, or `oidc:` and a subject.",
             examples=["dl_4k2m9xq7wz"],
         ),
@@ -42,7 +43,8 @@ async def list_audit(
 ) -> Response:
     """Read who wrote what, the newest first.
 
-    An entry is written with the write itself, or neither is. What was refused, and what was only tried (`dry_run`),
+    An entry is written with the write itself, or neither is; a batch has one, and so has what an operator does on the
+    command line. What was refused, and what was only tried (`dry_run`),
     wrote nothing: it is in the log.
     """
     cursors = Cursors.of(await store.cursor_key(), "audit", caller)

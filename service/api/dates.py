@@ -15,7 +15,7 @@ from service.wire.date import DateAnswer, explain
 router = APIRouter(tags=["Dates"], route_class=StrictRoute)
 
 
-@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400, asks_database=False))
+@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400))
 async def explain_date(
     edtf: Annotated[
         str,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from itertools import accumulate
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.layer import Layer
@@ -20,8 +21,8 @@ from service.errors import Invalid
 # Who watches over the service is answered even when all others have to wait.
 _WATCHED = ("/health/", "/metrics")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
-_INNERMOST = re.compile(rb"\[,*\]|\{,*\}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class QueryLimit(Layer):
@@ -72,8 +73,7 @@ class RequestLimit(Layer):
             if waits:
                 waits = False
                 self._waiting -= 1
-                if not limit.expired():
-                    limit.reschedule(None)
+                limit.reschedule(None)
             await send(message)
 
         try:
@@ -82,7 +82,7 @@ class RequestLimit(Layer):
         except TimeoutError:
             if not (waits and limit.expired()):
                 raise  # it is another's
-            gives_up = problem(Request(scope), TOO_SLOW, f"the request was given up after {self._seconds:g} s")
+            gives_up = problem(Request(scope), TOO_SLOW, f"the request was given up after {self._seconds:g} seconds")
             await gives_up(scope, receive, send)
         finally:
             self._waiting -= waits
@@ -104,41 +104,27 @@ class BodyLimit(Layer):
         async def receive_counted() -> Message:
             nonlocal received
             if is_too_large:
-                raise HTTPException(413, f"a body has at most {self._most} bytes")
+                raise HTTPException(413, self._words)
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._most:
-                raise HTTPException(413, f"a body has at most {self._most} bytes")
+                raise HTTPException(413, self._words)
             return message
 
         await self.app(scope, receive_counted, send)
 
-
-async def whole_body(request: Request) -> bytes:
-    """Read a body to its end. Raises HTTPException where it is too large, or ends before it is whole."""
-    try:
-        return await request.body()
-    except ClientDisconnect:
-        raise HTTPException(400, "the body was cut off") from None
+    @property
+    def _words(self) -> str:
+        return f"a body has at most {self._most} bytes"
 
 
-def check_shape(content: bytes, *, depth: int, items: int) -> None:
-    """Raise Invalid for JSON with too much in it: arrays and objects within each other, or items of one array.
+def check_depth(content: bytes, most: int) -> None:
+    """Raise Invalid for JSON whose arrays and objects stand within each other more than so deep.
 
-    It looks at brackets and commas alone, before anything is built of them; what is no JSON is for its reader to
-    refuse.
+    It looks at brackets alone, before anything is built of them; what is no JSON is for its reader to refuse.
     """
-    if content.count(b"[") + content.count(b"{") <= depth and content.count(b",") < items:
+    if content.count(b"[") + content.count(b"{") <= most:
         return
-    shape = _STRING.sub(b"", content).translate(None, delete=_NO_SHAPE)
-    long = re.compile(rb"\[,{%d,}" % items)
-    for _ in range(depth):
-        # of what stands within it, an array has only the commas left
-        if long.search(shape):
-            raise Invalid(f"has an array of more than {items} items", pointer="")
-        rest = _INNERMOST.sub(b"", shape)
-        if rest == shape:
-            return
-        shape = rest
-    if _INNERMOST.search(shape):
-        raise Invalid(f"has arrays or objects within each other more than {depth} deep", pointer="")
+    brackets = _STRING.sub(b"", content).translate(None, delete=_NO_BRACKETS)
+    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > most:
+        raise Invalid(f"has arrays or objects within each other more than {most} deep", pointer="")

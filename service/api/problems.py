@@ -131,11 +131,13 @@ TOO_LARGE = Kind(
     "too-large",
     413,
     "That is too large",
-    "A body is limited, to 1 MiB unless the operator says otherwise, and an event to what the database can index; "
-    "`detail` says which it is.",
+    "A body has at most 1 MiB, unless the operator says otherwise, and an event what the database can index.",
 )
 QUERY_TOO_LONG = Kind(
-    "query-too-long", 414, "The query string is too long", "`detail` says how many bytes it may have."
+    "query-too-long",
+    414,
+    "The query string is too long",
+    "`detail` says how many bytes a query string may have.",
 )
 UNSUPPORTED = Kind(
     "unsupported-media-type",
@@ -177,14 +179,13 @@ TOO_SLOW = Kind(
     "too-slow",
     503,
     "That would take too long",
-    "The database gave up a statement, or the service a request whose answer had not begun, after its time limit. Ask "
-    "for less at once. Whether a write was done is not known: repeat it with the same `Idempotency-Key` or `If-Match`.",
+    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once.",
 )
 BUSY = Kind(
     "busy",
     503,
     "Too many ask at once",
-    "As many requests as the service takes at once wait for their answers. Try again after `Retry-After`.",
+    "As many requests as the service takes are waiting for their answers. Try again after `Retry-After`.",
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in list(globals().values()) if isinstance(kind, Kind)}

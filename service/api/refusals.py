@@ -25,6 +25,8 @@ _DETAILS = {
     problems.KEY_IN_FLIGHT: "a request with this Idempotency-Key is under way; repeat it in a moment, for its answer",
     problems.KEY_REUSED: "this Idempotency-Key was sent before, with another request; a new request needs a new key",
     problems.TOO_LARGE: "a body has at most 1048576 bytes",
+    problems.QUERY_TOO_LONG: "a query string has at most 8192 bytes",
+    problems.BUSY: "as many requests as are taken at once wait for their answers",
     problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
     problems.RATE_LIMITED: "one request too many: `Retry-After` says in how many seconds to try again",
@@ -74,15 +76,13 @@ def refusals(operation: Json, path: str, status: int) -> dict[str, Json]:
 def _can_come(kind: Kind, operation: Json) -> bool:
     name = str(operation["operationId"])
     parameters = {one["name"] for one in operation.get("parameters", ())}
-    limited = {
+    tag = operation["tags"][0]
+    limited: dict[Kind, bool] = {
         problems.INVALID_CURSOR: not parameters.isdisjoint(_CURSORS),
         problems.CURSOR_OUTLIVED: "after" in parameters,
         problems.GONE: "event" in parameters,
         problems.MALFORMED_BODY: "requestBody" in operation,
-        # these reach no operation
-        problems.MALFORMED_REQUEST: False,
-        problems.QUERY_TOO_LONG: False,
-        problems.BUSY: False,
+        problems.MALFORMED_REQUEST: False,  # it reaches no operation
         problems.IN_USE: name in _IN_USE,
         problems.BATCH_REFUSED: name == "create_batch",
         problems.CONFLICT: name in _TAKEN or name == "put_event",
@@ -90,7 +90,9 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
         problems.KEY_REUSED: KEY_HEADER in parameters,
         problems.INVALID_BODY: "requestBody" in operation or name == "put_link",
-        problems.TOO_SLOW: name != "get_readiness",
+        problems.UNAVAILABLE: tag != "Dates",
+        problems.TOO_SLOW: tag != "Dates" and name != "get_readiness",
+        problems.BUSY: tag != "Health",
     }
     return limited.get(kind, True)
 

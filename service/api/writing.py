@@ -23,6 +23,7 @@ from service.store.idempotency import KeptAnswer, Repeatable, begin, keep
 from service.store.query import Caller
 from service.store.statement import Connection
 from service.wire.key_text import MARK
+from service.wire.values import PRINTABLE_PATTERN
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -44,7 +45,7 @@ IdempotencyKey = Annotated[
         alias=KEY_HEADER,
         min_length=1,
         max_length=MOST_KEY_CHARACTERS,
-        pattern=r"^[\x20-\x7e]+$",
+        pattern=PRINTABLE_PATTERN,
         description="A name of your own for this one write, such as a UUID. Sent again with the same request, it "
         "brings the first answer again and nothing is written twice: after a lost answer, repeat until you get one.",
         examples=["0b1f6f6e-6a0c-4c58-9a1f-3d7c2f0f5a11"],

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, bindparam, func, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, bindparam, func, insert, select
 
 from service.dates import format_instant
 from service.store.record import new_id
@@ -18,15 +18,14 @@ _CALLER: ColumnElement[Any] = bindparam("caller", type_=audit_entry.c.caller.typ
 _INSERT: Statement = compiled(
     insert(audit_entry).values(parameters(audit_entry) | {"recorded_at": func.clock_timestamp()})
 )
-_LIST: Statement = compiled(
+_listed = (
     select(audit_entry)
-    .where(
-        audit_entry.c.entry_id < bindparam("before", type_=audit_entry.c.entry_id.type),
-        or_(_CALLER.is_(None), audit_entry.c.caller == _CALLER),
-    )
+    .where(audit_entry.c.entry_id < bindparam("before", type_=audit_entry.c.entry_id.type))
     .order_by(audit_entry.c.entry_id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
+_LIST: Statement = compiled(_listed)
+_LIST_OF_CALLER: Statement = compiled(_listed.where(audit_entry.c.caller == _CALLER))
 NEWEST = UUID(int=2**128 - 1)
 
 
@@ -41,6 +40,15 @@ class Trace:
     path: str
 
 
+OPERATOR = "operator"
+
+
+async def record_command(connection: Connection, operation: str, path: str, *, status: int) -> None:
+    """Write down what was done on the command line, as the operation of the API that does the same."""
+    trace = Trace(OPERATOR, None, new_id().hex, operation, path)
+    await record_trace(connection, trace, status=status, location=None)
+
+
 async def record_trace(connection: Connection, trace: Trace, *, status: int, location: str | None) -> None:
     """Write down that a write was done, inside its transaction, and how it is answered."""
     await _INSERT.run(connection, {**asdict(trace), "entry_id": new_id(), "status": status, "location": location})
@@ -50,8 +58,12 @@ async def list_traces(
     connection: Connection, *, caller: str | None, before: UUID | None, limit: int
 ) -> tuple[list[AuditEntry], UUID | None]:
     """Read at most `limit` entries, the newest first, and the last one's identity if more follow."""
-    values = {"caller": caller, "before": before or NEWEST, "limit": limit + 1}
-    rows = await (await _LIST.run(connection, values)).fetchall()
+    values: dict[str, object] = {"before": before or NEWEST, "limit": limit + 1}
+    if caller is None:
+        cursor = await _LIST.run(connection, values)
+    else:
+        cursor = await _LIST_OF_CALLER.run(connection, values | {"caller": caller})
+    rows = await cursor.fetchall()
     entries = [
         AuditEntry.model_validate(
             dict(zip(AuditEntry.model_fields, row, strict=True)) | {"recorded_at": format_instant(row[1])}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import ColumnElement, Interval, Text, and_, bindparam, func, insert, or_, select, update
 
 from service.dates import format_instant, parse_instant
@@ -16,6 +18,8 @@ from service.tables import api_key
 from service.wire.key import Key, KeyBody
 from service.wire.key_text import digest, new_key, prefix_of
 
+logger = logging.getLogger("dateline.keys")
+
 # So often, and no more, it is noted that a key was used.
 _NOTED_EACH = timedelta(minutes=1)
 
@@ -26,6 +30,10 @@ _INSTANTS = ("created_at", "expires_at", "revoked_at", "last_used_at")
 _IS_GOOD = and_(
     api_key.c.revoked_at.is_(None), or_(api_key.c.expires_at.is_(None), api_key.c.expires_at > func.clock_timestamp())
 )
+_IS_TO_BE_NOTED = or_(
+    api_key.c.last_used_at.is_(None),
+    api_key.c.last_used_at < func.now() - bindparam("noted_each", type_=Interval),
+)
 _FIND: Statement = compiled(
     select(
         api_key.c.prefix,
@@ -33,15 +41,21 @@ _FIND: Statement = compiled(
         api_key.c.timelines,
         _IS_GOOD,
         api_key.c.revoked_at.is_not(None),
-        or_(
-            api_key.c.last_used_at.is_(None),
-            api_key.c.last_used_at < func.now() - bindparam("noted_each", type_=Interval),
-        ),
+        _IS_TO_BE_NOTED,
     ).where(api_key.c.hash == bindparam("hash", type_=api_key.c.hash.type))
 )
 _IS_GOOD_STILL: Statement = compiled(select(_IS_GOOD).where(api_key.c.prefix == _PREFIX))
+# Of all who come at the same time one notes it, and none waits: a key that is just being revoked is locked.
 _NOTE_USE: Statement = compiled(
-    update(api_key).where(api_key.c.prefix == _PREFIX).values(last_used_at=func.clock_timestamp())
+    update(api_key)
+    .where(
+        api_key.c.prefix.in_(
+            select(api_key.c.prefix)
+            .where(api_key.c.prefix == _PREFIX, _IS_TO_BE_NOTED)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(last_used_at=func.now())
 )
 _INSERT: Statement = compiled(
     insert(api_key)
@@ -90,13 +104,21 @@ async def find_caller(connection: Connection, key: str) -> Caller:
     if not is_good:
         raise Unauthenticated("the key was revoked" if is_revoked else "the key has expired")
     if is_to_be_noted:
-        await _NOTE_USE.run(connection, {"prefix": prefix})
+        await _note_use(connection, prefix)
     return Caller(
         name=prefix,
         timelines=None if timelines is None else frozenset(timelines),
         writes=not {"write", "admin"}.isdisjoint(scopes),
         administers="admin" in scopes,
     )
+
+
+async def _note_use(connection: Connection, prefix: str) -> None:
+    """Note that a key is used, if that can be: a database that takes no writes can still be read."""
+    try:
+        await _NOTE_USE.run(connection, {"prefix": prefix, "noted_each": _NOTED_EACH})
+    except psycopg.DatabaseError as error:
+        logger.info("the use of key %s could not be noted: %s", prefix, type(error).__name__)
 
 
 async def is_good(connection: Connection, prefix: str) -> bool:

@@ -13,6 +13,8 @@ from service.tables import audit_entry, metadata
 
 APPENDED_ONLY = frozenset({audit_entry.name})
 _VERSIONS = "alembic_version"
+# Any number will do that no other user of the same database takes.
+_LOCK = 0x44_41_54_47
 
 
 def grant_service(owner_url: str, service_url: str) -> str | None:
@@ -25,6 +27,8 @@ def grant_service(owner_url: str, service_url: str) -> str | None:
     with psycopg.connect(owner_url) as connection:
         if _current_user(connection) == role:
             return None
+        # several may start at once, and two that grant the same at the same time get in each other's way
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         for statement in _grants(role):
             connection.execute(statement)
     return role

@@ -5,7 +5,7 @@ On a distributed PostgreSQL this is a local table of the coordinator.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, PrimaryKeyConstraint, SmallInteger, Table, Text
+from sqlalchemy import Column, Index, PrimaryKeyConstraint, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import UUID
 
 from service.tables.metadata import instant, metadata
@@ -26,3 +26,4 @@ audit_entry = Table(
     Column("location", Text),
     PrimaryKeyConstraint("entry_id"),
 )
+Index("audit_entry_caller_idx", audit_entry.c.caller, audit_entry.c.entry_id)

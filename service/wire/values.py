@@ -20,7 +20,9 @@ _LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
 
 # What a text must be like, for those who do not read patterns.
+PRINTABLE_PATTERN = r"^[\x20-\x7e]+$"
 FORMS: Mapping[str, str] = {
+    PRINTABLE_PATTERN: "must be of printable ASCII characters",
     _NO_NUL: "must not hold a NUL character",
     _NOT_BLANK: "must not be blank, nor hold a NUL character",
     SLUG_PATTERN: "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013",

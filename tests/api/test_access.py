@@ -384,3 +384,28 @@ def test_rotation_leaves_both_good_for_a_while(owner: Client, guest: Client) -> 
 def test_a_key_is_asked_for_soundly(owner: Client, members: dict[str, object]) -> None:
     answer = owner.post("/v1/keys", {"name": "a client", "scopes": ["write"], **members})
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-body")
+
+
+def test_reading_with_a_key_works_where_nothing_can_be_written(
+    owner: Client, guest: Client, module_database_url: str
+) -> None:
+    fresh = make_key(owner)["key"]
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        try:
+            with connected(module_database_url, key=None) as reader:
+                assert opens(reader, fresh)
+        finally:
+            connection.execute("SET transaction_read_only = off")
+            connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert opens(guest, fresh)
+
+
+def test_reading_with_a_key_does_not_wait_for_who_changes_the_key(
+    owner: Client, guest: Client, module_database_url: str
+) -> None:
+    made = make_key(owner)
+    with psycopg.connect(module_database_url) as holding:
+        holding.execute("SELECT FROM api_key WHERE prefix = %s FOR UPDATE", [made["prefix"]])
+        assert opens(guest, made["key"])

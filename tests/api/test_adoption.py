@@ -17,7 +17,7 @@ def stateless(api: Client, direct: psycopg.Connection) -> Json:
     source = make_source(api)
     event = make_event(api, make_timeline(api), title="One", topics=["talks"], reported_at=SECOND)
     api.post(f"{path_of(event)}/claims", {"source": source, "asserts": {"status": "cancelled"}})
-    for table in ("event_state", "change"):
+    for table in ("event_state", "state_facet", "change"):
         direct.execute(f"DELETE FROM {table} WHERE event_id = %s", [event["id"]])  # noqa: S608  # this file's words
     return api.read(path_of(event))
 

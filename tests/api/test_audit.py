@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
+from service.purging import purge
 from service.wire.key_text import new_key
 from tests.api.asking import valid
 from tests.api.published import OPERATIONS
@@ -92,3 +94,10 @@ def count(client: Client) -> int:
     answer = client.get("/v1/audit", bearer(ADMIN), limit=200)
     assert answer.status_code == 200
     return len(answer.json()["items"])
+
+
+def test_a_purge_on_the_command_line_is_told(client: Client, module_database_url: str) -> None:
+    event = make_event(client, make_timeline(client))
+    purge(module_database_url, event["timeline"], UUID(event["id"]))
+    (entry, *_) = client.read("/v1/audit", caller="operator")["items"]
+    assert (entry["operation"], entry["path"], entry["address"]) == ("purge_event", path_of(event), None)

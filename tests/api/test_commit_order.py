@@ -19,6 +19,7 @@ from tests.factories import (
     make_timeline,
     path_of,
 )
+from tests.keys import ADMIN
 
 
 class Witness:
@@ -51,7 +52,10 @@ class Witness:
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": b"",
-            "headers": [(b"content-type", b"application/json"), (b"if-match", b"*"), (b"host", b"localhost")],
+            "headers": [
+                *((b"content-type", b"application/json"), (b"if-match", b"*"), (b"host", b"localhost")),
+                (b"authorization", f"Bearer {ADMIN}".encode()),
+            ],
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
         }

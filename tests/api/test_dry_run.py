@@ -16,13 +16,14 @@ from tests.api.test_openapi_examples import BEFORE, MADE_ANEW, REMOVED
 from tests.api.test_problems import is_problem
 from tests.client import Client
 from tests.factories import event_body, fresh_slug, make_event, make_path, make_timeline, path_of
+from tests.keys import ADMIN, bearer
 
 WRITES = [one for one in OPERATIONS if one.method != "get"]
 EXAMPLES = [
     one for one in EXCHANGES if operation_of(one.operation).method != "get" and one.operation not in MADE_ANEW | REMOVED
 ]
 # Made when it is asked for: by name, and as an identity in an answer or in `Location`.
-OWN = {"id", "secret"}
+OWN = {"id", "secret", "prefix", "key"}
 
 
 def content(client: Client) -> dict[str, list[Any]]:
@@ -65,6 +66,7 @@ def test_a_trial_is_answered_as_the_write_and_writes_nothing(
     asked = Asked(operation_of(exchange.operation), json=exchange.body, headers=dict(exchange.headers))
     if asked.operation.method == "post":
         asked.headers["Idempotency-Key"] = "the same for both"
+    writing.get("/v1/timelines", bearer(ADMIN))  # from now on it is noted that the key was used
     before = content(writing)
     told.clear()
     asked.params = {**exchange.query, "dry_run": "true"}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -42,6 +43,12 @@ def shown(operation: Operation, kind: str, status: int) -> dict[str, Any]:
     examples = operation.described["responses"][str(status)]["content"][PROBLEM]["examples"]
     value: dict[str, Any] = copy.deepcopy(examples[kind]["value"])
     return value
+
+
+def is_shown(operation: Operation, kind: str, status: int) -> bool:
+    """Tell whether the document has an example of a refusal."""
+    answer = operation.described["responses"].get(str(status))
+    return answer is not None and kind in answer["content"][PROBLEM]["examples"]
 
 
 def check_refusal(operation: Operation, kind: str, answer: httpx.Response) -> None:
@@ -101,6 +108,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "version-conflict": lambda asked: asked.headers.update({"If-Match": '"9"'}),
     "version-required": lambda asked: asked.headers.pop("If-Match"),
     "too-large": _with_a_large_body,
+    "query-too-long": lambda asked: asked.params.update(datum="2013-02" * 2000),
     "unsupported-media-type": lambda asked: asked.headers.update({"Content-Type": "text/plain"}),
     "invalid-body": _with_an_unknown_member,
     "already-exists": lambda asked: asked,
@@ -111,7 +119,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
 # These take another service than the one that all others ask; the tests below provoke them.
 ELSEWHERE = {
     *("forbidden", "gone", "cursor-outlived", "rate-limited", "internal", "unavailable", "too-slow"),
-    *("idempotency-key-in-flight", "idempotency-key-reused"),
+    *("idempotency-key-in-flight", "idempotency-key-reused", "busy"),
 }
 
 
@@ -210,7 +218,7 @@ def test_without_a_database_all_that_asks_it_says_not_now() -> None:
         client.portal.call(client.app.state.database.close)
         for operation in OPERATIONS:
             answer = valid(operation).send(client)
-            if 503 in operation.statuses:
+            if is_shown(operation, "unavailable", 503):
                 check_refusal(operation, "unavailable", answer)
             else:
                 assert answer.status_code == 200
@@ -227,8 +235,30 @@ def test_what_takes_too_long_is_given_up(seeded_template: str, postgres: str) ->
     ):
         holding.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables))
         for operation in OPERATIONS:
-            if 503 in operation.statuses and operation.name != "get_readiness":
+            if is_shown(operation, "too-slow", 503):
                 check_refusal(operation, "too-slow", valid(operation).send(client))
+
+
+def test_what_comes_while_all_room_is_taken_is_turned_away(seeded_template: str, postgres: str) -> None:
+    with (
+        fresh_database(postgres, seeded_template) as url,
+        connected(url, key=None, requests=1) as client,
+        psycopg.connect(url) as holding,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        holding.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+        waiting = pool.submit(client.get, "/v1/events")
+        while not holding.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+            pass
+        for operation in OPERATIONS:
+            answer = valid(operation).send(client)
+            if is_shown(operation, "busy", 503):
+                check_refusal(operation, "busy", answer)
+            else:
+                assert answer.status_code == 200, "who watches over the service is answered"
+        holding.rollback()
+        assert waiting.result().status_code == 200
+        assert client.get("/v1/events").status_code == 200
 
 
 def test_a_fault_of_our_own_says_nothing_of_it(reading: Client) -> None:
@@ -236,7 +266,7 @@ def test_a_fault_of_our_own_says_nothing_of_it(reading: Client) -> None:
     database, state.database = state.database, object()
     try:
         for operation in OPERATIONS:
-            if 503 in operation.statuses:
+            if is_shown(operation, "unavailable", 503):
                 check_refusal(operation, "internal", valid(operation).send(reading))
     finally:
         state.database = database

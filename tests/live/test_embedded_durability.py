@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -38,7 +39,8 @@ def kill(target: str, service: int, postmaster: int) -> None:
         "all": [service, postmaster, *backends],
     }[target]
     for victim in victims:
-        os.kill(victim, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a backend may have ended by itself meanwhile
+            os.kill(victim, signal.SIGKILL)
 
 
 def kept(folder: Path) -> list[int]:

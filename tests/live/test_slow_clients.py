@@ -117,7 +117,7 @@ def test_no_more_streams_are_opened_than_there_may_be_even_at_the_same_moment(
         assert sorted(one.result() for one in asked) == [200] * 3 + [503] * 9
         streams.close()
         deadline = time.monotonic() + 5
-        while "\ndateline_feed_open_streams 0\n" not in http.get("/metrics").text:
+        while "\ndateline_feed_open_streams 0.0\n" not in http.get("/metrics").text:
             assert time.monotonic() < deadline
         with opened(url) as stream:
             assert stream.answer.status == 200

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from tests.keys import bearer
 from tests.live.service import running
 from tests.prove import IS_LONG
 
@@ -44,9 +45,9 @@ class Senders:
             await asyncio.sleep(random.random() / 10)  # noqa: S311  # spread, not secret
 
 
-async def flood(base: str) -> Counter[int]:
+async def flood(base: str, credential: str) -> Counter[int]:
     limits = httpx.Limits(max_connections=CONNECTIONS)
-    async with httpx.AsyncClient(base_url=base, limits=limits, timeout=120) as http:
+    async with httpx.AsyncClient(base_url=base, headers=bearer(credential), limits=limits, timeout=120) as http:
         (await http.post("/v1/timelines", json={"slug": "once", "title": "Once"})).raise_for_status()
         keys = [str(uuid4()) for _ in range(KEYS)]
         senders, batch = Senders(http), max(1, CONNECTIONS // 10)
@@ -66,5 +67,5 @@ async def flood(base: str) -> Counter[int]:
 
 def test_each_key_makes_one(tmp_path: Path) -> None:
     with running(tmp_path, workers=WORKERS, seed="false") as service:
-        statuses = asyncio.run(flood(service.base))
+        statuses = asyncio.run(flood(service.base, service.key))
     sys.stdout.write(f"{KEYS} keys, {PARALLEL} at once: {statuses[201]} answered, {statuses[409]} told to wait\n")

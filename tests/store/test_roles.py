@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
@@ -45,6 +46,13 @@ def test_it_serves(service_url: str) -> None:
         assert len(client.read(events.replace("/events", "/changes"))["items"]) == 2
         assert client.delete(path_of(event), moved.headers["etag"]).status_code == 204
         assert len(client.read("/v1/audit")["items"]) == 5
+
+
+def test_several_may_grant_at_once(service_url: str, database_url: str) -> None:
+    """As when several containers start; without turns, most of them would end in `tuple concurrently updated`."""
+    with ThreadPoolExecutor(6) as pool:
+        granted = list(pool.map(lambda _: grant_service(database_url, service_url), range(24)))
+    assert len(set(granted)) == 1
 
 
 def test_it_owns_nothing_and_changes_no_schema(service_url: str) -> None:

@@ -45,17 +45,30 @@ def sent(request: pytest.FixtureRequest) -> Sent:
 @pytest.fixture(scope="module")
 def narrow(module_database_url: str) -> Iterator[Client]:
     """Answer a client of a service with all of these limits set otherwise than they are by default."""
-    limits = {"body_bytes": 4000, "query_bytes": 400, "json_depth": 9, "array_items": 150, "page_items": 60}
+    limits: dict[str, Any] = {
+        "body_bytes": 4000,
+        "query_bytes": 400,
+        "json_depth": 9,
+        "array_items": 150,
+        "page_items": 60,
+    }
     with connected(module_database_url, **limits) as client:
         yield client
 
 
 @contextmanager
-def held(url: str) -> Iterator[None]:
-    """Have every read and write of events wait until the block ends."""
+def held(url: str) -> Iterator[Callable[[int], None]]:
+    """Have every read and write of events wait until the block ends; what is given waits until so many do."""
     with psycopg.connect(url) as connection:
         connection.execute(LOCK)
-        yield
+
+        def wait_for(many: int) -> None:
+            deadline = time.monotonic() + 4
+            while len(connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall()) < many:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+        yield wait_for
 
 
 def is_told_to_come_again(answer: httpx.Response, name: str) -> bool:
@@ -220,7 +233,9 @@ def test_what_is_set_is_published(narrow: Client) -> None:
 
 def test_whoever_leaves_before_the_body_is_whole_leaves_no_fault(api: Client, caplog: pytest.LogCaptureFixture) -> None:
     """Said to nobody; what counts is that it is no fault of ours."""
-    messages = iter([{"type": "http.request", "body": b'{"title"', "more_body": True}, {"type": "http.disconnect"}])
+    messages: Iterator[MutableMapping[str, Any]] = iter(
+        [{"type": "http.request", "body": b'{"title"', "more_body": True}, {"type": "http.disconnect"}]
+    )
 
     async def receive() -> MutableMapping[str, Any]:
         return next(messages)
@@ -326,13 +341,12 @@ def test_so_many_requests_wait_and_no_more(module_database_url: str) -> None:
         ThreadPoolExecutor(3) as pool,
     ):
         events = make_timeline(client)
-        streaming = pool.submit(client.listen, events.replace("/events", "/changes"), 25)
-        with held(module_database_url):
+        streaming = pool.submit(client.listen, events.replace("/events", "/changes"), 40)
+        while "\ndateline_feed_open_streams 1\n" not in client.get("/metrics").text:
+            time.sleep(0.01)
+        with held(module_database_url) as wait_for:
             waiting = [pool.submit(client.get, events) for _ in range(2)]
-            deadline = time.monotonic() + 10
-            while client.get("/v1/dates", edtf="2013").status_code == 200:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            wait_for(2)
             for answer in (client.get("/v1/actors"), client.post(events, event_body()), client.get("/v1/nothing")):
                 assert is_told_to_come_again(answer, "busy")
             # who watches over the service is answered

@@ -53,8 +53,9 @@ are as they were known then. What is deleted leaves its history and a tombstone:
 parameter or member is refused by its name. A path that is none is a 404, a method that is not for its path a 405.
 
 **Limits.** A query string has at most {query_bytes:,} bytes (414). A body has at most {body_bytes:,} bytes (413), \
-arrays and objects within each other {json_depth} deep, and {array_items:,} items in one array (422). A request is a 503 \
-with `Retry-After` while too many wait for their answers, or when its own has not begun after {request_timeout_seconds:g} s.
+arrays and objects within each other {json_depth} deep, and {array_items:,} items in one array (422). A request is a \
+503 with `Retry-After` while too many wait for their answers, or when its own has not begun after \
+{request_timeout_seconds:g} s.
 
 **Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
 `If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.

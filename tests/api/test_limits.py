@@ -342,7 +342,7 @@ def test_so_many_requests_wait_and_no_more(module_database_url: str) -> None:
     ):
         events = make_timeline(client)
         streaming = pool.submit(client.listen, events.replace("/events", "/changes"), 40)
-        while "\ndateline_feed_open_streams 1\n" not in client.get("/metrics").text:
+        while "\ndateline_feed_open_streams 1.0\n" not in client.get("/metrics").text:
             assert not streaming.done()
             time.sleep(0.01)
         with held(module_database_url) as wait_for:

@@ -138,6 +138,19 @@ class Settings(BaseSettings):
         description="How deep arrays and objects may stand within each other in a body.",
         json_schema_extra={"unit": "levels"},
     )
+    array_items: int = Field(
+        10_000,
+        ge=1,
+        description="The most items of any array in a body; the published document says where there may be fewer.",
+        json_schema_extra={"unit": "items"},
+    )
+    page_items: int = Field(
+        200,
+        ge=50,
+        le=200,
+        description="The most items that a page may be asked to have; 50 are sent unasked.",
+        json_schema_extra={"unit": "items"},
+    )
     query_bytes: int = Field(
         8192,
         ge=256,

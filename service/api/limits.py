@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from itertools import accumulate
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.layer import Layer
@@ -21,8 +20,8 @@ from service.errors import Invalid
 # Who watches over the service is answered even when all others have to wait.
 _WATCHED = ("/health/", "/metrics")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
+_INNERMOST = re.compile(rb"\[,*\]|\{,*\}")
 
 
 class QueryLimit(Layer):
@@ -73,7 +72,8 @@ class RequestLimit(Layer):
             if waits:
                 waits = False
                 self._waiting -= 1
-                limit.reschedule(None)
+                if not limit.expired():
+                    limit.reschedule(None)
             await send(message)
 
         try:
@@ -118,13 +118,31 @@ class BodyLimit(Layer):
         return f"a body has at most {self._most} bytes"
 
 
-def check_depth(content: bytes, most: int) -> None:
-    """Raise Invalid for JSON whose arrays and objects stand within each other more than so deep.
+async def whole_body(request: Request) -> bytes:
+    """Read a body to its end. Raises HTTPException where it is too large, or ends before it is whole."""
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise HTTPException(400, "the body was cut off") from None
 
-    It looks at brackets alone, before anything is built of them; what is no JSON is for its reader to refuse.
+
+def check_shape(content: bytes, *, depth: int, items: int) -> None:
+    """Raise Invalid for JSON with too much in it: arrays and objects within each other, or items of one array.
+
+    It looks at brackets and commas alone, before anything is built of them; what is no JSON is for its reader to
+    refuse.
     """
-    if content.count(b"[") + content.count(b"{") <= most:
+    if content.count(b"[") + content.count(b"{") <= depth and content.count(b",") < items:
         return
-    brackets = _STRING.sub(b"", content).translate(None, delete=_NO_BRACKETS)
-    if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > most:
-        raise Invalid(f"has arrays or objects within each other more than {most} deep", pointer="")
+    shape = _STRING.sub(b"", content).translate(None, delete=_NO_SHAPE)
+    long = re.compile(rb"\[,{%d,}" % items)
+    for _ in range(depth):
+        # of what stands within it, an array has only the commas left
+        if long.search(shape):
+            raise Invalid(f"has an array of more than {items} items", pointer="")
+        rest = _INNERMOST.sub(b"", shape)
+        if rest == shape:
+            return
+        shape = rest
+    if _INNERMOST.search(shape):
+        raise Invalid(f"has arrays or objects within each other more than {depth} deep", pointer="")

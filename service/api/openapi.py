@@ -14,8 +14,9 @@ from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.specimens import Json
-from service.api.strict import JSON_PATCH, MERGE_PATCHES
+from service.api.strict import JSON_PATCH, MERGE_PATCHES, PAGE
 from service.api.writing import KEY_HEADER, REPLAYED_HEADER
+from service.settings import Settings
 from service.wire.amendment import MOST_STEPS, PatchStep
 from service.wire.problem import Problem
 
@@ -50,6 +51,11 @@ are as they were known then. What is deleted leaves its history and a tombstone:
 
 **Errors** are problem details (RFC 9457); each `type` is a path of this service that explains it. An unknown query \
 parameter or member is refused by its name. A path that is none is a 404, a method that is not for its path a 405.
+
+**Limits.** A query string has at most {query_bytes:,} bytes (414). A body has at most {body_bytes:,} bytes (413), \
+arrays and objects within each other {json_depth} deep, and {array_items:,} items in one array (422). A request is a \
+503 with `Retry-After` while too many wait for their answers, or when its own has not begun after \
+{request_timeout_seconds:g} s.
 
 **Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
 `If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.
@@ -126,12 +132,13 @@ def publish(app: FastAPI) -> None:
 
 
 def build(app: FastAPI) -> Json:
-    """Build the document."""
+    """Build the document, with the limits of this service."""
+    settings: Settings = app.state.settings
     document = get_openapi(
         title=app.title,
         version="1",
         summary="Event timelines with honest dates.",
-        description=_DESCRIPTION,
+        description=_DESCRIPTION.format(**settings.model_dump()),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
         tags=_TAGS,
@@ -146,7 +153,7 @@ def build(app: FastAPI) -> Json:
     components["schemas"] = {name: _untitled(schema) for name, schema in sorted(components["schemas"].items())}
     for path, method, operation in operations(document):
         _describe(operation)
-        _complete_parameters(path, operation)
+        _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
         _complete_answers(_filled(path, operation), operation)
@@ -167,7 +174,7 @@ def _describe(operation: Json) -> None:
     operation["description"] = "\n\n".join(part.replace("\n", " ") for part in description.split("\n\n"))
 
 
-def _complete_parameters(path: str, operation: Json) -> None:
+def _complete_parameters(path: str, operation: Json, *, page_items: int) -> None:
     """Show an example where one is needed to send the request at all; elsewhere the schema has them."""
     for parameter in operation.get("parameters", ()):
         parameter["schema"] = schema = _untitled(parameter["schema"])
@@ -178,6 +185,8 @@ def _complete_parameters(path: str, operation: Json) -> None:
         if kept:  # a parameter is absent, never null
             schema.pop("anyOf")
             schema |= kept[0]
+        if parameter["name"] == PAGE:
+            schema["maximum"] = page_items
         if path in SLUGS and parameter["name"] == "slug":
             schema["examples"] = [SLUGS[path]]
         if parameter["required"]:

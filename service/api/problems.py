@@ -179,7 +179,8 @@ TOO_SLOW = Kind(
     "too-slow",
     503,
     "That would take too long",
-    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once.",
+    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once; "
+    "whether a write was done is not known: repeat it with the same `Idempotency-Key` or `If-Match`.",
 )
 BUSY = Kind(
     "busy",

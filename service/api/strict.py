@@ -15,12 +15,15 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.arguments import plain_arguments
-from service.api.limits import check_depth
+from service.api.limits import check_shape, whole_body
 from service.api.problems import InvalidParameters
+from service.settings import Settings
 
 JSON = "application/json"
 MERGE_PATCHES = ("application/merge-patch+json", JSON)
 JSON_PATCH = "application/json-patch+json"
+# What says how many items a page has, wherever there are pages.
+PAGE = "limit"
 
 
 class StrictRoute(APIRoute):
@@ -54,11 +57,12 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler() if arguments is None else arguments.answer
 
         async def checked(request: Request) -> Response:
+            limits: Settings = request.app.state.settings
             if request.scope["query_string"]:
-                check(request, declared)
+                check(request, declared, page_items=limits.page_items)
             if taken:
                 self._check_media_type(request, taken)
-                check_depth(await request.body(), request.app.state.settings.json_depth)
+                check_shape(await whole_body(request), depth=limits.json_depth, items=limits.array_items)
             return await handle(request)
 
         return checked
@@ -79,13 +83,26 @@ def media_type(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def check(request: Request, declared: dict[str, bool]) -> None:
-    """Compare a query string with what is declared: names, and whether each may stand more than once."""
+def check(request: Request, declared: dict[str, bool], *, page_items: int) -> None:
+    """Compare a query string with what is declared: names, and whether each may stand more than once.
+
+    A page has at most `page_items`: what is declared is the most that an operator may set.
+    """
     refused = {}
     for name in request.query_params:
         if name not in declared:
             refused[name[:100]] = f"is unknown here; known are: {', '.join(sorted(declared)) or 'none'}"
         elif not declared[name] and len(request.query_params.getlist(name)) > 1:
             refused[name] = "stands more than once"
+        elif name == PAGE and _number(request.query_params[name]) > page_items:
+            refused[name] = f"must be at most {page_items}"
     if refused:
         raise InvalidParameters(refused)
+
+
+def _number(text: str) -> int:
+    """Read a whole number; what is none is for its own check to refuse, and is 0 here."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0

@@ -173,7 +173,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)
-    app.add_middleware(RateLimit, limiter=app.state.limiter, believes_proxies=bool(settings.trusted_proxies))
+    app.add_middleware(RateLimit, limiter=app.state.limiter, believed=settings.trusted_proxies)
     if settings.metrics_port is not None:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
     if settings.cors_origins:

@@ -271,7 +271,8 @@ class Settings(BaseSettings):
     rate_limit_address_per_minute: int = Field(
         6000,
         ge=0,
-        description="Requests from one address, or one IPv6 network of 64 bits; 0 is no limit. Loopback has none.",
+        description="Requests from one address, or one IPv6 network of 64 bits; 0 is no limit. Loopback has none, but "
+        "for proxies there that are not believed.",
         json_schema_extra={"unit": "requests a minute"},
     )
     rate_limit_key_per_minute: int = Field(

@@ -7,6 +7,7 @@ a caller may not see is not there for them: a 404, never a 403.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from typing import Annotated
@@ -91,7 +92,7 @@ def _of_claims(claims: Claims, settings: Settings) -> Caller:
         writes=not {"write", "admin"}.isdisjoint(scopes),
         # who is limited to some timelines does not make keys for all
         administers="admin" in scopes and limited is None,
-        until=claims.expires_at * 1_000_000,
+        until=(claims.expires_at + math.ceil(settings.oidc_leeway_seconds)) * 1_000_000,
     )
 
 

@@ -14,13 +14,17 @@ from service.api.batch_problems import BatchRefused, Refusal, answer_refusal
 from service.api.parameters import TimelineSlug
 from service.api.strict import StrictRoute
 from service.api.writing import RepeatableWrite
-from service.errors import DatelineError, Unavailable
+from service.errors import DatelineError, TooLarge, Unavailable
 from service.store.batch import Done, begin_batch, do_operation
 from service.store.statement import Connection
 from service.wire.batch import BatchBody, BatchResult, CreationBody, Operation, ReplacementBody, Unreadable
 from service.wire.merge import InvalidMerge
 
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
+
+# Sixteen times the longest body, by default. An answer is made in memory and kept for its repetition, and a short patch
+# may be answered with a long event, a thousand times in one batch.
+MOST_ANSWER_BYTES = 16 * 1024 * 1024
 
 Atomic = Annotated[
     bool,
@@ -51,6 +55,7 @@ async def create_batch(
     The operations are done in their order, in one transaction: readers, and followers of the changes, see all that was
     done or nothing. Each is answered as it would be alone. With `atomic=true` one that is refused undoes them all; the
     answer is a 422 that says which and why. With `atomic=false` the others stand, and the answer is a 200 in any case.
+    Where the answer would be longer than 16 MiB, nothing is done: a 413.
     """
     # what is no operation stands in its place
     asked = cast("Sequence[Operation | Unreadable]", body.operations)
@@ -58,24 +63,29 @@ async def create_batch(
     if atomic and unreadable:
         raise BatchRefused(unreadable)
 
+    async def answer(connection: Connection, index: int, one: Operation | Unreadable) -> bytes:
+        if isinstance(one, Unreadable):
+            return _refused(request, Refusal(index, one), None)
+        try:
+            return _done(await do_operation(connection, timeline, one, write.caller, apart=not atomic))
+        except Unavailable:
+            raise  # which is nothing that one operation is to blame for
+        except (DatelineError, InvalidMerge) as error:
+            refusal = Refusal(index, error, _part(one))
+            if atomic:
+                raise BatchRefused([refusal]) from error
+            return _refused(request, refusal, None if isinstance(one, CreationBody) else one.event)
+
     async def do(connection: Connection) -> Response:
         await begin_batch(connection, timeline, [one for one in asked if not isinstance(one, Unreadable)], write.caller)
         items = []
+        length = 0
         for i, one in enumerate(asked):
-            if isinstance(one, Unreadable):
-                items.append(_refused(request, Refusal(i, one), None))
-                continue
-            try:
-                done = await do_operation(connection, timeline, one, write.caller, apart=not atomic)
-            except Unavailable:
-                raise  # which is nothing that one operation is to blame for
-            except (DatelineError, InvalidMerge) as error:
-                refusal = Refusal(i, error, _part(one))
-                if atomic:
-                    raise BatchRefused([refusal]) from error
-                items.append(_refused(request, refusal, None if isinstance(one, CreationBody) else one.event))
-            else:
-                items.append(_done(done))
+            item = await answer(connection, i, one)
+            length += len(item)
+            if length > MOST_ANSWER_BYTES:
+                raise TooLarge(f"the answer would have more than {MOST_ANSWER_BYTES} bytes: ask for less in one batch")
+            items.append(item)
         return Response(b'{"items":[%b]}' % b",".join(items), 200, media_type=answers.JSON)
 
     async with store.batches:

@@ -12,6 +12,8 @@ from service.api.problems import (
     BATCH_REFUSED,
     INVALID_BODY,
     MOST_ERRORS,
+    VERSION_CONFLICT,
+    VERSION_REQUIRED,
     Location,
     answer_error,
     pointer,
@@ -19,7 +21,7 @@ from service.api.problems import (
     summary_of,
     worded,
 )
-from service.errors import DatelineError
+from service.errors import DatelineError, VersionConflict, VersionRequired
 from service.wire.batch import OPERATIONS, Unreadable
 from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError
@@ -48,7 +50,16 @@ class BatchRefused(Exception):
 
 
 def answer_refusal(request: Request, refusal: Refusal) -> Response:
-    """Answer as the operation would have been answered alone, but for where in the body something is."""
+    """Answer as the operation would have been answered alone, but for where in the body something is.
+
+    What is there instead of the version expected is left out: a thousand such documents would be no answer.
+    """
+    if isinstance(refusal.error, VersionRequired):
+        place: Location = ["operations", refusal.index, "if_match"]
+        unseen = ProblemError(pointer=pointer(place), detail="name the version that you have seen")
+        return problem(request, VERSION_REQUIRED, summary_of([unseen]), found=[unseen])
+    if isinstance(refusal.error, VersionConflict):
+        return problem(request, VERSION_CONFLICT, str(refusal.error))
     if isinstance(refusal.error, DatelineError):
         return answer_error(request, refusal.error, refusal.place)
     reasons = refusal.error.reasons.errors(include_url=False, include_input=False)[:MOST_ERRORS]

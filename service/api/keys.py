@@ -57,7 +57,8 @@ async def list_keys(
 async def create_key(body: KeyBody, write: RepeatableAdministratorWrite) -> Response:
     """Make a key.
 
-    The `key` is shown in this answer alone. Give each client its own, with no more than it needs.
+    The `key` is shown in this answer alone. Give each client its own, with no more than it needs. With `dry_run`, the
+    key that is shown opens nothing.
     """
 
     async def create(connection: Connection) -> Response:
@@ -91,7 +92,10 @@ async def get_key(key: KeyName, store: Store, _: Administrator) -> Response:
 async def create_rotation(key: KeyName, body: KeyRotationBody, write: RepeatableAdministratorWrite) -> Response:
     """Make a key that takes another's place; both are good for `overlap_seconds`.
 
-    It may do what the other may. The `key` is shown in this answer alone.
+    It may do what the other may. The `key` is shown in this answer alone. With `dry_run`, that opens nothing.
+
+    Leave an overlap where you rotate the key that you send: without one it is good no more, hence cannot ask again for
+    an answer that was lost, and the new key is lost with that.
     """
 
     async def rotate(connection: Connection) -> Response:

@@ -14,11 +14,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.layer import Layer
-from service.api.problems import BUSY, QUERY_TOO_LONG, TOO_SLOW, problem
+from service.api.problems import BUSY, MAY_BE_DONE, QUERY_TOO_LONG, TOO_SLOW, problem
 from service.errors import Invalid
 
 # Who watches over the service is answered even when all others have to wait.
 _WATCHED = ("/health/", "/metrics")
+_FULL = "as many requests as are taken at once wait for their answers"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
 _INNERMOST = re.compile(rb"\[,*\]|\{,*\}")
@@ -44,7 +45,8 @@ class RequestLimit(Layer):
     """Have so many requests at once, and each wait so long for the beginning of its answer.
 
     What has begun counts no more: an event stream or an export goes on for as long as it takes, and has limits of its
-    own.
+    own. Nor does a request count while its body is still to come, though its time runs: whoever sends heads of requests
+    and nothing more would shut everyone out. Where no place is free once it has come, the reader of the body is told.
     """
 
     def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
@@ -58,34 +60,56 @@ class RequestLimit(Layer):
         if scope["path"].startswith(_WATCHED):
             await self.app(scope, receive, send)
         elif self._waiting >= self._most:
-            refusal = problem(Request(scope), BUSY, "as many requests as are taken at once wait for their answers")
-            await refusal(scope, receive, send)
+            await problem(Request(scope), BUSY, _FULL)(scope, receive, send)
         else:
             await self._pass(scope, receive, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        waits = True
+        has_begun, is_whole, counts = False, False, True
         self._waiting += 1
 
+        async def receive_uncounted() -> Message:
+            nonlocal is_whole, counts
+            if has_begun or is_whole:
+                return await receive()
+            self._waiting -= counts
+            counts = False
+            message = await receive()
+            is_whole = not message.get("more_body", False)
+            if not has_begun:
+                if self._waiting >= self._most:
+                    raise HTTPException(BUSY.status, _FULL)
+                self._waiting += 1
+                counts = True
+            return message
+
         async def send_begun(message: Message) -> None:
-            nonlocal waits
-            if waits:
-                waits = False
-                self._waiting -= 1
+            nonlocal has_begun, counts
+            if not has_begun:
+                has_begun = True
+                self._waiting -= counts
+                counts = False
                 if not limit.expired():
                     limit.reschedule(None)
             await send(message)
 
         try:
             async with asyncio.timeout(self._seconds) as limit:
-                await self.app(scope, receive, send_begun)
+                await self.app(scope, receive_uncounted, send_begun)
         except TimeoutError:
-            if not (waits and limit.expired()):
+            if has_begun or not limit.expired():
                 raise  # it is another's
-            gives_up = problem(Request(scope), TOO_SLOW, f"the request was given up after {self._seconds:g} seconds")
-            await gives_up(scope, receive, send)
+            given_up = problem(Request(scope), TOO_SLOW, self._given_up(scope["method"], has_body=counts))
+            await given_up(scope, receive, send)
         finally:
-            self._waiting -= waits
+            self._waiting -= counts
+
+    def _given_up(self, method: str, *, has_body: bool) -> str:
+        """Say what was given up, and what may have become of it: a commit can be on its way when the time is up."""
+        if not has_body:
+            return f"the body had not come after {self._seconds:g} seconds, and nothing was done"
+        unsure = "" if method == "GET" else f". {MAY_BE_DONE}"
+        return f"the request was given up after {self._seconds:g} seconds{unsure}"
 
 
 class BodyLimit(Layer):

@@ -25,6 +25,7 @@ from service.wording import in_words
 logger = logging.getLogger("dateline.problems")
 
 MEDIA_TYPE = "application/problem+json"
+MAY_BE_DONE = "It may have been done: repeat it under its Idempotency-Key, or read."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,14 @@ VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
     "The present version is another",
-    "What you change has changed since you read it. `ETag` and `current` show what is there now.",
+    "What you change has changed since you read it. `ETag` and `current` show what is there now; in a batch, read it.",
 )
 TOO_LARGE = Kind(
     "too-large",
     413,
     "That is too large",
-    "A body has at most 1 MiB, unless the operator says otherwise, and an event what the database can index.",
+    "A body has at most 1 MiB, unless the operator says otherwise, an event what the database can index, and the "
+    "answer to a batch 16 MiB.",
 )
 QUERY_TOO_LONG = Kind(
     "query-too-long",
@@ -164,7 +166,8 @@ VERSION_REQUIRED = Kind(
     "version-required",
     428,
     "Say which version you have seen",
-    "What exists is changed only with `If-Match`, so that no one's change is lost. Read it; send its `ETag`.",
+    "What exists is changed only with `If-Match`, so that no one's change is lost. Read it; send its `ETag`. In "
+    "a batch, an operation names its version as `if_match`.",
 )
 RATE_LIMITED = Kind(
     "rate-limited",
@@ -179,8 +182,8 @@ TOO_SLOW = Kind(
     "too-slow",
     503,
     "That would take too long",
-    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once; "
-    "whether a write was done is not known: repeat it with the same `Idempotency-Key` or `If-Match`.",
+    "The database gave up a statement, or the service a request, after its time limit. Ask for less at once. Of a "
+    f"write that the service gave up, `detail` says what became of it. {MAY_BE_DONE}",
 )
 BUSY = Kind(
     "busy",
@@ -217,6 +220,7 @@ _OF_STATUS = {
     406: NOT_ACCEPTABLE,
     413: TOO_LARGE,
     415: UNSUPPORTED,
+    503: BUSY,
 }
 _RETRY_AFTER_SECONDS = "5"
 _FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}

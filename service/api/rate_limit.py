@@ -1,8 +1,8 @@
 """How often who may ask: per address, per key, and how many unknown keys an address may try.
 
 Each limit is of a minute that begins with the first request. The answer says what is left of it (`RateLimit` and
-`RateLimit-Policy`, draft-ietf-httpapi-ratelimit-headers-10). The addresses of this machine are not limited, nor is
-whoever asks for health or figures.
+`RateLimit-Policy`, draft-ietf-httpapi-ratelimit-headers-10). The addresses of this machine are not limited, but for a
+proxy there that is not believed; nor is whoever asks for health or figures.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from http import HTTPStatus
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from fastapi import Request
+from fastapi import Request, Response
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
@@ -142,17 +143,18 @@ class RateLimit:
     Who has tried too many unknown keys may send none for a while, not even a good one: it could be a guess.
     """
 
-    def __init__(self, app: ASGIApp, limiter: Limiter, *, believes_proxies: bool) -> None:
+    def __init__(self, app: ASGIApp, limiter: Limiter, *, believed: Sequence[str]) -> None:
         self.app = app
         self._limiter = limiter
-        self._has_hinted = believes_proxies
+        self._believed = [ip_network(one) for one in believed]
+        self._has_hinted = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if it is not one too many, and its answer with what is left."""
         if scope["type"] != "http" or scope["path"] in _EXEMPT:
             await self.app(scope, receive, send)
             return
-        whom = identity(scope["client"][0]) if scope.get("client") else None
+        whom = self._whom(scope)
         sends_key = any(name == b"authorization" for name, _ in scope["headers"])
         limiter = self._limiter
         try:
@@ -162,8 +164,7 @@ class RateLimit:
                 if sends_key:
                     await limiter.look(limiter.failed_keys, whom)
         except RateLimited as error:
-            self._hint(scope)
-            await rate_limited(Request(scope), error)(scope, receive, send)
+            await self._refusal(scope, error)(scope, receive, send)
             return
         status = 0
 
@@ -180,14 +181,38 @@ class RateLimit:
             with suppress(RateLimited):  # several at the same time; the next one is refused
                 await limiter.count(limiter.failed_keys, whom)
 
-    def _hint(self, scope: Scope) -> None:
-        """Tell the operator, once, what may be amiss where clients are refused."""
-        if not self._has_hinted and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+    def _whom(self, scope: Scope) -> str | None:
+        """Say whom a request counts for; None for this machine, unless it speaks for others and is not believed."""
+        if not scope.get("client"):
+            return None
+        address: str = scope["client"][0]
+        whom = identity(address)
+        if whom is None and _is_forwarded(scope) and not self._believes(address):
+            self._hint()
+            return address
+        return whom
+
+    def _refusal(self, scope: Scope, error: RateLimited) -> Response:
+        if not self._believed and _is_forwarded(scope):
+            self._hint()
+        return rate_limited(Request(scope), error)
+
+    def _believes(self, address: str) -> bool:
+        read = _read(address)
+        return any(read in network for network in self._believed)
+
+    def _hint(self) -> None:
+        """Tell the operator, once, what is amiss with a proxy."""
+        if not self._has_hinted:
             self._has_hinted = True
             logger.warning(
                 "all clients of a proxy are limited as if they were one: "
                 "set DATELINE_TRUSTED_PROXIES to the addresses of proxies that are to be believed"
             )
+
+
+def _is_forwarded(scope: Scope) -> bool:
+    return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
 def _add(message: Message, found: list[Standing]) -> None:
@@ -205,11 +230,14 @@ def _add(message: Message, found: list[Standing]) -> None:
 def identity(address: str) -> str | None:
     """Say whom an address stands for: itself, or the network that one customer has of IPv6; None for this machine."""
     try:
-        read = ip_address(address)
+        read = _read(address)
     except ValueError:
         return address[:_ADDRESS_CHARACTERS]  # a proxy's word that is no address
-    if isinstance(read, IPv6Address):
-        read = read.ipv4_mapped or read
     if read.is_loopback:
         return None
     return str(ip_network((read, _ONE_HOME), strict=False)) if isinstance(read, IPv6Address) else str(read)
+
+
+def _read(address: str) -> IPv4Address | IPv6Address:
+    read = ip_address(address)
+    return read.ipv4_mapped or read if isinstance(read, IPv6Address) else read

@@ -91,6 +91,7 @@ class Issuer:
         self._fetched_at: float | None = None
         self._asked_at: float | None = None
         self._asking = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None  # kept, since the event loop does not
 
     async def check(self, token: str) -> Claims:
         """Judge a token. Raises TokenRefusedError, and IssuerUnreachableError where no key is to be had."""
@@ -130,8 +131,11 @@ class Issuer:
     async def _key(self, name: object) -> PyJWK:
         if name is not None and not isinstance(name, str):
             raise TokenRefusedError("it is no token")
-        if self._age() > _KEPT_SECONDS or self._find(name) is None:
+        if self._find(name) is None or self._age() > _LONGEST_KEPT_SECONDS:
             await self._refresh()
+        elif self._age() > _KEPT_SECONDS and (self._refreshing is None or self._refreshing.done()):
+            # beside it: nobody waits for a slow issuer whose key is known
+            self._refreshing = asyncio.create_task(self._refresh())
         found = self._find(name)
         if found is None or self._age() > _LONGEST_KEPT_SECONDS:
             if self._fetched_at is None or self._age() > _LONGEST_KEPT_SECONDS:

@@ -275,24 +275,6 @@ def hasty(module_database_url: str) -> Iterator[Client]:
         yield one
 
 
-def test_a_request_has_its_time(hasty: Client, module_database_url: str) -> None:
-    events = make_timeline(hasty)
-    event = make_event(hasty, events)
-    with held(module_database_url):
-        for answer in (
-            hasty.get(events),
-            hasty.get(events, format="ndjson"),
-            hasty.post(events, event_body(), {"Idempotency-Key": "given up"}),
-            hasty.patch(path_of(event), {"title": "New"}, "*"),
-        ):
-            assert is_told_to_come_again(answer, "too-slow")
-            assert answer.json()["detail"] == "the request was given up after 1 seconds"
-    # its connection is back, and nothing of it was written
-    assert hasty.walk(events) == [event]
-    assert hasty.post(events, event_body(), {"Idempotency-Key": "given up"}).status_code == 201
-    assert hasty.get(events, format="ndjson").status_code == 200
-
-
 def test_a_body_that_does_not_come_takes_no_longer(hasty: Client) -> None:
     events = make_timeline(hasty)
 

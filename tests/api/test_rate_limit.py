@@ -25,7 +25,7 @@ from tests.conftest import missing
 from tests.keys import ADMIN, bearer
 
 # The test's client is on this machine; a proxy there, which is believed, speaks for others.
-PROXY = {"trusted_proxies": "127.0.0.1"}
+PROXY = {"trusted_proxies": "127.0.0.0/8, ::1"}
 HERE, THERE = "203.0.113.7", "203.0.113.8"
 PATH = "/v1/dates"
 
@@ -95,10 +95,28 @@ def test_this_machine_is_not_limited(limited: Client) -> None:
 
 @pytest.mark.parametrize("proxies", ["", "10.0.0.0/8"])
 def test_whoever_is_no_proxy_of_ours_is_not_believed(database_url: str, proxies: str) -> None:
-    """Neither to be somebody else, nor to be many."""
+    """Neither to be somebody else, nor to be many; not even on this machine, which has no limit by itself."""
     with connected(database_url, key=None, trusted_proxies=proxies, rate_limit_address_per_minute=1) as client:
-        for n in range(5):
-            assert ask(client, f"203.0.113.{n}").status_code == 200, "it is this machine all the same"
+        assert ask(client).status_code == 200
+        check_refused(ask(client, THERE), "address", 1)
+        assert client.get(PATH, edtf="2013").status_code == 200
+
+
+def test_keys_cannot_be_guessed_by_way_of_a_proxy_on_this_machine(database_url: str) -> None:
+    with connected(database_url, key=None, rate_limit_failed_keys_per_minute=2) as client:
+        for n in range(2):
+            assert ask(client, f"203.0.113.{n}", f"wrong {n}", "/v1/timelines").status_code == 401
+        check_refused(ask(client, HERE, "wrong", "/v1/timelines"), "failed-keys", 2)
+
+
+def test_an_operator_is_told_at_once_of_a_proxy_on_this_machine(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connected(database_url, key=None) as client:
+        for _ in range(3):
+            assert ask(client).status_code == 200
+    (told,) = [record.message for record in caplog.records if record.name == "dateline.limits"]
+    assert "DATELINE_TRUSTED_PROXIES" in told
 
 
 def test_what_a_client_writes_before_the_proxy_does_is_not_believed(limited: Client) -> None:

@@ -91,6 +91,14 @@ def test_a_bad_token_is_a_401_that_says_why(guest: Client, served: TokenIssuer) 
         assert token not in answer.text
 
 
+def test_a_token_within_the_leeway_keeps_a_stream(module_database_url: str, owner: Client, served: TokenIssuer) -> None:
+    changes = make_timeline(owner).removesuffix("events") + "changes"
+    settings = {"oidc_issuer": served.url, "oidc_leeway_seconds": 60.0, "stream_heartbeat_seconds": 0.1}
+    with connected(module_database_url, key=None, **settings) as client:  # type: ignore[arg-type]
+        stream = client.listen(changes, 5, bearer(served.token(exp=int(time.time()) - 30)))
+        assert stream.text.count(": here") >= 3, stream.text
+
+
 def test_where_no_issuer_is_trusted_a_token_is_no_key(owner: Client, served: TokenIssuer) -> None:
     assert owner.get("/v1/timelines", bearer(served.token(scope="dateline:admin"))).status_code == 401
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from service.identity import Issuer, IssuerUnreachableError, TokenRefusedError
-from service.identity.fetching import is_secure
+from service.identity.fetching import fetch_keys, is_secure
+from service.identity.issuer import Keys
 from tests.identity.serving import AUDIENCE, TokenIssuer, issuing, new_rsa, published
 
 FORGER = new_rsa()
@@ -189,6 +191,43 @@ def test_many_at_once_ask_once() -> None:
 
         asyncio.run(all_at_once())
         assert served.asked == 1
+
+
+def test_nobody_waits_for_a_slow_issuer_whose_key_is_known() -> None:
+    with issuing() as served:
+        clock, answers, asked = Clock(), threading.Event(), 0
+
+        def fetch(url: str) -> Keys:
+            nonlocal asked
+            asked += 1
+            assert asked == 1 or answers.wait(10)
+            return fetch_keys(url)
+
+        issuer = Issuer(served.url, AUDIENCE, leeway_seconds=60, fetch=fetch, clock=clock)
+
+        async def use_up(token: str) -> None:
+            for _ in range(500):
+                await issuer.check(token)
+                await asyncio.sleep(0.01)
+
+        async def run() -> None:
+            old = served.token()
+            await issuer.check(old)
+            clock.now += 3601
+            served.keys = [published("two", served.key, "RS256")]
+            for _ in range(5):
+                await asyncio.wait_for(issuer.check(old), 1)
+            answers.set()
+            # refreshed beside it, once
+            with pytest.raises(TokenRefusedError):
+                await use_up(old)
+            await issuer.check(served.token(headers={"kid": "two"}))
+
+        try:
+            asyncio.run(run())
+        finally:
+            answers.set()
+        assert asked == 2
 
 
 def test_an_issuer_that_is_away_is_borne_for_a_day() -> None:

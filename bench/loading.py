@@ -213,20 +213,27 @@ def _states_from(given: Table) -> Insert:
     """Take what is searched from the event: no state has other texts."""
     plain = {name: column for name, column in given.c.items() if name in event_state.c}
     derived = derived_values(lambda name, _: given.c.get(name, null()))
-    infinity: ColumnElement[Any] = literal_column("'infinity'::timestamptz")
     values = plain | {
         "pieces": derived["pieces"],
         "search": case((given.c.document.is_not(None), event.c.search)),
-        "known": func.tstzrange(given.c.known_from, func.nullif(given.c.known_to, infinity)),
+        "known": _known(given),
     }
     joined = given.join(event, (event.c.timeline_id == given.c.timeline_id) & (event.c.event_id == given.c.event_id))
     return insert(event_state).from_select(list(values), select(*values.values()).select_from(joined))
 
 
 def _facets_from(given: Table) -> Insert:
-    names = [one.name for one in state_facet.columns if one.computed is None and one is not state_facet.c.facet]
-    rows = select(func.unnest(given.c.facets), *(given.c[name] for name in names))
-    return insert(state_facet).from_select(["facet", *names], rows)
+    pieces = derived_values(lambda name, _: given.c.get(name, null()))["pieces"]
+    derived = {"facet": func.unnest(given.c.facets), "known": _known(given), "gapped": pieces.is_not(None)}
+    names = [one.name for one in state_facet.columns if one.computed is None and one.name not in derived]
+    rows = select(*derived.values(), *(given.c[name] for name in names))
+    return insert(state_facet).from_select([*derived, *names], rows)
+
+
+def _known(given: Table) -> ColumnElement[Any]:
+    """Give a range that is free above where it has no end, as the service writes it."""
+    infinity: ColumnElement[Any] = literal_column("'infinity'::timestamptz")
+    return func.tstzrange(given.c.known_from, func.nullif(given.c.known_to, infinity))
 
 
 def _ddl(element: ClauseElement) -> str:

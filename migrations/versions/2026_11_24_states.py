@@ -139,7 +139,8 @@ def _create_tables() -> None:
         sa.Column("event_id", sa.UUID(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("end_latest", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("known", postgresql.TSTZRANGE(), nullable=False),
+        sa.Column("gapped", sa.Boolean(), nullable=False),
         sa.Column("reach", sa.SmallInteger(), sa.Computed(_REACH, persisted=True), nullable=False),
         sa.PrimaryKeyConstraint(
             "timeline_id",
@@ -148,7 +149,7 @@ def _create_tables() -> None:
             "start_earliest",
             "event_id",
             "version",
-            postgresql_include=["end_latest", "reported_at"],
+            postgresql_include=["end_latest", "known", "gapped"],
             name=op.f("state_facet_pkey"),
         ),
     )
@@ -195,8 +196,9 @@ def _record_present_states() -> None:
         FROM event e
     """)
     op.execute("""
-        INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at)
-        SELECT timeline_id, unnest(facets), start_earliest, event_id, version, end_latest, reported_at FROM event_state
+        INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, known, gapped)
+        SELECT timeline_id, unnest(facets), start_earliest, event_id, version, end_latest, known, gapped
+        FROM event_state
     """)
     op.execute("""
         INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)

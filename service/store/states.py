@@ -139,16 +139,28 @@ _STATELESS: Statement = compiled(
         select(event.c.document).where(*is_event(event)).scalar_subquery(),
     )
 )
-_CHANGE_SPAN: Statement = compiled(
+_PLACE = ("timeline_id", "reach", "start_earliest", "event_id", "version")
+_changed = (
     update(event_state)
     .where(*is_event(event_state), event_state.c.version == bindparam("span_version", type_=Integer))
     .values(known=func.tstzrange(bindparam("span_start", type_=_INSTANT), bindparam("span_end", type_=_INSTANT)))
+    .returning(event_state.c.known, event_state.c.facets, *(event_state.c[name] for name in _PLACE))
+    .cte("changed")
+)
+# What filters find a state by is known as long as the state.
+_CHANGE_SPAN: Statement = compiled(
+    update(state_facet)
+    .where(
+        state_facet.c.facet == func.any(_changed.c.facets),
+        *(state_facet.c[name] == _changed.c[name] for name in _PLACE),
+    )
+    .values(known=_changed.c.known)
 )
 # Without end, a range keeps its upper bound free: an index tells it apart, and `upper_inf` holds.
 _KNOWN = func.tstzrange(
     bindparam("known_from", type_=_INSTANT), func.nullif(bindparam("known_to", type_=_INSTANT), _INFINITY)
 )
-_FACET = ("start_earliest", "event_id", "version", "end_latest", "reported_at")
+_FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")
 _written = (
     insert(event_state)
     .values(

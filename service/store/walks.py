@@ -47,7 +47,7 @@ PROBE_LIMIT = 1_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
-# Which of the past states were known is learnt from indexes alone, and only those are looked up.
+# Which of the past states were known is learnt from an index alone, and only those are looked up.
 _walked = event_state.alias("walked")
 # What leads when few events have the words that are searched for.
 TEXT = "text"
@@ -150,8 +150,7 @@ def walk(
         where += in_reach(base, reach)
     walked = base
     if base is state_facet:  # no tombstone has any
-        walked = base.join(_walked, _same(shape, base, _walked))
-        where += [base.c.reported_at <= KNOWN_AT, _walked.c.known.op("@>")(KNOWN_AT)]
+        where.append(base.c.known.op("@>")(KNOWN_AT))
     elif shape.past:
         where += known_then(base)
     checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
@@ -159,7 +158,7 @@ def walk(
         # no join, which the planner would make one with the walk itself
         looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
         is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1
-        checks = [or_(not_(_walked.c.gapped), looked_up) if is_gap_alone else looked_up]
+        checks = [or_(not_(base.c.gapped), looked_up) if is_gap_alone else looked_up]
     elif base is not events and (checks or joined):
         walked = walked.join(events, _same(shape, base, events))
     keys = select(*keys_of(shape, base), base.c.start_earliest.label("value"))

@@ -102,9 +102,8 @@ Index(
     postgresql_using="gin",
 )
 
-# What a filter may find a state by, a row for each: written with the state, and never changed. In the order of the
-# dates for each value, so that a page of what was known is walked as one of the present is; `reported_at` is where the
-# state's `known` begins.
+# What a filter may find a state by, a row for each, written and changed with the state. In the order of the dates for
+# each value, so that a page of what was known is walked as one of the present is, in this index alone.
 state_facet = Table(
     "state_facet",
     metadata,
@@ -114,7 +113,8 @@ state_facet = Table(
     Column("event_id", UUID(as_uuid=True), nullable=False),
     Column("version", Integer, nullable=False),
     instant("end_latest"),
-    instant("reported_at"),
+    Column("known", TSTZRANGE, nullable=False),
+    Column("gapped", Boolean, nullable=False),
     derived_reach(),
     PrimaryKeyConstraint(
         "timeline_id",
@@ -123,7 +123,7 @@ state_facet = Table(
         "start_earliest",
         "event_id",
         "version",
-        postgresql_include=["end_latest", "reported_at"],
+        postgresql_include=["end_latest", "known", "gapped"],
     ),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
 )

@@ -42,8 +42,8 @@ INSERT INTO event_link VALUES ({KEY}, 'causes', '{OTHER}');
 INSERT INTO event_state (timeline_id, event_id, version, known, reported_at, recorded_at, supersedes, author,
         every_piece, facets)
     VALUES ({KEY}, 1, '[2013-02-20Z,)', '2013-02-20Z', now(), false, 'x', false, '{{}}');
-INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at)
-    VALUES ('{TIMELINE}', 'kind:meeting', '2013-02-25Z', '{EVENT}', 1, '2013-02-26Z', '2013-02-20Z');
+INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, known, gapped)
+    VALUES ('{TIMELINE}', 'kind:meeting', '2013-02-25Z', '{EVENT}', 1, '2013-02-26Z', '[2013-02-20Z,)', false);
 INSERT INTO change (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version, recorded_at)
     OVERRIDING SYSTEM VALUE VALUES ('{TIMELINE}', 1, 1, 1, 'deleted', '{EVENT}', 1, 1, now());
 INSERT INTO feed_floor VALUES ('{TIMELINE}', 1, 1, 1);
@@ -179,8 +179,8 @@ REFUSED: dict[str, tuple[str, ...]] = {
     ),
     "state_facet_pkey": (
         (
-            "INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at)"
-            " SELECT timeline_id, facet, start_earliest, event_id, version, end_latest, reported_at FROM state_facet"
+            "INSERT INTO state_facet (timeline_id, facet, start_earliest, event_id, version, end_latest, known, gapped)"
+            " SELECT timeline_id, facet, start_earliest, event_id, version, end_latest, known, gapped FROM state_facet"
         ),
     ),
     "state_facet_timeline_id_fkey": (f"UPDATE state_facet SET timeline_id = '{NOBODY}'",),

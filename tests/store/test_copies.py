@@ -190,7 +190,7 @@ def test_the_copies_agree_after_any_sequence_of_writes(module_database_url: str,
 
 def differing_facets(connection: psycopg.Connection) -> tuple[bool, int]:
     """Tell whether any state has something that filters find it by, and count what is not as the state says."""
-    columns = "timeline_id, event_id, version, reach, start_earliest, end_latest, reported_at"
+    columns = "timeline_id, event_id, version, reach, start_earliest, end_latest, known, gapped"
     states = f"SELECT {columns}, unnest(facets) AS facet FROM event_state"
     copies = f"SELECT {columns}, facet FROM state_facet"
     found = connection.execute(

@@ -3,13 +3,9 @@
 An event that is there already gets its present state, known from its report, and a place in the feed.
 
 What was known is asked for as the present is: walked in the order of the dates, by an index that tells which states
-were known and which dates have gaps, and for each filter's value by `state_facet`. Measured on 200,000 events of five
-states each, half of them reported by then, milliseconds of a page's statement and buffers (now; then):
-
-- a month, a decade, everything: 0.2 to 0.3 and 230 to 280; 0.2 to 0.4 and 250 to 290;
-- the same with a common status, kind, actor or topic: 0.2 to 0.4 and 230 to 470; 0.6 to 1.2 and 860 to 1,560;
-- with a rare one: 0.1 to 0.2 and 30 to 280; 0.1 to 1.0 and 50 to 1,120. By a GIN index on the states' values alone, a
-  rare one over everything took up to 280 times as long as now.
+were known and which dates have gaps, and for each filter's value by `state_facet`, which knows the same of each. At
+300,000 events of five states each, half of them reported by then, a page takes 1.0 to 2.0 times what it takes of the
+present (`make bench`). By a GIN index on the states' values alone, a rare one over everything took up to 280 times.
 
 A state takes some 2 kB, what filters find it by some 1.8 kB with its index.
 """

@@ -10,7 +10,7 @@ import re
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.layer import Layer
@@ -140,14 +140,6 @@ class BodyLimit(Layer):
     @property
     def _words(self) -> str:
         return f"a body has at most {self._most} bytes"
-
-
-async def whole_body(request: Request) -> bytes:
-    """Read a body to its end. Raises HTTPException where it is too large, or ends before it is whole."""
-    try:
-        return await request.body()
-    except ClientDisconnect:
-        raise HTTPException(400, "the body was cut off") from None
 
 
 def check_shape(content: bytes, *, depth: int, items: int) -> None:

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.arguments import plain_arguments
-from service.api.limits import check_shape, whole_body
+from service.api.limits import check_shape
 from service.api.problems import InvalidParameters
 from service.settings import Settings
 
@@ -62,7 +62,7 @@ class StrictRoute(APIRoute):
                 check(request, declared, page_items=limits.page_items)
             if taken:
                 self._check_media_type(request, taken)
-                check_shape(await whole_body(request), depth=limits.json_depth, items=limits.array_items)
+                check_shape(await request.body(), depth=limits.json_depth, items=limits.array_items)
             return await handle(request)
 
         return checked

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from service.errors import Unauthenticated
 from service.store import keys
 from service.store.audit import OPERATOR, record_command
-from service.store.database import Database
+from service.store.database import connected
 from service.store.statement import Connection
 from service.wire.key import Key, KeyBody
 
@@ -120,10 +120,8 @@ def _write_private(path: Path, text: str) -> None:
 
 
 async def _inside(url: str, act: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-    database = Database(url, pool_size=1, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS)
-    await database.open()
-    try:
-        async with database.transaction() as connection:
-            return await act(connection)
-    finally:
-        await database.close()
+    async with (
+        connected(url, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS) as database,
+        database.transaction() as connection,
+    ):
+        return await act(connection)

@@ -6,7 +6,7 @@ import asyncio
 from uuid import UUID
 
 from service.store.audit import record_command
-from service.store.database import Database
+from service.store.database import connected
 from service.store.idempotency import forget_answers
 from service.store.record import purge_event
 
@@ -23,14 +23,12 @@ def purge(url: str, timeline: str, event_id: UUID) -> int:
 
 
 async def _purge(url: str, timeline: str, event_id: UUID) -> int:
-    database = Database(url, pool_size=1, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS)
-    await database.open()
-    try:
-        async with database.transaction() as connection:
-            gone = await purge_event(connection, timeline, event_id)
-            await forget_answers(connection, event_id)
-            path = f"/v1/timelines/{timeline}/events/{event_id}"
-            await record_command(connection, "purge_event", path, status=204)
-            return gone
-    finally:
-        await database.close()
+    async with (
+        connected(url, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS) as database,
+        database.transaction() as connection,
+    ):
+        gone = await purge_event(connection, timeline, event_id)
+        await forget_answers(connection, event_id)
+        path = f"/v1/timelines/{timeline}/events/{event_id}"
+        await record_command(connection, "purge_event", path, status=204)
+        return gone

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from service.errors import NotFound
-from service.store.database import Database
+from service.store.database import connected
 from service.store.histogram_upkeep import count_faults, fold_all, list_timelines, mend
 from service.store.statement import Connection
 
@@ -31,9 +31,7 @@ def rebuild_histograms(url: str, timeline: str | None = None) -> dict[str, int]:
 
 
 async def _each(url: str, timeline: str | None, work: Callable[[Connection, str], Awaitable[int]]) -> dict[str, int]:
-    database = Database(url, pool_size=1, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS)
-    await database.open()
-    try:
+    async with connected(url, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS) as database:
         async with database.read() as connection:
             slugs = [slug for slug in await list_timelines(connection) if timeline in (None, slug)]
         if timeline is not None and not slugs:
@@ -45,5 +43,3 @@ async def _each(url: str, timeline: str | None, work: Callable[[Connection, str]
         if work is mend:
             await fold_all(database)
         return found
-    finally:
-        await database.close()

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field
 
 from service.errors import NotFound
-from service.store.database import Database
+from service.store.database import connected
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, create_entry, get_entry
 from service.store.events import report_of
 from service.store.query import owner, timeline_id_of
@@ -83,16 +83,14 @@ def seed_if_empty(url: str) -> int:
 
 
 async def _seed(url: str, seeds: Seed, *, only_if_empty: bool) -> int:
-    database = Database(url, pool_size=1, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS)
-    await database.open()
-    try:
-        async with database.transaction() as connection:
-            await take_turn_to_seed(connection)
-            if only_if_empty and await holds_timelines(connection):
-                return 0
-            return await write_seed(connection, seeds)
-    finally:
-        await database.close()
+    async with (
+        connected(url, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS) as database,
+        database.transaction() as connection,
+    ):
+        await take_turn_to_seed(connection)
+        if only_if_empty and await holds_timelines(connection):
+            return 0
+        return await write_seed(connection, seeds)
 
 
 async def write_seed(connection: Connection, seeds: Seed) -> int:

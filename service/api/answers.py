@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
@@ -22,6 +22,18 @@ logger = logging.getLogger("dateline.exports")
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 TEXT = "text/plain"
+
+
+class ListPage(Protocol):
+    """A page that is written as a whole: a model with the cursor of the next one."""
+
+    @property
+    def next(self) -> str | None:
+        """The cursor of the next page; None on the last one."""
+
+    def model_dump_json(self) -> str:
+        """Write it as JSON."""
+
 
 # What FastAPI takes as the documentation of an operation's answers.
 Responses = dict[int | str, dict[str, Any]]
@@ -58,6 +70,11 @@ def page(
         sent["Link"] = f'<{next_link(request, next_cursor)}>; rel="next"'
     others = b"".join(b',"%b":%b' % (name.encode(), value) for name, value in members.items())
     return Response(b'{"items":[%b],"next":%b%b}' % (b",".join(items), tail, others), 200, sent, JSON)
+
+
+def listed(request: Request, content: ListPage) -> Response:
+    """Answer with a page of what is no event, and link to the next one."""
+    return Response(content.model_dump_json(), 200, next_header(request, content.next), JSON)
 
 
 class HeldStream(StreamingResponse):

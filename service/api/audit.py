@@ -53,4 +53,4 @@ async def list_audit(
         entries, end = await list_traces(connection, caller=caller, before=before, limit=limit)
     following = cursors.write(None if end is None else [end])
     page = AuditPage(items=entries, next=following)
-    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
+    return answers.listed(request, page)

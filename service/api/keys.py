@@ -44,7 +44,7 @@ async def list_keys(
         items, end = await keys.list_keys(connection, after=after, limit=limit)
     following = cursors.write(None if end is None else (end,))
     page = KeyPage(items=items, next=following)
-    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
+    return answers.listed(request, page)
 
 
 @router.post(

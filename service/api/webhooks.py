@@ -82,7 +82,7 @@ async def list_webhooks(
         items, end = await webhooks.list_webhooks(connection, timeline, caller, after=after, limit=limit)
     following = cursors.write(None if end is None else (end,))
     page = WebhookPage(items=items, next=following)
-    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
+    return answers.listed(request, page)
 
 
 @router.post(
@@ -284,7 +284,7 @@ async def list_deliveries(
         next=following,
         reached=write_place(key, timeline, kept.place),
     )
-    return Response(page.model_dump_json(), 200, answers.next_header(request, following), answers.JSON)
+    return answers.listed(request, page)
 
 
 @router.post(

@@ -49,6 +49,17 @@ class PoolState(NamedTuple):
     waiting: int
 
 
+@asynccontextmanager
+async def connected(url: str, *, statement_timeout_seconds: float) -> AsyncIterator[Database]:
+    """Have a single connection to a database for a block: for a command, which does one thing and ends."""
+    database = Database(url, pool_size=1, statement_timeout_seconds=statement_timeout_seconds)
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
 class Database:
     """The connections of one server process to one PostgreSQL.
 

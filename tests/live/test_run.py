@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import stat
@@ -125,7 +126,9 @@ def test_the_second_start_finds_the_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["service", "postmaster", "worker", "everything"])
 def test_the_next_start_recovers_from_a_kill(part: str, tmp_path: Path) -> None:
-    with running(tmp_path, workers=2) as service:
+    # of those that no system gives away by itself: another service may be given a free one meanwhile
+    port = random.randrange(20_000, 30_000)  # noqa: S311  # no secret
+    with running(tmp_path, workers=2, port=port) as service:
         write_timeline(service, "acknowledged")
         descendants = service.descendants()
         listeners = service.workers()
@@ -137,7 +140,6 @@ def test_the_next_start_recovers_from_a_kill(part: str, tmp_path: Path) -> None:
         }[part]:
             with suppress(ProcessLookupError):  # a backend may have ended by itself meanwhile
                 os.kill(victim, signal.SIGKILL)
-        port = service.port
         if part == "worker":
             service.process.terminate()
         elif part == "postmaster":

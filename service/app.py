@@ -49,9 +49,12 @@ from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.listening import Listener
+from service.store.replica import Replica
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
+
+REPLICA_POOL_SECONDS = 1.0
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -67,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
     )
+    figures = Figures()
+    replica = replica_of(settings, database, figures)
     direct = settings.direct_database_url
     listener = Listener(address if direct is None else direct.get_secret_value())
     tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
@@ -83,7 +88,6 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
-    figures = Figures()
     limiter = limiter_of(settings)
 
     @asynccontextmanager
@@ -93,6 +97,8 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
+                if replica is not None:
+                    await running.enter_async_context(replica.run())
                 await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
@@ -117,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
+    app.state.replica = replica
     app.state.issuer = issuer_of(settings)
     app.state.feed = feed
     app.state.clients = clients
@@ -130,6 +137,30 @@ def create_app(settings: Settings) -> FastAPI:
     templates.mount_files(app)
     openapi.publish(app)
     return app
+
+
+def replica_of(settings: Settings, primary: Database, figures: Figures) -> Replica | None:
+    """Make the replica that reads go to, if there is one."""
+    if settings.read_database_url is None:
+        return None
+    url = settings.read_database_url.get_secret_value()
+    database = Database(
+        url,
+        pool_size=settings.pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
+        # whoever finds none of its connections free soon is better off with the primary
+        wait_seconds=REPLICA_POOL_SECONDS,
+    )
+    return Replica(
+        url,
+        database,
+        primary,
+        wait_seconds=settings.replica_wait_seconds,
+        lag_seconds=settings.replica_lag_seconds,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        count=figures.count_read,
+    )
 
 
 def issuer_of(settings: Settings) -> Issuer | None:

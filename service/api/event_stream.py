@@ -11,7 +11,7 @@ import logging
 import random
 import signal
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager
 from types import FrameType
 
@@ -69,8 +69,10 @@ class EventStream(EventSourceResponse):
     `held` is its place among the streams, which it gives back however it ends.
     """
 
-    def __init__(self, messages: AsyncGenerator[bytes], streams: Streams, held: ExitStack) -> None:
-        super().__init__(messages, headers=_HEADERS)
+    def __init__(
+        self, messages: AsyncGenerator[bytes], streams: Streams, held: ExitStack, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(messages, headers={**_HEADERS, **headers})
         self._messages = messages
         self._streams = streams
         self._held = held

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from service.store.database import PoolState
+from service.store.replica import Outcome
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -81,6 +82,13 @@ class Figures:
             registry=own,
             multiprocess_mode="livesum",
         )
+        self._reads = Counter(
+            "dateline_replica_reads",
+            "Reads for which there is a replica: begun there; not, since it did not come as far in time as the client "
+            "had seen; not, since it was away or too far behind; failed there, and done by the primary.",
+            ("outcome",),
+            registry=own,
+        )
         self.registry = own if self._folder is None else CollectorRegistry()
         if self._folder is not None:
             MultiProcessCollector(self.registry)
@@ -102,6 +110,10 @@ class Figures:
         requests.inc()
         if seconds is not None:
             durations.observe(seconds)
+
+    def count_read(self, outcome: Outcome) -> None:
+        """Count a read that the replica might have done."""
+        self._reads.labels(outcome).inc()
 
     def note(self, pool: PoolState, streams: int) -> None:
         """Note how this process is now."""

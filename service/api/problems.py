@@ -25,6 +25,8 @@ from service.wording import in_words
 logger = logging.getLogger("dateline.problems")
 
 MEDIA_TYPE = "application/problem+json"
+# Where, in a request's state, headers stand that its answer bears whatever is wrong with it.
+ANSWER_HEADERS = "answer_headers"
 MAY_BE_DONE = "It may have been done: repeat it under its Idempotency-Key, or read."
 
 
@@ -212,6 +214,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
     errors.TooSlow: TOO_SLOW,
+    errors.ReplicaFailed: UNAVAILABLE,
 }
 _OF_STATUS = {
     400: MALFORMED_BODY,
@@ -280,7 +283,7 @@ def problem(
     for name, value in members.items():
         if value is not None:
             body = f'{body[:-1]},"{name}":{value.decode()}}}'
-    sent = dict(headers or {})
+    sent = {**request.scope.get("state", {}).get(ANSWER_HEADERS, {}), **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
     if kind is KEY_IN_FLIGHT:

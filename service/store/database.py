@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple, TypeVar
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
 
@@ -16,7 +17,10 @@ from service.store.changes import take_untold
 from service.store.connection import PooledConnection
 from service.store.failures import translated
 from service.store.statement import Connection, compiled
+from service.store.wal import WalPosition, read_written
 from service.tables import signing_key
+
+ResultT = TypeVar("ResultT")
 
 # How long a request waits for a free connection before it is told to come again.
 _WAIT_SECONDS = 5.0
@@ -65,10 +69,18 @@ class Database:
 
     `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
     `pooled` tells that the URL leads through a pooler that lends connections by the transaction: nothing is left behind
-    on one then, neither settings nor prepared statements.
+    on one then, neither settings nor prepared statements. Whoever asks for a connection waits `wait_seconds` for one.
     """
 
-    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float, pooled: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        statement_timeout_seconds: float,
+        pooled: bool = False,
+        wait_seconds: float = _WAIT_SECONDS,
+    ) -> None:
         chosen = _chosen(statement_timeout_seconds)
         self._limits = _setting(chosen) if pooled else None
         options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
@@ -89,7 +101,7 @@ class Database:
             },
             min_size=min(2, pool_size),
             max_size=pool_size,
-            timeout=_WAIT_SECONDS,
+            timeout=wait_seconds,
             max_waiting=_MOST_WAITING_EACH * pool_size,
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
@@ -130,14 +142,37 @@ class Database:
         Raises the domain's error for whatever the database reports, at the commit too.
         """
         with translated():
+            async with self._pool.connection() as connection, self._within(connection, trial=trial):
+                yield connection
+
+    async def write(
+        self, work: Callable[[Connection], Awaitable[ResultT]], *, trial: bool = False
+    ) -> tuple[ResultT, WalPosition | None]:
+        """Do work in one transaction, as `transaction`, and tell how far the log had come once it was committed.
+
+        None where that cannot be told, and on trial.
+        """
+        with translated():
             async with self._pool.connection() as connection:
-                try:
-                    async with connection.transaction(force_rollback=trial):
-                        if self._limits is not None:
-                            await connection.execute(self._limits)
-                        yield connection
-                finally:
-                    appended = take_untold(connection)
+                async with self._within(connection, trial=trial):
+                    result = await work(connection)
+                position = None
+                if not trial:
+                    # it is done, whatever becomes of this question
+                    with suppress(psycopg.Error):
+                        position = await read_written(connection)
+                return result, position
+
+    @asynccontextmanager
+    async def _within(self, connection: Connection, *, trial: bool) -> AsyncIterator[None]:
+        """Have a transaction for a block, and tell of changes that were committed with it."""
+        try:
+            async with connection.transaction(force_rollback=trial):
+                if self._limits is not None:
+                    await connection.execute(self._limits)
+                yield
+        finally:
+            appended = take_untold(connection)
         if appended and not trial:
             self.changed.set()
 
@@ -152,6 +187,15 @@ class Database:
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+
+    async def written(self) -> WalPosition:
+        """Tell how far the log has come: all that was committed before lies before that."""
+        async with self.read() as connection:
+            return await read_written(connection)
+
+    async def replace_lost(self) -> None:
+        """Replace those idle connections that were lost meanwhile."""
+        await self._pool.check()
 
     def pool_state(self) -> PoolState:
         """Tell how the connections are at this moment."""

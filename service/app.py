@@ -97,9 +97,9 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
+                await running.enter_async_context(listener.run())
                 if replica is not None:
                     await running.enter_async_context(replica.run())
-                await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
                 running.enter_context(told_of_stop(feed.streams.end))
                 await running.enter_async_context(metrics.noted(figures, database, feed))

@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         0.5,
         ge=0,
         le=60,
-        description="Time that a read waits for the replica to come as far as its Dateline-Position says, before it goes "
+        description="Time that a read waits for the replica to come as far as its Dateline-Position says; then it goes "
         "to the primary.",
         json_schema_extra={"unit": "seconds"},
     )

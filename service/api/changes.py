@@ -17,7 +17,7 @@ from pydantic import Field
 from service.api import answers
 from service.api.access import Reader, Store, still_opens
 from service.api.event_stream import MEDIA_TYPE, EventStream, Streams, retry_milliseconds
-from service.api.freshness import position_header
+from service.api.freshness import POSITION_HEADER, position_header
 from service.api.known import RECORDED_AS_OF, Clock
 from service.api.negotiation import choose
 from service.api.parameters import MOST_PAGE_EVENTS, PAGE_EVENTS, FilterParameters, TimelineSlug
@@ -105,7 +105,7 @@ _VARY = {"Vary": "Accept"}
         200: {
             "description": "A page of changes; as an event stream, a message a change for as long as you stay.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-sent events (HTML, 9.2)."}}},
-            **answers.headers("Link", "Vary"),
+            **answers.headers("Link", "Vary", POSITION_HEADER),
         }
     },
 )
@@ -121,7 +121,8 @@ async def list_changes(
 
     Whoever takes each change's `document` in place of its copy, and removes its copy where that is `null`, holds what
     the list of events holds. To begin: take `latest` with `after=latest`, list the events, then follow from that
-    cursor. Go on with `next`; where it is `null`, with `latest`, a little later.
+    cursor; send the `Dateline-Position` of the first answer along with the list, which may come of a replica that is
+    behind. Go on with `next`; where it is `null`, with `latest`, a little later.
 
     With `Accept: text/event-stream` the changes come as server-sent events as soon as they are committed: `id` is the
     cursor, `event` the operation, `data` the item. `Last-Event-ID`, which browsers send by themselves, goes on where a

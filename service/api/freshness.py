@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from service.api.problems import ANSWER_HEADERS, InvalidParameters
@@ -20,6 +21,20 @@ from service.store.replica import Readable, Reads, Replica
 from service.store.wal import WalPosition, read_position, write_position
 
 POSITION_HEADER = "Dateline-Position"
+_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+POSITION = {
+    "description": "How far the database had come: for reads from now on that are to see this. Absent where it was not "
+    "asked, and on trial.",
+    "schema": _SCHEMA,
+    "example": "3VXDSKMMQmeNCkOgoAIdNwAAAAABnVqIJZ0Wc3xjUm0Yx6gGqNiGnA",
+}
+POSITION_PARAMETER = {
+    "name": POSITION_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "How far what you read must have come at least: as the answer to a write of yours bore it.",
+    "schema": {**_SCHEMA, "examples": [POSITION["example"]]},
+}
 _HAS_FAILED = "replica_has_failed"
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -38,6 +53,11 @@ async def readable(request: Request) -> Readable:
 
 # What an operation reads from that takes what the replica has; all others read from the primary (`access.Store`).
 ReadStore = Annotated[Readable, Depends(readable)]
+
+
+def takes_position(dependant: Dependant) -> bool:
+    """Tell whether an operation reads from what a position decides."""
+    return any(one.call is readable or takes_position(one) for one in dependant.dependencies)
 
 
 async def _position(store: Database, sent: list[str]) -> WalPosition:

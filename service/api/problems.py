@@ -63,8 +63,8 @@ CURSOR_OUTLIVED = Kind(
     410,
     "Changes behind this cursor are missing",
     "The feed no longer holds what follows the cursor: it was swept, or the database was restored from a dump or a "
-    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events, "
-    "then follow from that cursor.",
+    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events "
+    "with the `Dateline-Position` of that answer, then follow from that cursor.",
 )
 MALFORMED_BODY = Kind(
     "malformed-body",

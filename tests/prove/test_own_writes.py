@@ -1,0 +1,31 @@
+"""Whoever sends the position of a write reads it, wherever the replica is just then."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.client import connected
+from tests.prove import IS_LONG
+from tests.prove.own_writes import prove
+from tests.replicas import replica_of, wait_until
+
+SECONDS = 60 if IS_LONG else 5
+
+
+def test_no_read_misses_what_its_client_wrote(request: pytest.FixtureRequest, postgres: str, database_url: str) -> None:
+    system = request.config.getoption("--postgres") == "system"
+    with replica_of(postgres, system=system) as server:
+        url = server.url_of(database_url)
+        with connected(database_url, read_database_url=url, replica_wait_seconds=0.2) as client:
+            wait_until(lambda: client.read("/health/ready") == {"status": "ok", "replica": "ok"})
+            found = prove(client, server, SECONDS)
+            told = client.get("/metrics").text
+    outcomes = dict(re.findall(r'^dateline_replica_reads_total\{outcome="(\w+)"\} (\S+)$', told, re.MULTILINE))
+    assert found.reads > SECONDS
+    assert found.stale == 0
+    # or the replica was never behind, and nothing is proved
+    assert found.stale_without > 0
+    assert min(float(outcomes.get(one, 0)) for one in ("replica", "waited")) > SECONDS, outcomes
+    print(f"{found.reads} reads of one's own writes, 0 stale; {found.stale_without} without a position; {outcomes}")  # noqa: T201  # for `make prove`

@@ -55,10 +55,9 @@ def _hold_up(server: ReplicaServer, over: threading.Event) -> None:
 def _write(client: Client, events: str, over: threading.Event, choose: Random) -> Seen:
     seen = Seen()
     made = client.post(events, event_body(title="0"))
-    event, number = path_of(made.json()), 0
+    event = path_of(made.json())
     while not over.is_set():
-        number += 1
-        changed = client.patch(event, {"title": str(number)}, changed.headers["ETag"] if number > 1 else '"1"')
+        changed = client.patch(event, {"title": str(seen.reads + 1)}, f'"{seen.reads + 1}"')
         assert changed.status_code == 200, changed.text
         position = {POSITION: changed.headers[POSITION]}
         seen.stale_without += client.get(event).content != changed.content

@@ -25,9 +25,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"dates", "errors"},
     "store": {"tables", "wire", "dates", "errors"},
     "formats": {"wire", "dates", "errors"},
+    "importing": {"formats", "store", "wire", "errors", "wording"},
     "delivery": {"wire", "errors"},
     "worker": {"delivery", "store", "wire", "errors", "settings"},
-    "api": {"store", "identity", "delivery", "formats", "wire", "dates", "errors", "settings", "logs", "wording"},
+    "api": {
+        "importing", "store", "identity", "delivery", "formats", "wire", "dates", "errors",
+        "settings", "logs", "wording",
+    },
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
     "identity": {"errors"},
@@ -37,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs"},
     "cli": {
-        "serving", "app", "embedded", "keyring", "purging", "recounting", "seeding",
+        "serving", "app", "embedded", "importing", "keyring", "purging", "recounting", "seeding",
         "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},

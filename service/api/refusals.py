@@ -85,6 +85,7 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.MALFORMED_REQUEST: False,  # it reaches no operation
         problems.IN_USE: name in _IN_USE,
         problems.BATCH_REFUSED: name == "create_batch",
+        problems.IMPORT_REFUSED: name == "create_import",
         problems.CONFLICT: name in _TAKEN or name == "put_event",
         problems.PATCH_CONFLICT: name == "amend_event",
         problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,

@@ -1,0 +1,107 @@
+"""Comma-separated values (RFC 4180): an event a record, what it is in columns that the first record names.
+
+| column | what stands in it |
+|---|---|
+| `id`, `key` | which event it is |
+| `title`, `summary`, `when`, `status`, `status_reason`, `kind`, `reported_at`, `reason` | as in JSON |
+| `place`, `place_name` | the place's slug, and its name as credited |
+| `participants` | `slug`, `slug=name` or `slug=name=role`, several with `; ` between them |
+| `topics` | slugs, with `; ` between them |
+| `source`, `source_title`, `attributed_to`, `quote` | one claim |
+
+An empty cell is as if it were absent.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
+from typing import Any, BinaryIO
+
+from pydantic import ValidationError
+
+from service.formats.reading import Lines, ReadLine, UnreadableFileError, UnreadableLine
+from service.wire.line import EventLine
+
+MEDIA_TYPE = "text/csv"
+_PLAIN = ("id", "key", "title", "summary", "when", "status", "status_reason", "kind", "reported_at", "reason")
+_PLACE = {"place": "place", "place_name": "name"}
+_CLAIM = {"source": "source", "source_title": "title", "attributed_to": "attributed_to", "quote": "quote"}
+COLUMNS = (*_PLAIN, *_PLACE, "participants", "topics", *_CLAIM)
+_BETWEEN = ";"
+_WITHIN = "="
+
+
+def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
+    """Read events record by record, each with the number of its last line; a byte order mark is passed over.
+
+    A cell has at most `line_bytes` characters. Raises UnreadableFileError for a first record that names no columns,
+    or others than there are.
+    """
+    csv.field_size_limit(line_bytes)
+    text = TextIOWrapper(file, "utf-8-sig", errors="strict", newline="")
+    records = csv.reader(text, strict=True)
+    try:
+        columns = _columns(next(records, []))
+        yield from _read_all(records, columns)
+    finally:
+        text.detach()
+
+
+def _columns(header: list[str]) -> list[str]:
+    columns = [name.strip().lower() for name in header]
+    if not any(columns):
+        raise UnreadableFileError(f"the first line names no columns; known are: {', '.join(COLUMNS)}")
+    for name in columns:
+        if name not in COLUMNS:
+            raise UnreadableFileError(f"the column {name[:100]!r} is unknown; known are: {', '.join(COLUMNS)}")
+        if columns.count(name) > 1:
+            raise UnreadableFileError(f"the column {name!r} stands twice")
+    return columns
+
+
+def _read_all(records: Any, columns: list[str]) -> Lines:  # noqa: ANN401  # the csv module names no type of its readers
+    while True:
+        try:
+            cells = next(records)
+        except StopIteration:
+            return
+        except (csv.Error, UnicodeDecodeError) as error:
+            # where it goes on from here, nobody can tell
+            yield UnreadableLine(records.line_num + 1, b"", f"is no CSV, and what follows is not read: {error}")
+            return
+        if cells:
+            yield _read(records.line_num, cells, columns)
+
+
+def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | UnreadableLine:
+    text = _BETWEEN.join(cells).encode()
+    if len(cells) != len(columns):
+        return UnreadableLine(number, text, f"has {len(cells)} cells where the first line has {len(columns)}")
+    try:
+        return ReadLine(number, text, EventLine.model_validate(_members(dict(zip(columns, cells, strict=True)))))
+    except ValidationError as error:
+        return UnreadableLine(number, text, error)
+
+
+def _members(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Make of a record's cells what a client would send as JSON."""
+    told = {name: cell for name, cell in cells.items() if cell.strip()}
+    members: dict[str, Any] = {name: told[name] for name in _PLAIN if name in told}
+    place = {member: told[column] for column, member in _PLACE.items() if column in told}
+    if place:
+        members["place"] = place
+    members["participants"] = [
+        dict(zip(("actor", "name", "role"), one.split(_WITHIN, 2), strict=False))
+        for one in _parts(told.get("participants", ""))
+    ]
+    members["topics"] = list(_parts(told.get("topics", "")))
+    claim = {member: told[column] for column, member in _CLAIM.items() if column in told}
+    if claim:
+        members["claims"] = [claim]
+    return members
+
+
+def _parts(cell: str) -> Iterator[str]:
+    return (part.strip() for part in cell.split(_BETWEEN) if part.strip())

@@ -70,16 +70,16 @@ async def _write(connection: Connection, batch: list[ReadLine], into: Import, re
 
 def _error_of(number: int, error: DatelineError) -> ProblemError:
     place = error.pointer if isinstance(error, Invalid) else None
-    return ProblemError(line=number, pointer=place, detail=str(error))
+    return ProblemError(line=number, pointer=place or "", detail=str(error))
 
 
 def _errors_of(line: UnreadableLine) -> Iterator[ProblemError]:
     """Say member by member what keeps a line from being read."""
     if isinstance(line.why, str):
-        yield ProblemError(line=line.number, detail=line.why)
+        yield ProblemError(line=line.number, pointer="", detail=line.why)
         return
     for one in line.why.errors(include_url=False):
         if one["type"] == "json_invalid":
-            yield ProblemError(line=line.number, detail=f"is no JSON text: {one['ctx']['error']}")
+            yield ProblemError(line=line.number, pointer="", detail=f"is no JSON text: {one['ctx']['error']}")
         else:
             yield ProblemError(line=line.number, pointer=pointer(one["loc"]), detail=in_words(one, FORMS))

@@ -101,7 +101,7 @@ async def create_import(
             try:
                 tally = await write_lines(connection, lines, into, refuse)
             except UnreadableFileError as error:
-                raise ImportRefused([ProblemError(line=1, detail=str(error))]) from error
+                raise ImportRefused([ProblemError(line=1, pointer="", detail=str(error))]) from error
             if atomic and refusals.lines:
                 raise ImportRefused(refusals.errors)
             result = ImportResult(

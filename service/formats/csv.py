@@ -5,7 +5,7 @@
 | `id`, `key` | which event it is |
 | `title`, `summary`, `when`, `status`, `status_reason`, `kind`, `reported_at`, `reason` | as in JSON |
 | `place`, `place_name` | the place's slug, and its name as credited |
-| `participants` | `slug`, `slug=name` or `slug=name=role`, several with `; ` between them |
+| `participants` | `slug`, `slug=name`, `slug=name=role` or `slug==role`, several with `; ` between them |
 | `topics` | slugs, with `; ` between them |
 | `source`, `source_title`, `attributed_to`, `quote` | one claim |
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from io import TextIOWrapper
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
@@ -31,6 +30,7 @@ _CLAIM = {"source": "source", "source_title": "title", "attributed_to": "attribu
 COLUMNS = (*_PLAIN, *_PLACE, "participants", "topics", *_CLAIM)
 _BETWEEN = ";"
 _WITHIN = "="
+_FAULTS = (csv.Error, UnicodeDecodeError)
 
 
 def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
@@ -40,13 +40,41 @@ def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
     or others than there are.
     """
     csv.field_size_limit(line_bytes)
-    text = TextIOWrapper(file, "utf-8-sig", errors="strict", newline="")
+    text = _Text(file, line_bytes)
     records = csv.reader(text, strict=True)
     try:
         columns = _columns(next(records, []))
-        yield from _read_all(records, columns)
-    finally:
-        text.detach()
+    except _FAULTS as error:
+        raise UnreadableFileError(f"the first line is no CSV: {error}") from error
+    while True:
+        try:
+            cells = next(records)
+        except StopIteration:
+            return
+        except _FAULTS as error:
+            # where it goes on from here, nobody can tell
+            yield UnreadableLine(text.line, b"", f"is no CSV, and what follows is not read: {error}")
+            return
+        if cells:
+            yield _read(text.line, cells, columns)
+
+
+class _Text(Iterator[str]):
+    """A text as its lines, so that what stands before a fault has been read when that is met; `line` is the last."""
+
+    def __init__(self, file: BinaryIO, line_bytes: int) -> None:
+        self.line = 0
+        self._file = file
+        self._line_bytes = line_bytes
+
+    def __next__(self) -> str:
+        line = self._file.readline(self._line_bytes + 1)
+        if not line:
+            raise StopIteration
+        self.line += 1
+        if len(line) > self._line_bytes:
+            raise csv.Error(f"it is longer than {self._line_bytes} bytes")
+        return line.decode("utf-8-sig" if self.line == 1 else "utf-8")
 
 
 def _columns(header: list[str]) -> list[str]:
@@ -59,20 +87,6 @@ def _columns(header: list[str]) -> list[str]:
         if columns.count(name) > 1:
             raise UnreadableFileError(f"the column {name!r} stands twice")
     return columns
-
-
-def _read_all(records: Any, columns: list[str]) -> Lines:  # noqa: ANN401  # the csv module names no type of its readers
-    while True:
-        try:
-            cells = next(records)
-        except StopIteration:
-            return
-        except (csv.Error, UnicodeDecodeError) as error:
-            # where it goes on from here, nobody can tell
-            yield UnreadableLine(records.line_num + 1, b"", f"is no CSV, and what follows is not read: {error}")
-            return
-        if cells:
-            yield _read(records.line_num, cells, columns)
 
 
 def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | UnreadableLine:
@@ -92,15 +106,17 @@ def _members(cells: Mapping[str, str]) -> dict[str, Any]:
     place = {member: told[column] for column, member in _PLACE.items() if column in told}
     if place:
         members["place"] = place
-    members["participants"] = [
-        dict(zip(("actor", "name", "role"), one.split(_WITHIN, 2), strict=False))
-        for one in _parts(told.get("participants", ""))
-    ]
+    members["participants"] = [_participant(one) for one in _parts(told.get("participants", ""))]
     members["topics"] = list(_parts(told.get("topics", "")))
     claim = {member: told[column] for column, member in _CLAIM.items() if column in told}
     if claim:
         members["claims"] = [claim]
     return members
+
+
+def _participant(part: str) -> dict[str, str]:
+    named = zip(("actor", "name", "role"), part.split(_WITHIN, 2), strict=False)
+    return {member: text.strip() for member, text in named if text.strip()}
 
 
 def _parts(cell: str) -> Iterator[str]:

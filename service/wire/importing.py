@@ -8,12 +8,6 @@ from service.wire.problem import ProblemError
 from service.wire.values import Answer
 
 
-class LineError(ProblemError):
-    """One thing that is wrong with a line."""
-
-    line: int = Field(description="The line's number, from 1.")
-
-
 class ImportResult(Answer):
     """What became of the lines of an import."""
 
@@ -22,4 +16,4 @@ class ImportResult(Answer):
     unchanged: int = Field(description="Events that were there already, just so.")
     deleted: int = Field(description="Events that had been deleted, and stay so.")
     refused: int = Field(description="Lines that were refused; 0 where all or none are written.")
-    errors: list[LineError] = Field(description="What is wrong with the first lines that were refused.")
+    errors: list[ProblemError] = Field(description="What is wrong with the first lines that were refused.")

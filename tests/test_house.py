@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"dates", "errors"},
     "store": {"tables", "wire", "dates", "errors"},
     "formats": {"wire", "dates", "errors"},
+    "intake": {"importing", "formats", "store", "wire"},
     "importing": {"formats", "store", "wire", "errors", "wording"},
     "delivery": {"wire", "errors"},
     "worker": {"delivery", "store", "wire", "errors", "settings"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs"},
     "cli": {
-        "serving", "app", "embedded", "importing", "keyring", "purging", "recounting", "seeding",
+        "serving", "app", "embedded", "formats", "importing", "intake", "keyring", "purging", "recounting", "seeding",
         "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},

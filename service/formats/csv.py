@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
@@ -90,13 +91,20 @@ def _columns(header: list[str]) -> list[str]:
 
 
 def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | UnreadableLine:
-    text = _BETWEEN.join(cells).encode()
+    text = _written(cells)
     if len(cells) != len(columns):
         return UnreadableLine(number, text, f"has {len(cells)} cells where the first line has {len(columns)}")
     try:
         return ReadLine(number, text, EventLine.model_validate(_members(dict(zip(columns, cells, strict=True)))))
     except ValidationError as error:
         return UnreadableLine(number, text, error)
+
+
+def _written(cells: list[str]) -> bytes:
+    """Write a record as it could have stood there."""
+    text = StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue().encode()
 
 
 def _members(cells: Mapping[str, str]) -> dict[str, Any]:

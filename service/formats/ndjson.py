@@ -13,10 +13,16 @@ MEDIA_TYPE = "application/x-ndjson"
 _SHOWN_BYTES = 1_000
 
 
-def read_ndjson(file: BinaryIO, *, line_bytes: int) -> Lines:
-    """Read events line by line, each of at most so many bytes; a longer one is passed over unread."""
+def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> Lines:
+    """Read events line by line, each of at most so many bytes; a longer one is passed over unread.
+
+    Lines that begin at or behind the position `end` are left.
+    """
     number = 0
-    while text := file.readline(line_bytes + 1):
+    while end is None or file.tell() < end:
+        text = file.readline(line_bytes + 1)
+        if not text:
+            return
         number += 1
         if len(text) > line_bytes and not text.endswith(b"\n"):
             _pass_over(file, line_bytes)

@@ -64,6 +64,13 @@ class Tally:
     # not brought back: whoever deleted them knew more
     deleted: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Count what another tally counts, too."""
+        self.created += other.created
+        self.amended += other.amended
+        self.unchanged += other.unchanged
+        self.deleted += other.deleted
+
 
 @dataclass(slots=True)
 class _Batch:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from service.formats.csv import COLUMNS
 from service.importing import BATCH_LINES
 from service.store import importing
 from service.store.importing import Import
@@ -19,6 +20,7 @@ from service.store.query import timeline_id_of
 from service.store.record import purge_event
 from service.tables import metadata
 from service.wire.event import Event
+from tests.api.published import operation_of
 from tests.api.test_changes import feed_of, slug_of, walk
 from tests.api.test_problems import is_problem
 from tests.client import Client, connected
@@ -417,3 +419,8 @@ def test_a_report_from_the_past_takes_its_place(api: Client) -> None:
     assert api.titles(events, known_at="2013-01-02T00:00:00Z") == ["then"]
     assert tally(send(api, events, lines(earlier | {"supersede": True}))) == {"amended": 1}
     assert api.titles(events) == ["then"]
+
+
+def test_the_documentation_names_every_column() -> None:
+    told = operation_of("create_import").described["description"]
+    assert all(f"`{name}`" in told for name in COLUMNS)

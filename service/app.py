@@ -50,6 +50,7 @@ from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.listening import Listener
+from service.store.pulse import Pulse
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -62,11 +63,13 @@ def create_app(settings: Settings) -> FastAPI:
     """
     url = settings.database_url
     address = "" if url is None else url.get_secret_value()
+    pulse = Pulse()
     database = Database(
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
+        pulse=pulse,
     )
     direct = address if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
     listener = Listener(direct)
@@ -98,12 +101,12 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             async with AsyncExitStack() as running:
                 running.enter_context(stopping.heard())
-                await running.enter_async_context(database.watched(direct))
+                await running.enter_async_context(pulse.run(direct))
                 await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address, listener))
+                    worker = await running.enter_async_context(working(settings, address, listener, pulse))
                     stopping.then(worker.stop)
                 yield
         finally:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psycopg
 from sqlalchemy import literal_column, select
@@ -46,7 +46,7 @@ class Pulse:
     def when_back(self, renew: Renew) -> None:
         """Have `renew` called when the database is back, before anybody is let in.
 
-        Where it raises psycopg.Error, the database is not back yet.
+        Where it raises, the database is not back yet.
         """
         self._renewals.append(renew)
 
@@ -91,14 +91,21 @@ class Pulse:
         while True:
             answers = await self._answers(question)
             if self.is_lost and answers:
-                with suppress(psycopg.Error):
-                    for renew in self._renewals:
-                        await renew()
-                    self.is_lost = False
-                    logger.warning("the database answers again")
+                await self._find()
             elif not self.is_lost and not answers:
                 self._lose()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _find(self) -> None:
+        """Let everybody in again, once all that was connected before is connected anew."""
+        try:
+            for renew in self._renewals:
+                await renew()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
+            logger.warning("the database answers, and cannot be worked with: %s", error)
+        else:
+            self.is_lost = False
+            logger.warning("the database answers again")
 
     def _lose(self) -> None:
         """Let everybody go who waits for the database."""

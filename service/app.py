@@ -22,6 +22,7 @@ from service.api import (
     health,
     histogram,
     history,
+    importing,
     keys,
     links,
     metrics,
@@ -44,7 +45,7 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
-from service.api.stopping import LAST_SECONDS, LastAnswers, Stopping
+from service.api.stopping import LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -89,7 +90,6 @@ def create_app(settings: Settings) -> FastAPI:
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
     stopping.then(feed.streams.end)
-    stopping.then(lambda: clients.hurry(LAST_SECONDS))
     figures = Figures()
     limiter = limiter_of(settings)
 
@@ -134,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
+    importing.register(app)
     include(app, settings)
     docs.mount_assets(app)
     templates.mount_files(app)
@@ -155,6 +156,7 @@ def include(app: FastAPI, settings: Settings) -> None:
         events.router,
         amending.router,
         batch.router,
+        importing.router,
         claims.router,
         links.router,
         histogram.router,
@@ -177,10 +179,14 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
     stopping = app.state.stopping
     app.add_middleware(
-        RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds, stopping=stopping
+        RequestLimit,
+        requests=settings.requests,
+        seconds=settings.request_timeout_seconds,
+        import_seconds=settings.import_timeout_seconds,
+        stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)

@@ -184,7 +184,13 @@ RATE_LIMITED = Kind(
     "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
-UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
+UNAVAILABLE = Kind(
+    "unavailable",
+    503,
+    "Not now",
+    "The database cannot answer now, or the service is stopping. Try again after `Retry-After`. A write may have been "
+    "done where the database was lost meanwhile: repeat it under its Idempotency-Key, or read.",
+)
 TOO_SLOW = Kind(
     "too-slow",
     503,

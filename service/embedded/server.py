@@ -81,7 +81,7 @@ class EmbeddedPostgres:
             reason = str(error)
             if isinstance(error, OSError):
                 reason = f"PostgreSQL cannot be started on {self._folder.path}: {error}"
-            full = tell_full(self._folder.path)
+            full = tell_full(self._folder.path, reason)
             raise EmbeddedError(reason if full is None else f"{full}\n{reason}") from error
         except BaseException:
             self.stop()

@@ -31,7 +31,7 @@ def figures_shared() -> Iterator[None]:
 def reserve_room() -> None:
     """Take the room for the figures of this process; where there is none, it keeps them to itself.
 
-    The files are mapped into memory. Were their room taken when it is needed, a full disk would end the process (SIGBUS).
+    The files are mapped into memory. Were room taken when it is needed, a full disk would end the process (SIGBUS).
     """
     folder = os.environ.get(SHARED_FOLDER)
     if folder is None:

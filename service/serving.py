@@ -104,7 +104,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         run_server(settings, url, listeners, request)
     if lost.is_set():
         why = tell_full(settings.data) or (
-            f"{settings.data}/postgresql.log says why. Nothing that was acknowledged is lost: the next start recovers it."
+            f"{settings.data}/postgresql.log says why. "
+            "Nothing that was acknowledged is lost: the next start recovers it."
         )
         raise CannotServeError(f"PostgreSQL ended, and with it the service. {why}")
     logger.info("stopped")
@@ -375,8 +376,8 @@ def worker_app() -> FastAPI:
     settings = Settings()
     configure_logging(settings)
     reserve_room()
-    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it. It decides too, when
-    # it is loaded, whether figures are shared.
+    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it. When it is loaded,
+    # whether figures are shared is decided, too.
     from service.app import create_app  # noqa: PLC0415
 
     _end_with_parent()

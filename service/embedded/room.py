@@ -24,7 +24,7 @@ def tell_full(data: Path, said: str = "") -> str | None:
             continue
         if free < LEAST_ROOM_BYTES or os.strerror(errno.ENOSPC) in said:
             return (
-                f"The disk that holds {place} is full, with {free // 1024} KiB left: make room on it, then start again. "
-                "Nothing that was acknowledged is lost."
+                f"The disk that holds {place} is full, with {free // 1024} KiB left: make room on it, then start "
+                "again. Nothing that was acknowledged is lost."
             )
     return None

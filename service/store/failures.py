@@ -35,6 +35,19 @@ _IN_USE = {
     "change_timeline_id_fkey": "it keeps the history of events",
     "event_link_timeline_id_other_id_fkey": "other events are linked to it",
 }
+# What is said of a state, or of its class (PostgreSQL, Appendix A).
+_IN_THE_WAY = "another write was in the way; try again"
+_UNREACHABLE = "the database cannot be reached"
+_SAID = {
+    "": _UNREACHABLE,
+    "08": _UNREACHABLE,
+    "40": _IN_THE_WAY,
+    "53": "the database is short of memory or connections",
+    "53100": "the database's disk is full; reading may go on",
+    "55": _IN_THE_WAY,
+    "57": _UNREACHABLE,
+    "58": "the database cannot read or write its disk",
+}
 # Insufficient resources and errors of the system: whoever runs the database must hear what it says.
 _NEEDS_OPERATOR = ("53", "58")
 _SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')
@@ -61,24 +74,13 @@ def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
 
 
 def _operational(error: psycopg.Error) -> DatelineError:
-    """Tell by its class (PostgreSQL, Appendix A) what kept the database from doing what was asked of it."""
+    """Tell what kept the database from doing what was asked of it."""
     state = error.sqlstate or ""
     if state[:2] in _NEEDS_OPERATOR:
         logger.error("the database reports %s: %s", state, str(error).partition("\n")[0])
-    if state == errors.DiskFull.sqlstate:
-        return Unavailable("the database's disk is full; reading may go on")
-    match state[:2]:
-        case "54":
-            return TooLarge("that is more than the database takes in one piece, or works through at once")
-        case "53":
-            return Unavailable("the database is short of memory or connections")
-        case "40" | "55":
-            return Unavailable("another write was in the way; try again")
-        case "" | "08" | "57":
-            return Unavailable("the database cannot be reached")
-        case "58":
-            return Unavailable("the database cannot read or write its disk")
-    return Unavailable("the database cannot answer now")
+    if state.startswith("54"):
+        return TooLarge("that is more than the database takes in one piece, or works through at once")
+    return Unavailable(_SAID.get(state) or _SAID.get(state[:2], "the database cannot answer now"))
 
 
 @contextmanager

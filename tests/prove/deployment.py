@@ -50,6 +50,11 @@ class DurablePostgres:
         assert self._server.pid is not None
         return psutil.Process(self._server.pid)
 
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the postmaster runs."""
+        return self._server is not None and self._server.pid is not None
+
     def start(self) -> None:
         """Start it, recovering what a killed one left. Raises EmbeddedError."""
         self._server = EmbeddedPostgres(self.folder, options=self._options)
@@ -114,13 +119,14 @@ class Deployment:
         for one in processes:
             with suppress(ProcessLookupError):  # a backend may have ended by itself meanwhile
                 os.kill(one.pid, signal.SIGKILL)
+        process.wait(30)
 
-    def restart(self, victim: Victim) -> None:
+    def restart(self) -> None:
         """Start anew what was killed."""
-        if victim is Victim.SERVER:
+        if self._service.process.poll() is not None:
             self._close()
             self._service = self._start()
-        else:
+        if not self.database.is_running:
             self.database.stop()
             self.database.start()
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -22,7 +24,7 @@ from tests.prove.ledger import Acknowledged, Content, State
 TIMELINE, SOURCE = "killed", "witness"
 EVENTS = f"/v1/timelines/{TIMELINE}/events"
 PAUSE_SECONDS = 0.05
-ANSWER_SECONDS = 60
+ANSWER_SECONDS = PATIENCE_SECONDS = 60
 FEWEST_EVENTS = 5
 
 
@@ -56,22 +58,48 @@ class Record:
 
 
 class Writers:
-    """So many writers, who talk to wherever `base` says until they are told to stop, and finish what is in doubt."""
+    """So many writers, who talk to wherever `base` says, in a thread of their own."""
 
     def __init__(self, base: Callable[[], str], headers: dict[str, str], writers: int) -> None:
         self._base = base
         self._headers = headers
         self._writers = writers
         self._is_over = False
+        self._ended: Future[None] = Future()
         self.record = Record()
 
-    def stop(self) -> None:
-        """Have every writer end, once its last write is answered."""
-        self._is_over = True
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Write while the block lasts, and finish what is in doubt then. Raises ContradictionError."""
+        with ThreadPoolExecutor(1) as pool:
+            self._ended = pool.submit(asyncio.run, self._run())
+            try:
+                yield
+            finally:
+                self._is_over = True
+        self._ended.result()
 
-    def run(self) -> None:
-        """Write until told to stop. Raises ContradictionError."""
-        asyncio.run(self._run())
+    def wait_for_success(self, since: float) -> float:
+        """Wait until a request succeeds that was sent since then, and give when its answer came."""
+        self._wait_until(lambda: self.record.success[0] >= since)
+        return self.record.success[1]
+
+    def wait_for_refusals(self, refusals: int) -> None:
+        """Wait until so many more answers are that it cannot be done now."""
+        before = self._refusals
+        self._wait_until(lambda: self._refusals >= before + refusals)
+
+    @property
+    def _refusals(self) -> int:
+        return sum(times for outcome, times in list(self.record.outcomes.items()) if outcome.endswith(": 503"))
+
+    def _wait_until(self, true: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not true():
+            if self._ended.done():
+                self._ended.result()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     async def _run(self) -> None:
         limits = httpx.Limits(max_connections=None)

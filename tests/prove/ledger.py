@@ -72,7 +72,7 @@ def read_kept(url: str) -> Kept:
     with psycopg.connect(url) as connection:
         states = connection.execute("SELECT event_id::text, version, document FROM event_state").fetchall()
         bodies = connection.execute("SELECT body FROM kept_answer").fetchall()
-        audited = connection.execute("SELECT count(*) FROM audit_entry").fetchall()
+        audited = connection.execute("SELECT count(*) FROM audit_entry WHERE caller <> 'operator'").fetchall()
     return Kept(
         [State(event, version, None if one is None else Content.of(one)) for event, version, one in states],
         [row[0] for row in bodies],
@@ -106,6 +106,6 @@ def _duplicates(states: Iterable[State]) -> Iterator[str]:
     """Name what several events say: a write that was done twice, each time as something new."""
     said: dict[str, set[str]] = {}
     for state in states:
-        for text in () if state.content is None else state.content.quotes + (state.content.summary,):
+        for text in () if state.content is None else (*state.content.quotes, state.content.summary):
             said.setdefault(text, set()).add(state.event)
     return (f"duplicate: {text!r} in {len(events)} events" for text, events in said.items() if len(events) > 1)

@@ -55,7 +55,7 @@ class Restless:
         """Move an event, delete one, or insert one: in the long run as many as before."""
         while True:
             (what,) = chance.choices(["amend", "insert", "delete"], [50, 25, 25])
-            body: dict[str, Any] = {"when": f"{chance.randrange(1800, 2030)}", "topics": [f"topic-{chance.randrange(100)}"]}
+            body: dict[str, Any] = {"when": str(chance.randrange(1800, 2030)), "topics": [f"t-{chance.randrange(100)}"]}
             if what == "insert" or not events:
                 new = body | {"title": "Restless", "status": "planned"}
                 events.append((await self._send("insert", "POST", self._events, new)).json()["id"])

@@ -1,4 +1,4 @@
-"""A full disk under clients who write safely: no fault, nothing that was acknowledged is lost, and all goes on with room.
+"""A full disk under clients who write safely: no fault, nothing acknowledged is lost, and with room all goes on.
 
 Where only the data find no room, PostgreSQL refuses what needs some, and reads go on. Where its write-ahead log finds
 none, it ends, and has to be started again once there is room.
@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,16 +20,14 @@ from tests.keys import ADMIN, bearer
 from tests.live.service import read_log, tracebacks
 from tests.prove import IS_LONG
 from tests.prove.deployment import Deployment, DurablePostgres, deployed, durable_postgres
-from tests.prove.keyed_traffic import EVENTS, Writers
+from tests.prove.keyed_traffic import EVENTS, PATIENCE_SECONDS, Writers
 from tests.prove.ledger import find_faults, read_kept
-from tests.prove.test_kills import wait_for_success, writing
 from tests.prove.wholeness import find_partial
-from tests.tiny_disk import MIB, TinyDisk, tiny_disk
+from tests.tiny_disk import MIB, tiny_disk
 
 WRITERS = 8
 TIMES = 5 if IS_LONG else 1
 REFUSALS = 100 if IS_LONG else 8
-PATIENCE_SECONDS = 60.0
 # Of its log PostgreSQL keeps what is needed, and little more.
 LITTLE_LOG = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
 
@@ -55,21 +52,6 @@ def database_on(data: Path, log: Path) -> Iterator[DurablePostgres]:
         yield database
 
 
-def refusals(writers: Writers) -> int:
-    """Count the answers that told a writer to come again."""
-    return sum(times for outcome, times in writers.record.outcomes.items() if outcome.endswith(": 503"))
-
-
-def wait_for_refusals(writers: Writers, done: Future[None], refused: int) -> None:
-    """Wait until so many answers in all told a writer to come again."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while refusals(writers) < refused:
-        assert time.monotonic() < deadline
-        if done.done():
-            done.result()
-        time.sleep(0.02)
-
-
 def read(deployment: Deployment, path: str) -> httpx.Response:
     return httpx.get(deployment.base + path, headers=bearer(ADMIN), timeout=PATIENCE_SECONDS)
 
@@ -86,16 +68,15 @@ def test_where_the_data_find_no_room_reads_go_on(tmp_path: Path) -> None:
     with tiny_disk(120) as disk, public_folder() as log, database_on(disk.path, log) as database:
         with deployed(tmp_path, database) as deployment:
             writers = Writers(lambda: deployment.base, bearer(ADMIN), WRITERS)
-            with writing(writers) as done:
+            with writers.at_work():
                 for _ in range(TIMES):
-                    wait_for_success(writers, done, time.monotonic())
-                    refused = refusals(writers)
+                    writers.wait_for_success(time.monotonic())
                     disk.fill()
-                    wait_for_refusals(writers, done, refused + REFUSALS)
+                    writers.wait_for_refusals(REFUSALS)
                     assert read(deployment, f"{EVENTS}?limit=200&count=exact").status_code == 200
                     assert read(deployment, "/health/ready").status_code == 200
                     disk.make_room()
-                    wait_for_success(writers, done, time.monotonic())
+                    writers.wait_for_success(time.monotonic())
             assert deployment.database.process.is_running(), "it went on by itself"
         check_all(tmp_path, database, writers)
 
@@ -115,19 +96,18 @@ def test_where_the_log_finds_no_room_all_goes_on_when_it_is_started_again(tmp_pa
     with tiny_disk(100) as disk, public_folder() as data, database_on(data, disk.path) as database:
         with deployed(tmp_path, database) as deployment:
             writers = Writers(lambda: deployment.base, bearer(ADMIN), WRITERS)
-            with writing(writers) as done:
+            with writers.at_work():
                 for _ in range(TIMES):
-                    wait_for_success(writers, done, time.monotonic())
-                    refused = refusals(writers)
+                    writers.wait_for_success(time.monotonic())
                     process = database.process
                     disk.fill(left_bytes=MIB)
                     end_log(database)
                     process.wait(PATIENCE_SECONDS)
-                    wait_for_refusals(writers, done, refused + REFUSALS)
+                    writers.wait_for_refusals(REFUSALS)
                     assert read(deployment, "/health/live").status_code == 200
                     assert read(deployment, "/health/ready").status_code == 503
                     disk.make_room()
                     database.stop()
                     database.start()
-                    wait_for_success(writers, done, time.monotonic())
+                    writers.wait_for_success(time.monotonic())
         check_all(tmp_path, database, writers)

@@ -144,8 +144,8 @@ def test_each_untouched_event_is_seen_once_whatever_is_written(loaded: str, tmp_
         asyncio.run(proof.run(service.base))
     naive = proof.naive.find_faults()
     sys.stdout.write(
-        f"{len(proof.walks)} walks and {len(proof.exports)} exports of {len(proof.naive.expected)} untouched events, "
-        f"in {time.monotonic() - began:.0f} s, while there were {proof.writes}; {len(naive)} faults by numbers of rows\n"
+        f"{len(proof.walks)} walks and {len(proof.exports)} exports of {len(proof.naive.expected)} untouched events in "
+        f"{time.monotonic() - began:.0f} s, while there were {proof.writes}; by numbers of rows {len(naive)} faults\n"
     )
     faults = [fault for walk in (*proof.walks, *proof.exports) for fault in walk.find_faults()]
     assert faults == []

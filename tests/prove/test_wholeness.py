@@ -36,10 +36,10 @@ MISSING: dict[str, tuple[LiteralString, dict[str, int]]] = {
         "DELETE FROM change WHERE operation = 'deleted'",
         {"states without exactly one change": 1},
     ),
-    "a change that is there once": (
-        "INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)"
-        " SELECT timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at FROM change"
-        " WHERE operation = 'deleted'",
+    "only one of a change": (
+        """INSERT INTO change (timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at)
+           SELECT timeline_id, epoch, transaction_id, operation, event_id, state, version, recorded_at FROM change
+           WHERE operation = 'deleted'""",
         {"states without exactly one change": 1},
     ),
     "a facet": (

@@ -202,7 +202,7 @@ def test_nothing_is_begun_on_a_connection_that_is_lost_already(database_url: str
     async def act() -> None:
         async with opened(database_url) as database, database.read() as connection:
             connection.pgconn.finish()
-            with pytest.raises(psycopg.OperationalError, match="lost|closed"):
+            with pytest.raises(psycopg.OperationalError, match=r"lost|closed"):
                 await connection.wait(operation())
 
     asked(act)

@@ -24,7 +24,8 @@ from tests.prove.ledger import Acknowledged, Content, State
 TIMELINE, SOURCE = "killed", "witness"
 EVENTS = f"/v1/timelines/{TIMELINE}/events"
 PAUSE_SECONDS = 0.05
-ANSWER_SECONDS = PATIENCE_SECONDS = 60
+ANSWER_SECONDS = 60
+PATIENCE_SECONDS = 120
 FEWEST_EVENTS = 5
 
 
@@ -54,6 +55,7 @@ class Record:
     outcomes: Counter[str] = field(default_factory=Counter)
     # of what was sent last and done: when it was sent, and when its answer came
     success: tuple[float, float] = (0.0, 0.0)
+    is_given_up: bool = False  # whether nobody waits any more for what is in doubt
     repeated: int = 0  # writes that were acknowledged only when they were repeated
 
 
@@ -75,6 +77,9 @@ class Writers:
             self._ended = pool.submit(asyncio.run, self._run())
             try:
                 yield
+            except BaseException:
+                self.record.is_given_up = True
+                raise
             finally:
                 self._is_over = True
         self._ended.result()
@@ -236,7 +241,7 @@ class _Writer:
     ) -> tuple[httpx.Response, bool]:
         """Send a request until its answer says what became of it; tell whether it was repeated."""
         is_repeated = False
-        while True:
+        while not self._record.is_given_up:
             sent = time.monotonic()
             try:
                 answer = await self._http.request(method, self._base() + path, headers=headers, json=body)
@@ -251,6 +256,7 @@ class _Writer:
                     return answer, is_repeated
             is_repeated = True
             await asyncio.sleep(PAUSE_SECONDS)
+        raise ContradictionError(f"{kind}: not answered to the end")
 
 
 def _is_to_be_repeated(answer: httpx.Response) -> bool:

@@ -26,8 +26,8 @@ from tests.prove.wholeness import find_partial
 from tests.tiny_disk import MIB, tiny_disk
 
 WRITERS = 8
-TIMES = 5 if IS_LONG else 1
-REFUSALS = 100 if IS_LONG else 8
+TIMES = 3 if IS_LONG else 1
+REFUSALS = 40 if IS_LONG else 8
 # Of its log PostgreSQL keeps what is needed, and little more.
 LITTLE_LOG = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
 

@@ -48,8 +48,8 @@ class ReplicaServer:
     def _copy(self) -> None:
         cluster = self._data / "postgresql"
         self._data.mkdir()
-        program = self._programs.folder / "pg_basebackup"
-        command = [program, "--dbname", self._primary, "--pgdata", cluster, "--write-recovery-conf"]
+        program = str(self._programs.folder / "pg_basebackup")
+        command = [program, "--dbname", self._primary, "--pgdata", str(cluster), "--write-recovery-conf"]
         subprocess.run([*command, "--checkpoint=fast", "--no-sync"], check=True, timeout=PATIENCE_SECONDS)
         account = server_account(cluster)
         if account is not None:

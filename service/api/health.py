@@ -10,6 +10,7 @@ from pydantic import Field
 
 from service.api import answers
 from service.api.access import Store
+from service.api.stopping import Stopping
 from service.api.strict import StrictRoute
 from service.errors import Unavailable
 from service.store.readiness import check_schema
@@ -53,8 +54,12 @@ async def get_liveness() -> Health:
 async def get_readiness(request: Request, store: Store) -> Readiness:
     """Tell whether requests can be served.
 
-    They can when the database is reachable and its schema is this release's; a replica is not needed for it.
+    They can when the database is reachable and its schema is this release's; a replica is not needed for it. A process
+    that was told to stop is not ready, though it still answers.
     """
+    stopping: Stopping = request.app.state.stopping
+    if stopping.is_told:
+        raise Unavailable("the service is stopping")
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), store.read() as connection:
             await check_schema(connection)

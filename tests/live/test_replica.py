@@ -34,10 +34,12 @@ def server(postgres: str, request: pytest.FixtureRequest) -> Iterator[ReplicaSer
 
 
 @contextmanager
-def following(server: ReplicaServer, url: str, **settings: float | str) -> Iterator[Client]:
+def following(server: ReplicaServer, url: str, **settings: float) -> Iterator[Client]:
     """Start the application on a database and its replica, and wait until reads go there."""
     server.catch_up()
-    with connected(url, read_database_url=server.url_of(url), **settings) as client:
+    with connected(
+        url, base_url="http://localhost", key=ADMIN, read_database_url=server.url_of(url), **settings
+    ) as client:
         try:
             wait_until(lambda: health(client) == "ok")
             yield client

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import psycopg
@@ -37,9 +38,8 @@ def server(postgres: str, request: pytest.FixtureRequest) -> Iterator[ReplicaSer
 def following(server: ReplicaServer, url: str, **settings: float) -> Iterator[Client]:
     """Start the application on a database and its replica, and wait until reads go there."""
     server.catch_up()
-    with connected(
-        url, base_url="http://localhost", key=ADMIN, read_database_url=server.url_of(url), **settings
-    ) as client:
+    given: dict[str, Any] = {"read_database_url": server.url_of(url), **settings}
+    with connected(url, **given) as client:
         try:
             wait_until(lambda: health(client) == "ok")
             yield client

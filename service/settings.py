@@ -357,7 +357,7 @@ def without_password(text: str) -> tuple[str, dict[str, str]]:
             f"The database URL has {name}, which a command line would show: write it into libpq's ~/.pg_service.conf, "
             "and name that in the URL as service=…"
         )
-    return make_conninfo(**parameters), {} if password is None else {"PGPASSWORD": str(password)}
+    return make_conninfo("", **parameters), {} if password is None else {"PGPASSWORD": str(password)}
 
 
 class SettingLine(NamedTuple):

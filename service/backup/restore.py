@@ -23,7 +23,7 @@ _END_OF_HEADER = b"SELECT pg_catalog.set_config"
 
 
 def put_back(url: str, source: Path, *, replace: bool = False) -> None:
-    """Put a backup into the database at a URL, as the role that owns the schema, and leave that at the backup's release.
+    """Put a backup into the database at a URL, as the role that owns the schema; that is at the backup's release then.
 
     `replace` gives up what the database holds. Whatever fails, and whenever this process is killed, the database
     stays as it was: the transaction is committed by the last word that is said to it. Raises BackupError.
@@ -65,8 +65,11 @@ def _reading_programs(major: int, source: Path) -> Programs:
 
 def _revision(programs: Programs, source: Path) -> str:
     """Read at which revision of the schema a backup was made."""
-    command = [programs.folder / "pg_restore", "--file=-", "--data-only", "--table=alembic_version", source]
-    answer = subprocess.run(command, capture_output=True, check=False)
+    answer = subprocess.run(
+        [programs.folder / "pg_restore", "--file=-", "--data-only", "--table=alembic_version", source],
+        capture_output=True,
+        check=False,
+    )
     if answer.returncode != 0:
         raise BackupError(f"{source} is damaged: {_last_line(answer.stderr.decode(errors='replace'))}.")
     found = _REVISION.search(answer.stdout)
@@ -78,13 +81,13 @@ def _revision(programs: Programs, source: Path) -> str:
 def _load(
     programs: Programs, source: Path, database: str, environment: dict[str, str], *, before: str, after: str
 ) -> None:
-    """Have psql run what pg_restore reads. Its commit is said only once all was read: until then, the end is no commit."""
+    """Have psql run what pg_restore reads."""
     with ExitStack() as opened:
-        said = [opened.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
+        said_of_file, said_of_database = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         reading = opened.enter_context(
             subprocess.Popen(
                 [programs.folder / "pg_restore", "--file=-", *_AS_OURS, source],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said[0],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said_of_file,
             )
         )  # fmt: skip
         writing = opened.enter_context(
@@ -93,32 +96,49 @@ def _load(
                     programs.folder / "psql", database, "--no-password", "--no-psqlrc", "--quiet",
                     "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse",
                 ],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said[1], env=environment,
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said_of_database, env=environment,
             )
         )  # fmt: skip
-        assert reading.stdout is not None  # noqa: S101  # asked for above
-        assert writing.stdin is not None  # noqa: S101
         try:
-            writing.stdin.write(before.encode())
-            _copy_script(reading.stdout, writing.stdin)
-            if reading.wait() != 0:
-                raise BackupError(f"{source} is damaged: {_words(said[0])}. Nothing was changed.")
-            writing.stdin.write(after.encode())
-            writing.stdin.close()
-        except BrokenPipeError:  # psql has ended, and says why
-            with suppress(BrokenPipeError):
-                writing.stdin.close()
+            is_whole = _pass_on(reading, writing, before=before, after=after)
+            is_done = writing.wait() == 0
         except BaseException:
             for process in (reading, writing):
                 process.kill()
             raise
-        reading.kill()
-        if writing.wait() != 0:
-            raise BackupError(f"The database refused, and is as it was: {_words(said[1])}.")
+        if not is_whole:
+            raise BackupError(f"{source} is damaged: {_words(said_of_file)}. Nothing was changed.")
+        if not is_done:
+            raise BackupError(f"The database refused, and is as it was: {_words(said_of_database)}.")
+
+
+def _pass_on(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes], *, before: str, after: str) -> bool:
+    """Pass the script on between our own words; tell whether it was whole.
+
+    The commit is in the words after it, which are said once all was read: what psql hears before ends in none.
+    """
+    assert reading.stdout is not None  # noqa: S101  # they were asked for
+    assert writing.stdin is not None  # noqa: S101
+    is_whole = True
+    try:
+        writing.stdin.write(before.encode())
+        _copy_script(reading.stdout, writing.stdin)
+        is_whole = reading.wait() == 0
+        if is_whole:
+            writing.stdin.write(after.encode())
+    except BrokenPipeError:
+        pass  # psql has ended, and says why
+    finally:
+        with suppress(BrokenPipeError):
+            writing.stdin.close()
+    return is_whole
 
 
 def _copy_script(script: IO[bytes], taker: IO[bytes]) -> None:
-    """Copy a script, but for the time limits that it lifts: the transaction has its own, and older servers lack some."""
+    """Copy a script, but for the time limits that it lifts: the transaction has its own, and older servers lack some.
+
+    Of its header alone, which no row of a table comes before.
+    """
     for line in script:
         if not (line.startswith(b"SET ") and b"_timeout = " in line):
             taker.write(line)

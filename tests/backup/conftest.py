@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 from typer.testing import CliRunner
 
+from service import serving
 from service.cli import app
 from service.embedded import EmbeddedError, find_programs
 from tests.conftest import database_url_of, missing
@@ -22,6 +23,8 @@ Command = Callable[..., str]
 @pytest.fixture
 def dateline(monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run a command on the database of a URL, and give what it prints; `fails` gives what it complains of."""
+    # the log of a command would go on where its output went, which is closed
+    monkeypatch.setattr(serving, "configure_logging", lambda _settings: None)
 
     def run(url: str, *arguments: object, fails: bool = False) -> str:
         monkeypatch.setenv("DATELINE_DATABASE_URL", url)

@@ -395,10 +395,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (DatelineError, BackupError, EmbeddedError, serving.CannotServeError) as error:
-
-
-    except (DatelineError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
+    except (DatelineError, BackupError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

@@ -43,8 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs"},
     "cli": {
-        "serving", "app", "backup", "embedded", "formats", "importing", "intake", "keyring", "purging", "recounting", "seeding",
-        "store", "settings", "wire", "errors",
+        "serving", "app", "backup", "embedded", "formats", "importing", "intake", "keyring", "purging",
+        "recounting", "seeding", "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

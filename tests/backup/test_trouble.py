@@ -204,6 +204,14 @@ def test_without_room_the_backup_before_stays(backed_up: Path, database_url: str
     assert [one.name for one in backed_up.parent.iterdir()] == ["backup"]
 
 
+def test_a_backup_to_standard_output_is_as_good(backed_up: Path, database_url: str, dateline: Command) -> None:
+    answer = subprocess.run(
+        command("backup", "-"), cwd=ROOT, env=environment(database_url), stdout=subprocess.PIPE, check=True
+    )
+    backed_up.write_bytes(answer.stdout)
+    assert "36 events" in dateline(database_url, "restore", "--replace", backed_up)
+
+
 # --- what a neighbour sees
 
 

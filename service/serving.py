@@ -23,7 +23,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service import logs
-from service.embedded import EmbeddedPostgres, tell_full
+from service.embedded import EmbeddedPostgres, running_url, tell_full
 from service.figures_folder import figures_shared, reserve_room
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
@@ -228,13 +228,39 @@ def prepared_database(settings: Settings, lost: threading.Event | None = None) -
     With a role of its own for migrations, that one changes the schema, and the URL's is granted what serving takes.
     """
     with database(settings, lost) as url:
-        if settings.migration_database_url is None:
-            migrate(url)
-        else:
-            owner = settings.migration_database_url.get_secret_value()
-            migrate(owner)
-            grant_service(owner, url)
+        prepare(settings, url)
         yield url
+
+
+def prepare(settings: Settings, url: str) -> None:
+    """Bring the schema of the database at this URL to this release's, and grant what serving takes."""
+    owner = owner_url(settings, url)
+    migrate(owner)
+    if owner != url:
+        grant_service(owner, url)
+
+
+def owner_url(settings: Settings, url: str) -> str:
+    """Answer the URL of the same database as the role that owns the schema."""
+    owner = settings.migration_database_url
+    return url if owner is None else owner.get_secret_value()
+
+
+@contextmanager
+def database_as_it_is(settings: Settings) -> Iterator[str]:
+    """Answer the URL of the database, as the role that owns its schema, which is left as it is.
+
+    The embedded one may be in use by a service; where it has not been set up, it is not set up for this.
+    """
+    if settings.database_url is None:
+        url = running_url(settings.data)
+        if url is not None:
+            yield url
+            return
+        if not (settings.data / "postgresql").exists():
+            raise CannotServeError(f"There is no database in {settings.data}; DATELINE_DATA names its folder.")
+    with database(settings) as url:
+        yield owner_url(settings, url)
 
 
 def require_database(url: str, *, pooled: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote, urlencode
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -383,6 +383,21 @@ def shown_url(text: str) -> str:
     database = parameters.pop("dbname", "")
     address = f"{user}{'@' if user else ''}{host}{':' if port else ''}{port}"
     return f"postgresql://{address}/{database}{'?' if parameters else ''}{urlencode(parameters)}"
+
+
+def without_password(text: str) -> tuple[str, dict[str, str]]:
+    """Write a database URL in libpq's keywords for a command line, and its password for the environment.
+
+    Raises ValueError where it has another secret, which libpq takes from no variable.
+    """
+    parameters = conninfo_to_dict(text)
+    password = parameters.pop("password", None)
+    for name in SECRET_KEYWORDS & parameters.keys():
+        raise ValueError(
+            f"The database URL has {name}, which a command line would show: write it into libpq's ~/.pg_service.conf, "
+            "and name that in the URL as service=…"
+        )
+    return make_conninfo("", **parameters), {} if password is None else {"PGPASSWORD": str(password)}
 
 
 class SettingLine(NamedTuple):

@@ -1,0 +1,106 @@
+"""Write the bill of materials of a Python environment, in CycloneDX 1.6: what a build of the image ends with.
+
+`python -m deploy.sbom ENVIRONMENT REPORT`, with the report that pip wrote (`--report`) when it installed the pins
+there. The tool of the field, cyclonedx-py, finds the distributions; what it cannot know is added: the digest of the
+archive that each one was installed from, the bills that archives bring for their native parts (PEP 770), and that
+all of this is of Python's distributions alone. The same environment makes the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+VERSION = SchemaVersion.V1_6
+# Where an archive is to be had is the builder's own matter; its name, version and digest say what it is.
+DROPPED_REFERENCES = frozenset({"distribution", "other"})
+
+
+class IncompleteError(Exception):
+    """Say what the bill would lack."""
+
+
+def main(environment: Path, report: Path) -> None:
+    """Write the bill to standard output. Raises IncompleteError."""
+    bill = found(environment)
+    digests = archive_digests(json.loads(report.read_text()))
+    complete(bill, digests, native_bills(environment))
+    text = json.dumps(bill, ensure_ascii=False, indent=2, sort_keys=True)
+    if errors := JsonStrictValidator(VERSION).validate_str(text):
+        raise IncompleteError(f"the bill is not valid: {errors}")
+    sys.stdout.write(f"{text}\n")
+
+
+def found(environment: Path) -> dict[str, Any]:
+    """Answer the bill as cyclonedx-py writes it, with the project as the thing that is billed."""
+    output = subprocess.run(
+        [
+            Path(sys.executable).with_name("cyclonedx-py"), "environment", environment, "--pyproject", PROJECT,
+            "--spec-version", VERSION.to_version(), "--output-reproducible",
+        ],
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout  # fmt: skip
+    bill: dict[str, Any] = json.loads(output)
+    return bill
+
+
+def archive_digests(report: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Read, from pip's report, the SHA-256 of the archive of each distribution, by name and version."""
+    return {
+        (normalized(one["metadata"]["name"]), one["metadata"]["version"]): one["download_info"]["archive_info"][
+            "hashes"
+        ]["sha256"]
+        for one in report["install"]
+    }
+
+
+def native_bills(environment: Path) -> dict[str, list[str]]:
+    """Find, by distribution, the bills that came with the archives: their paths from the environment's folder."""
+    places = [str(folder) for folder in environment.glob("lib/python3*/site-packages")]
+    return {
+        normalized(one.name): sorted(
+            str(Path(str(one.locate_file(file))).relative_to(environment))
+            for file in one.files or ()
+            if file.parent.name == "sboms" and file.parent.parent.suffix == ".dist-info"
+        )
+        for one in distributions(path=places)
+    }
+
+
+def complete(
+    bill: dict[str, Any], digests: Mapping[tuple[str, str], str], bills: Mapping[str, list[str]]
+) -> None:
+    """Add what the tool does not know, in place. Raises IncompleteError for a distribution that pip did not install."""
+    for part in bill["components"]:
+        name = normalized(part["name"])
+        if (name, part["version"]) not in digests:
+            raise IncompleteError(f"{name} {part['version']} is in the environment, and not in pip's report")
+        part["hashes"] = [{"alg": "SHA-256", "content": digests[name, part["version"]]}]
+        part["externalReferences"] = [
+            *(one for one in part.get("externalReferences", ()) if one["type"] not in DROPPED_REFERENCES),
+            *({"type": "bom", "url": path, "comment": "of its native parts"} for path in bills.get(name, ())),
+        ]
+    for tool in bill["metadata"]["tools"]["components"]:
+        del tool["externalReferences"]
+    # There is more in the image than its Python distributions: what the base image is made of.
+    bill["compositions"] = [{"aggregate": "incomplete", "assemblies": [bill["metadata"]["component"]["bom-ref"]]}]
+
+
+def normalized(name: str) -> str:
+    """Write a distribution's name as registries compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

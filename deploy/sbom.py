@@ -22,8 +22,6 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 VERSION = SchemaVersion.V1_6
-# Where an archive is to be had is the builder's own matter; its name, version and digest say what it is.
-DROPPED_REFERENCES = frozenset({"distribution", "other"})
 
 
 class IncompleteError(Exception):
@@ -47,6 +45,7 @@ def found(environment: Path) -> dict[str, Any]:
         [
             Path(sys.executable).with_name("cyclonedx-py"), "environment", environment, "--pyproject", PROJECT,
             "--spec-version", VERSION.to_version(), "--output-reproducible",
+            "--no-validate",  # nor is it finished yet
         ],
         stdout=subprocess.PIPE,
         check=True,
@@ -87,9 +86,9 @@ def complete(
         if (name, part["version"]) not in digests:
             raise IncompleteError(f"{name} {part['version']} is in the environment, and not in pip's report")
         part["hashes"] = [{"alg": "SHA-256", "content": digests[name, part["version"]]}]
+        # Where a project lives, and where archives are to be had, says nothing of what was installed.
         part["externalReferences"] = [
-            *(one for one in part.get("externalReferences", ()) if one["type"] not in DROPPED_REFERENCES),
-            *({"type": "bom", "url": path, "comment": "of its native parts"} for path in bills.get(name, ())),
+            {"type": "bom", "url": path, "comment": "of its native parts"} for path in bills.get(name, ())
         ]
     for tool in bill["metadata"]["tools"]["components"]:
         del tool["externalReferences"]

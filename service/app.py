@@ -32,7 +32,7 @@ from service.api import (
 )
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
-from service.api.event_stream import Streams, told_of_stop
+from service.api.event_stream import Streams
 from service.api.faults import Faults
 from service.api.figures import Figures
 from service.api.head import Head
@@ -44,6 +44,7 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
+from service.api.stopping import LAST_SECONDS, LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -67,10 +68,11 @@ def create_app(settings: Settings) -> FastAPI:
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
     )
-    direct = settings.direct_database_url
-    listener = Listener(address if direct is None else direct.get_secret_value())
+    direct = address if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
+    listener = Listener(direct)
     tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
     clients = Clients()
+    stopping = Stopping(drain_seconds=settings.drain_seconds)
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
@@ -83,6 +85,8 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
+    stopping.then(feed.streams.end)
+    stopping.then(lambda: clients.hurry(LAST_SECONDS))
     figures = Figures()
     limiter = limiter_of(settings)
 
@@ -93,13 +97,14 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
+                running.enter_context(stopping.heard())
+                await running.enter_async_context(database.watched(direct))
                 await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
-                running.enter_context(told_of_stop(feed.streams.end))
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
                     worker = await running.enter_async_context(working(settings, address, listener))
-                    running.enter_context(told_of_stop(worker.stop))
+                    stopping.then(worker.stop)
                 yield
         finally:
             await limiter.close()
@@ -122,6 +127,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.clients = clients
     app.state.figures = figures
     app.state.limiter = limiter
+    app.state.stopping = stopping
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
@@ -169,7 +175,10 @@ def include(app: FastAPI, settings: Settings) -> None:
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
-    app.add_middleware(RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds)
+    stopping = app.state.stopping
+    app.add_middleware(
+        RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds, stopping=stopping
+    )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)
@@ -179,6 +188,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(LastAnswers, stopping=stopping)
     app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
     app.add_middleware(RequestId)
     if settings.trusted_proxies:

@@ -44,7 +44,7 @@ _POOLER = (
     f"{variable('database_url')} leads through a pooler, which drops the options of a connection: "
     f"set {variable('direct_database_url')} to the same database without it."
 )
-GRACE_SECONDS = 2  # for answers under way when the service is told to stop; all in all it takes no more than 5
+GRACE_SECONDS = 7  # for answers under way when the service ends; all in all it takes no more than 10
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
@@ -202,7 +202,7 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    each = settings.pool_size + 1  # one listens for changes
+    each = settings.pool_size + 2  # one listens for changes, one asks whether the database answers
     if settings.worker:
         each += WORKER_CONNECTIONS
     connections = settings.workers * each + SPARE_CONNECTIONS
@@ -340,7 +340,7 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
         PatientServer(config, request).run(sockets=listeners)
         return
     with figures_shared():
-        supervisor = Multiprocess(config, sockets=listeners)  # from here on, signals are its own
+        supervisor = Supervisor(config, sockets=listeners)  # from here on, signals are its own
         request.check()
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -360,6 +360,16 @@ def figures_shared() -> Iterator[None]:
     with folder as name:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
         yield
+
+
+class Supervisor(Multiprocess):
+    """What starts the server processes, and ends them."""
+
+    def terminate_all(self) -> None:
+        """Have them end; from here on the listeners are theirs alone, so that whom nobody accepts is refused."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 class PatientServer(uvicorn.Server):

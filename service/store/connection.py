@@ -8,6 +8,7 @@ for all pieces, and the task wakes when the answer is complete.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -24,7 +25,13 @@ _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for
 
 
 class PooledConnection(AsyncConnection[Row]):
-    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg."""
+    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg.
+
+    While `is_given_up` says so, a statement that nobody waits for any more takes the connection with it: to end it by
+    asking the server, which does not answer, would take long.
+    """
+
+    is_given_up: Callable[[], bool] = staticmethod(lambda: False)
 
     async def wait(
         self,
@@ -43,6 +50,13 @@ class PooledConnection(AsyncConnection[Row]):
             return await self._read(gen)
         except _OtherStateError as error:
             return await super().wait(_resumed(gen, error.state), interval)
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  # psycopg's signature
+        """End the statement under way, or the connection. Raises psycopg.Error where neither ends in time."""
+        if self.is_given_up():
+            self.pgconn.finish()
+        else:
+            await super().cancel_safe(timeout=timeout)
 
     async def _read(self, gen: PQGen[RV]) -> RV:
         """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 Object = dict[str, Any]
 EVERY_VERSION: list[str] = kubernetes_validate.utils.all_versions()
 VERSIONS = EVERY_VERSION[EVERY_VERSION.index("1.30.0") :]  # of Kubernetes that the manifest is for
-LEAVING_SECONDS = 10  # within which the service ends when it is told to
+LEAVING_SECONDS = 10  # within which the service ends once it has drained
 
 
 def documents() -> list[Object]:
@@ -158,8 +158,8 @@ def serving_faults(objects: list[Object]) -> Iterator[str]:
     given = environment(pod, objects)
     if ports != {"http": image_port[1], "metrics": given.get(variable("metrics_port"))}:
         yield f"the ports are {ports}"
-    first = inside.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-    if first < 1 or pod.get("terminationGracePeriodSeconds", 30) < first + 2 * LEAVING_SECONDS:
+    drain = float(given.get(variable("drain_seconds"), 0))
+    if drain < 1 or pod.get("terminationGracePeriodSeconds", 30) < drain + 2 * LEAVING_SECONDS:
         yield "it is killed before it has ended, or ends before all know that it does"
     if spec["replicas"] < 2 or spec["strategy"]["rollingUpdate"]["maxUnavailable"] != 0:
         yield "there are moments with no server"

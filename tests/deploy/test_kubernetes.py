@@ -70,7 +70,7 @@ def test_the_manifest_has_no_fault() -> None:
         ("Deployment", f"{CONTAINER}/livenessProbe/httpGet/path", "/health/ready", "the livenessProbe asks"),
         ("Deployment", f"{CONTAINER}/readinessProbe", GONE, "the readinessProbe asks"),
         ("Deployment", f"{POD}/terminationGracePeriodSeconds", 10, "it is killed before it has ended"),
-        ("Deployment", f"{CONTAINER}/lifecycle", GONE, "ends before all know"),
+        ("ConfigMap", "data/DATELINE_DRAIN_SECONDS", GONE, "ends before all know"),
         ("Deployment", "spec/strategy/rollingUpdate/maxUnavailable", 1, "moments with no server"),
         ("Deployment", f"{POD}/topologySpreadConstraints/0/labelSelector/matchLabels", {"a": "b"}, "spread"),
         ("PodDisruptionBudget", "spec/maxUnavailable", 0, "a drain of nodes is held up"),

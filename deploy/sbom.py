@@ -77,9 +77,7 @@ def native_bills(environment: Path) -> dict[str, list[str]]:
     }
 
 
-def complete(
-    bill: dict[str, Any], digests: Mapping[tuple[str, str], str], bills: Mapping[str, list[str]]
-) -> None:
+def complete(bill: dict[str, Any], digests: Mapping[tuple[str, str], str], bills: Mapping[str, list[str]]) -> None:
     """Add what the tool does not know, in place. Raises IncompleteError for a distribution that pip did not install."""
     for part in bill["components"]:
         name = normalized(part["name"])

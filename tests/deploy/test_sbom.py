@@ -27,7 +27,7 @@ def test_the_bill_of_an_environment_is_whole_valid_and_the_same_again(
     listed = {sbom.normalized(part["name"]): part for part in bill["components"]}
     assert listed.keys() == {sbom.normalized(one.name) for one in distributions()} - {"dateline"}
     assert bill["metadata"]["component"]["name"] == "dateline"
-    for name, part in listed.items():
+    for part in listed.values():
         assert re.fullmatch(rf"pkg:pypi/[a-z0-9.-]+@{re.escape(part['version'])}", part["purl"]), "no host, no path"
         assert part["hashes"] == [{"alg": "SHA-256", "content": DIGEST}]
     (native,) = (one for one in listed["pydantic-core"]["externalReferences"] if one["type"] == "bom")
@@ -39,16 +39,17 @@ def test_the_bill_of_an_environment_is_whole_valid_and_the_same_again(
 
 def test_what_pip_did_not_install_has_no_place_in_the_image(tmp_path: Path) -> None:
     report = write_report(tmp_path, {(one.name, one.version) for one in distributions() if one.name != "uvicorn"})
-    with pytest.raises(sbom.IncompleteError, match="uvicorn .* is in the environment"):
+    with pytest.raises(sbom.IncompleteError, match=r"uvicorn .* is in the environment"):
         sbom.main(ENVIRONMENT, report)
 
 
 def test_a_bill_that_is_not_valid_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = write_report(tmp_path, {(one.name, "no\nversion") for one in distributions()})
-    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [], "metadata": {"tools": {"components": []}}}
-    bill["metadata"]["component"] = {"bom-ref": "root-component", "name": "dateline", "type": "no such type"}
+    billed = {"bom-ref": "root-component", "name": "dateline", "type": "no such type"}
+    bill: dict[str, Any] = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
+    bill["metadata"] = {"component": billed, "tools": {"components": []}}
     monkeypatch.setattr(sbom, "found", lambda _: bill)
-    with pytest.raises(sbom.IncompleteError, match="not valid.*no such type"):
+    with pytest.raises(sbom.IncompleteError, match=r"not valid.*no such type"):
         sbom.main(ENVIRONMENT, report)
 
 

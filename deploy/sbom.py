@@ -2,8 +2,9 @@
 
 `python -m deploy.sbom ENVIRONMENT REPORT`, with the report that pip wrote (`--report`) when it installed the pins
 there. The tool of the field, cyclonedx-py, finds the distributions; what it cannot know is added: the digest of the
-archive that each one was installed from, the bills that archives bring for their native parts (PEP 770), and that
-all of this is of Python's distributions alone. The same environment makes the same bytes.
+archive that each one was installed from, the bills that archives bring for their native parts (PEP 770), licences that
+have no standard name, and that all of this is of Python's distributions alone. The same environment makes the same
+bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,7 @@ class IncompleteError(Exception):
 def main(environment: Path, report: Path) -> None:
     """Write the bill to standard output. Raises IncompleteError."""
     bill = found(environment)
-    digests = archive_digests(json.loads(report.read_text()))
-    complete(bill, digests, native_bills(environment))
+    complete(bill, environment, archive_digests(json.loads(report.read_text())))
     text = json.dumps(bill, ensure_ascii=False, indent=2, sort_keys=True)
     if errors := JsonStrictValidator(VERSION).validate_str(text):
         raise IncompleteError(f"the bill is not valid: {errors}")
@@ -64,34 +64,45 @@ def archive_digests(report: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     }
 
 
-def native_bills(environment: Path) -> dict[str, list[str]]:
-    """Find, by distribution, the bills that came with the archives: their paths from the environment's folder."""
+def installed(environment: Path) -> dict[str, Distribution]:
+    """Find the distributions themselves, by name."""
     places = [str(folder) for folder in environment.glob("lib/python3*/site-packages")]
-    return {
-        normalized(one.name): sorted(
-            str(Path(str(one.locate_file(file))).relative_to(environment))
-            for file in one.files or ()
-            if file.parent.name == "sboms" and file.parent.parent.suffix == ".dist-info"
-        )
-        for one in distributions(path=places)
-    }
+    return {normalized(one.name): one for one in distributions(path=places)}
 
 
-def complete(bill: dict[str, Any], digests: Mapping[tuple[str, str], str], bills: Mapping[str, list[str]]) -> None:
-    """Add what the tool does not know, in place. Raises IncompleteError for a distribution that pip did not install."""
+def native_bills(environment: Path, one: Distribution) -> list[dict[str, str]]:
+    """Refer to the bills that came with a distribution's archive, by their paths from the environment's folder."""
+    paths = sorted(
+        str(Path(str(one.locate_file(file))).relative_to(environment))
+        for file in one.files or ()
+        if file.parent.name == "sboms" and file.parent.parent.suffix == ".dist-info"
+    )
+    return [{"type": "bom", "url": path, "comment": "of its native parts"} for path in paths]
+
+
+def complete(bill: dict[str, Any], environment: Path, digests: Mapping[tuple[str, str], str]) -> None:
+    """Add what the tool does not know, in place. Raises IncompleteError."""
+    known = installed(environment)
     for part in bill["components"]:
         name = normalized(part["name"])
         if (name, part["version"]) not in digests:
             raise IncompleteError(f"{name} {part['version']} is in the environment, and not in pip's report")
         part["hashes"] = [{"alg": "SHA-256", "content": digests[name, part["version"]]}]
+        # The tool passes over a licence that is said in words of its own.
+        part.setdefault("licenses", [{"license": {"name": licence}} for licence in words(known[name])])
+        if not part["licenses"]:
+            raise IncompleteError(f"{name} says nothing of a licence")
         # Where a project lives, and where archives are to be had, says nothing of what was installed.
-        part["externalReferences"] = [
-            {"type": "bom", "url": path, "comment": "of its native parts"} for path in bills.get(name, ())
-        ]
+        part["externalReferences"] = native_bills(environment, known[name])
     for tool in bill["metadata"]["tools"]["components"]:
         del tool["externalReferences"]
     # There is more in the image than its Python distributions: what the base image is made of.
     bill["compositions"] = [{"aggregate": "incomplete", "assemblies": [bill["metadata"]["component"]["bom-ref"]]}]
+
+
+def words(one: Distribution) -> list[str]:
+    """Read what a distribution calls its licence (core metadata, the field License)."""
+    return one.metadata.get_all("License") or []
 
 
 def normalized(name: str) -> str:

@@ -29,6 +29,7 @@ def test_the_bill_of_an_environment_is_whole_valid_and_the_same_again(
     assert bill["metadata"]["component"]["name"] == "dateline"
     for part in listed.values():
         assert re.fullmatch(rf"pkg:pypi/[a-z0-9.-]+@{re.escape(part['version'])}", part["purl"]), "no host, no path"
+        assert part["licenses"]
         assert part["hashes"] == [{"alg": "SHA-256", "content": DIGEST}]
     (native,) = (one for one in listed["pydantic-core"]["externalReferences"] if one["type"] == "bom")
     assert json.loads((ENVIRONMENT / native["url"]).read_text())["bomFormat"] == "CycloneDX"

@@ -10,7 +10,7 @@ from tests.image.database import free_port
 from tests.image.tools import ProgramFailedError, Storage
 
 IMAGE = "localhost/dateline:test"
-START_SECONDS = 60
+START_SECONDS = 180  # on a machine with much else to do
 STOP_SECONDS = 30
 CONFINED = (
     "--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", "--security-opt", "no-new-privileges",  # noqa: S108

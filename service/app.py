@@ -22,6 +22,7 @@ from service.api import (
     health,
     histogram,
     history,
+    importing,
     keys,
     links,
     metrics,
@@ -44,12 +45,13 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
-from service.api.stopping import LAST_SECONDS, LastAnswers, Stopping
+from service.api.stopping import LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.listening import Listener
+from service.store.pulse import Pulse
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -62,11 +64,13 @@ def create_app(settings: Settings) -> FastAPI:
     """
     url = settings.database_url
     address = "" if url is None else url.get_secret_value()
+    pulse = Pulse()
     database = Database(
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
+        pulse=pulse,
     )
     direct = address if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
     listener = Listener(direct)
@@ -86,7 +90,6 @@ def create_app(settings: Settings) -> FastAPI:
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
     stopping.then(feed.streams.end)
-    stopping.then(lambda: clients.hurry(LAST_SECONDS))
     figures = Figures()
     limiter = limiter_of(settings)
 
@@ -98,12 +101,12 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             async with AsyncExitStack() as running:
                 running.enter_context(stopping.heard())
-                await running.enter_async_context(database.watched(direct))
+                await running.enter_async_context(pulse.run(direct))
                 await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address, listener))
+                    worker = await running.enter_async_context(working(settings, address, listener, pulse))
                     stopping.then(worker.stop)
                 yield
         finally:
@@ -131,6 +134,7 @@ def create_app(settings: Settings) -> FastAPI:
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
+    importing.register(app)
     include(app, settings)
     docs.mount_assets(app)
     templates.mount_files(app)
@@ -152,6 +156,7 @@ def include(app: FastAPI, settings: Settings) -> None:
         events.router,
         amending.router,
         batch.router,
+        importing.router,
         claims.router,
         links.router,
         histogram.router,
@@ -174,10 +179,14 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
     stopping = app.state.stopping
     app.add_middleware(
-        RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds, stopping=stopping
+        RequestLimit,
+        requests=settings.requests,
+        seconds=settings.request_timeout_seconds,
+        import_seconds=settings.import_timeout_seconds,
+        stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)

@@ -127,15 +127,17 @@ def work(settings: Settings) -> None:
 async def _work_until_told(settings: Settings, url: str) -> None:
     # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
     from service.store.listening import Listener  # noqa: PLC0415
+    from service.store.pulse import Pulse  # noqa: PLC0415
     from service.worker import working  # noqa: PLC0415
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    listener = Listener(url)
+    listener, pulse = Listener(url), Pulse()
     pooled = settings.database_url
-    async with listener.run(), working(settings, pooled.get_secret_value() if pooled else url, listener):
+    served = pooled.get_secret_value() if pooled else url
+    async with pulse.run(url), listener.run(), working(settings, served, listener, pulse):
         logger.info("sending webhooks")
         await told.wait()
 

@@ -15,6 +15,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from service.api.slow_client import Clients, SlowClientError
+from service.api.stopping import LAST_SECONDS
 from service.errors import Unavailable
 
 logger = logging.getLogger("dateline.streams")
@@ -52,9 +53,10 @@ class Streams:
             self._taken -= 1
 
     def end(self) -> None:
-        """Have every stream say good-bye: those that wait at once, the others with the message on its way."""
+        """Have every stream say good-bye, those that wait at once; who is slow, of an export too, has a last while."""
         self.is_ending = True
         self._wake()
+        self.clients.hurry(LAST_SECONDS)
 
 
 class EventStream(EventSourceResponse):

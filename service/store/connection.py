@@ -14,14 +14,24 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import QueryCanceled
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
 
+# What a connection is made with where its URL says nothing else: a network that swallows packets is no reason to wait
+# for as long as the system would.
+_NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _INTERVAL_SECONDS = 0.1  # psycopg's own
 _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
+
+
+def network_options(url: str) -> dict[str, Any]:
+    """Give what a connection to this URL is to be made with beside it, so that a dead network is noticed."""
+    chosen = conninfo_to_dict(url)
+    return {name: value for name, value in _NETWORK.items() if name not in chosen}
 
 
 class PooledConnection(AsyncConnection[Row]):

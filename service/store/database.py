@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
 
 from service.errors import Unavailable
 from service.store.adapters import register
 from service.store.changes import take_untold
-from service.store.connection import PooledConnection
+from service.store.connection import PooledConnection, network_options
 from service.store.failures import translated
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled
@@ -25,9 +24,6 @@ _WAIT_SECONDS = 5.0
 # How many requests may wait for each connection: what these take is well under the time above, and who comes later
 # is told so at once.
 _MOST_WAITING_EACH = 250
-# What a connection is made with, where the URL says nothing else: a network that swallows packets is no reason to wait
-# for as long as the system would.
-_NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _CLOSING_SECONDS = 1.0  # for what still tries to connect
 
 
@@ -67,29 +63,38 @@ class Database:
 
     `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
     `pooled` tells that the URL leads through a pooler that lends connections by the transaction: nothing is left behind
-    on one then, neither settings nor prepared statements.
+    on one then, neither settings nor prepared statements. Where a `pulse` is felt, nobody waits for a database without.
     """
 
-    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float, pooled: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        statement_timeout_seconds: float,
+        pooled: bool = False,
+        pulse: Pulse | None = None,
+    ) -> None:
         chosen = _chosen(statement_timeout_seconds)
         self._limits = _setting(chosen) if pooled else None
         options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
-        chosen_already = conninfo_to_dict(url)
         self._url = url
         self._size = pool_size
         self._kept: dict[str, Any] = {
             "autocommit": True,
             "application_name": "dateline",
             **({"prepare_threshold": None} if pooled else options),
-            **{name: value for name, value in _NETWORK.items() if name not in chosen_already},
+            **network_options(url),
         }
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         # and batches, which write for long, a quarter; those that come meanwhile wait their turn
         self.batches = asyncio.Semaphore(max(1, pool_size // 4))
+        # and imports, which write for minutes, one after the other
+        self.imports = asyncio.Semaphore(1)
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
-        self._pulse = Pulse()
+        self._pulse = pulse or Pulse()
         self._pool = self._make_pool()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -116,27 +121,14 @@ class Database:
     async def open(self) -> None:
         """Start connecting; a database that is not there yet is waited for by whoever needs it."""
         await self._pool.open()
+        self._pulse.when_back(self._renew)
 
     async def close(self) -> None:
         """Close every connection."""
+        self._pulse.forget(self._renew)
         await self._pool.close(_CLOSING_SECONDS)
         if self._retiring:
             await asyncio.wait(self._retiring)
-
-    @asynccontextmanager
-    async def watched(self, url: str) -> AsyncIterator[None]:
-        """Have nobody wait, while the block lasts, for a database that does not answer: they are told so.
-
-        `url` is the way to ask it: past any pooler, which may have others wait while it lends all that it has.
-        """
-
-        async def connect() -> Connection:
-            connection = await PooledConnection.connect(url, **{**self._kept, "application_name": "dateline pulse"})
-            connection.is_given_up = lambda: True
-            return connection
-
-        async with self._pulse.run(connect, self._renew):
-            yield
 
     async def _renew(self) -> None:
         """Connect anew: what was connected before may lead nowhere. Raises psycopg.Error."""

@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psycopg
 from sqlalchemy import literal_column, select
 
 from service.errors import Unavailable
-from service.store.statement import Connection, Statement, compiled
+from service.store.connection import PooledConnection, network_options
+from service.store.statement import Statement, compiled
 
 logger = logging.getLogger("dateline.pulse")
 
@@ -30,26 +31,37 @@ _LOST = "the database does not answer"
 
 _QUESTION: Statement = compiled(select(literal_column("1")))
 
-# Makes a connection, one that is dropped when its statement is given up. Raises psycopg.Error.
-Connect = Callable[[], Awaitable[Connection]]
+Renew = Callable[[], Awaitable[None]]
 
 
 class Pulse:
-    """Whether a database answers, and who is in need of that; nobody asks, and it is never lost, but by `run`."""
+    """Whether a database answers, and who is in need of that; it is lost only while somebody asks (`run`)."""
 
     def __init__(self) -> None:
         self.is_lost = False
         self._needs: set[asyncio.Timeout] = set()
+        self._renewals: list[Renew] = []
         self._was_heard = False
 
-    @asynccontextmanager
-    async def run(self, connect: Connect, renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Ask while the block lasts, on a connection that `connect` makes.
+    def when_back(self, renew: Renew) -> None:
+        """Have `renew` called when the database is back, before anybody is let in.
 
-        `renew` is called when the database is back, before anybody is let in; where it raises psycopg.Error, it is not.
+        Where it raises, the database is not back yet.
         """
-        question = _Question(connect)
-        task = asyncio.create_task(self._watch(question, renew))
+        self._renewals.append(renew)
+
+    def forget(self, renew: Renew) -> None:
+        """Call it no more."""
+        self._renewals.remove(renew)
+
+    @asynccontextmanager
+    async def run(self, url: str) -> AsyncIterator[None]:
+        """Ask while the block lasts.
+
+        `url` is the way past any pooler, which may have others wait while it lends all that it has.
+        """
+        question = _Question(url)
+        task = asyncio.create_task(self._watch(question))
         try:
             yield
         finally:
@@ -75,17 +87,25 @@ class Pulse:
             raise
         self._was_heard = True
 
-    async def _watch(self, question: _Question, renew: Callable[[], Awaitable[None]]) -> None:
+    async def _watch(self, question: _Question) -> None:
         while True:
             answers = await self._answers(question)
             if self.is_lost and answers:
-                with suppress(psycopg.Error):
-                    await renew()
-                    self.is_lost = False
-                    logger.warning("the database answers again")
+                await self._find()
             elif not self.is_lost and not answers:
                 self._lose()
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _find(self) -> None:
+        """Let everybody in again, once all that was connected before is connected anew."""
+        try:
+            for renew in self._renewals:
+                await renew()
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is tried again
+            logger.warning("the database answers, and cannot be worked with: %s", error)
+        else:
+            self.is_lost = False
+            logger.warning("the database answers again")
 
     def _lose(self) -> None:
         """Let everybody go who waits for the database."""
@@ -120,9 +140,9 @@ class Pulse:
 class _Question:
     """The least of questions, and the connection that it is asked on."""
 
-    def __init__(self, connect: Connect) -> None:
-        self._connect = connect
-        self._connection: Connection | None = None
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: PooledConnection | None = None
 
     async def ask(self) -> None:
         """Ask, on a new connection where there is none or it has broken. Raises psycopg.Error."""
@@ -133,7 +153,12 @@ class _Question:
                 await self.close()
             else:
                 return
-        self._connection = await self._connect()
+        self._connection = await PooledConnection.connect(
+            self._url, autocommit=True, application_name="dateline pulse", **network_options(self._url)
+        )
+        # behind a pooler nothing is left behind on it; and a question that is given up is not worth another
+        self._connection.prepare_threshold = None
+        self._connection.is_given_up = lambda: True
         await _QUESTION.run(self._connection, {})
 
     async def close(self) -> None:

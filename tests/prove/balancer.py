@@ -1,7 +1,7 @@
-"""A load balancer of connections: it asks each backend whether it is ready, and sends new connections to those that are.
+"""A balancer of connections: it asks each backend whether it is ready, and leads new connections to those that are.
 
-It knows nothing of HTTP otherwise, tries nothing twice, and leaves connections that are open where they are: as the
-plainest ones do, a Kubernetes Service among them.
+It knows nothing of HTTP otherwise, tries nothing twice, and leaves connections that are open where they are, as the
+plainest of balancers do, a Kubernetes Service among them.
 """
 
 from __future__ import annotations

@@ -163,6 +163,9 @@ def serving_faults(objects: list[Object]) -> Iterator[str]:
         yield "it is killed before it has ended, or ends before all know that it does"
     if spec["replicas"] < 2 or spec["strategy"]["rollingUpdate"]["maxUnavailable"] != 0:
         yield "there are moments with no server"
+    room = pod["volumes"][0]["emptyDir"].get("sizeLimit", "0Gi")
+    if not room.endswith("Gi") or int(room.removesuffix("Gi")) * 2**30 <= Settings().import_bytes:
+        yield f"an import does not fit into {room}"
     if not pod.get("topologySpreadConstraints"):
         yield "all servers may be on one node"
     if only(objects, "PodDisruptionBudget")["spec"].get("maxUnavailable") != 1:

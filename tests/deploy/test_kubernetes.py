@@ -51,6 +51,7 @@ def test_the_manifest_has_no_fault() -> None:
         ("Job", f"{POD}/automountServiceAccountToken", GONE, "a token for the cluster"),
         ("Deployment", f"{POD}/enableServiceLinks", True, "variables of its own"),
         ("Deployment", f"{POD}/volumes/0/emptyDir", {}, "no /tmp of a limited size"),
+        ("Deployment", f"{POD}/volumes/0/emptyDir/sizeLimit", "1Gi", "an import does not fit into 1Gi"),
         ("Deployment", f"{CONTAINER}/resources/limits", GONE, "what it takes is not said"),
         ("Deployment", f"{CONTAINER}/image", "dateline:latest", "the image is dateline:latest"),
         ("ConfigMap", "data/DATELINE_WORKER_COUNT", "2", "DATELINE_WORKER_COUNT is no setting"),

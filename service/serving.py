@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,7 +23,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service import logs
-from service.embedded import EmbeddedPostgres
+from service.embedded import EmbeddedPostgres, tell_full
+from service.figures_folder import figures_shared, reserve_room
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
 from service.settings import Settings, is_loopback, variable
@@ -103,10 +103,11 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce_once_answering(listeners[0], settings, key, announce)
         run_server(settings, url, listeners, request)
     if lost.is_set():
-        raise CannotServeError(
-            f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
+        why = tell_full(settings.data) or (
+            f"{settings.data}/postgresql.log says why. "
             "Nothing that was acknowledged is lost: the next start recovers it."
         )
+        raise CannotServeError(f"PostgreSQL ended, and with it the service. {why}")
     logger.info("stopped")
 
 
@@ -341,27 +342,19 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
     if settings.workers == 1:
         PatientServer(config, request).run(sockets=listeners)
         return
-    with figures_shared():
+    with ExitStack() as shared:
+        try:
+            shared.enter_context(figures_shared())
+        except OSError as error:
+            raise CannotServeError(
+                "Several server processes share their figures in a temporary folder, and none can be made: "
+                f"{error.strerror}."
+            ) from error
         supervisor = Supervisor(config, sockets=listeners)  # from here on, signals are its own
         request.check()
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise CannotServeError("A server process did not start; what it said is above.")
-
-
-@contextmanager
-def figures_shared() -> Iterator[None]:
-    """Give the server processes a folder in which each finds the others' figures (`service.api.figures`)."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="dateline-figures-")
-    except OSError as error:
-        raise CannotServeError(
-            "Several server processes share their figures in a temporary folder, and none can be made: "
-            f"{error.strerror}."
-        ) from error
-    with folder as name:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-        yield
 
 
 class Supervisor(Multiprocess):
@@ -392,11 +385,13 @@ class PatientServer(uvicorn.Server):
 
 def worker_app() -> FastAPI:
     """Make the application of one server process, from the environment."""
-    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it.
-    from service.app import create_app  # noqa: PLC0415
-
     settings = Settings()
     configure_logging(settings)
+    reserve_room()
+    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it. When it is loaded,
+    # whether figures are shared is decided, too.
+    from service.app import create_app  # noqa: PLC0415
+
     _end_with_parent()
     return create_app(settings)
 

@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wording": set(),
     "settings": {"wording"},
     "logs": set(),
+    "figures_folder": set(),
     "embedded": set(),
     "tables": {"dates", "errors"},
     "wire": {"dates", "errors"},
@@ -31,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "worker": {"delivery", "store", "wire", "errors", "settings"},
     "api": {
         "importing", "store", "identity", "delivery", "formats", "wire", "dates", "errors",
-        "settings", "logs", "wording",
+        "settings", "logs", "wording", "figures_folder",
     },
     "page": {"api", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recounting": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},
-    "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs"},
+    "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs", "figures_folder"},
     "cli": {
         "serving", "app", "embedded", "formats", "importing", "intake", "keyring", "purging", "recounting", "seeding",
         "store", "settings", "wire", "errors",

@@ -184,12 +184,14 @@ RATE_LIMITED = Kind(
     "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
+# a full disk is no 507 (RFC 4918, section 11.5), which forbids to repeat a request unasked: with room it will be done
 UNAVAILABLE = Kind(
     "unavailable",
     503,
     "Not now",
-    "The database cannot answer now, or the service is stopping. Try again after `Retry-After`. A write may have been "
-    "done where the database was lost meanwhile: repeat it under its Idempotency-Key, or read.",
+    "The database cannot answer now, or has no room to write, or the service is stopping. Try again after "
+    "`Retry-After`. A write may have been done where the database was lost meanwhile: repeat it under its "
+    "Idempotency-Key, or read.",
 )
 TOO_SLOW = Kind(
     "too-slow",

@@ -50,6 +50,8 @@ class PooledConnection(AsyncConnection[Row]):
         timeout: float | None = None,  # noqa: ASYNC109  # psycopg's signature
     ) -> RV:
         """Run one of psycopg's operations to its end. Raises what the operation does."""
+        # begun on a connection that is lost already, it would be left in its midst, and fail once more when collected
+        socket = self.pgconn.socket
         try:
             state = next(gen)
         except StopIteration as end:
@@ -57,7 +59,7 @@ class PooledConnection(AsyncConnection[Row]):
         if timeout is not None or state != Wait.R:
             return await super().wait(_resumed(gen, state), interval, timeout)
         try:
-            return await self._read(gen)
+            return await self._read(gen, socket)
         except _OtherStateError as error:
             return await super().wait(_resumed(gen, error.state), interval)
 
@@ -68,11 +70,10 @@ class PooledConnection(AsyncConnection[Row]):
         else:
             await super().cancel_safe(timeout=timeout)
 
-    async def _read(self, gen: PQGen[RV]) -> RV:
+    async def _read(self, gen: PQGen[RV], socket: int) -> RV:
         """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[RV] = loop.create_future()
-        socket = self.pgconn.socket
         is_enrolled = True
 
         def leave() -> None:

@@ -40,10 +40,15 @@ class Cluster:
         options = {"listen_addresses": "127.0.0.1", "port": str(self.port), "hba_file": str(rules)}
         self._server = EmbeddedPostgres(folder / "data", options=options)
         self.start()
-        with psycopg.connect(f"{self._server.url}&port={self.port}", autocommit=True) as connection:
+        with psycopg.connect(self.administrator, autocommit=True) as connection:
             role, password = sql.Identifier(NAME), sql.Literal(self.password)
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
             connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(role))
+
+    @property
+    def administrator(self) -> str:
+        """Give the superuser's own way in, to the database for maintenance."""
+        return f"{self._server.url}&port={self.port}"
 
     def url(self, port: int | None = None) -> str:
         """Give the database's URL, or that of a way to it through another port."""

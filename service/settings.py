@@ -119,6 +119,14 @@ class Settings(BaseSettings):
         description="Time after which a request is given up whose answer has not begun.",
         json_schema_extra={"unit": "seconds"},
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Time for which a service that was told to stop is not ready, and serves on: as long as a load "
+        "balancer takes to notice.",
+        json_schema_extra={"unit": "seconds"},
+    )
     requests: int = Field(
         1000,
         ge=1,

@@ -189,7 +189,9 @@ UNAVAILABLE = Kind(
     "unavailable",
     503,
     "Not now",
-    "The database cannot answer now, or has no room to write. Try again after `Retry-After`. " + MAY_BE_DONE,
+    "The database cannot answer now, or has no room to write, or the service is stopping. Try again after "
+    "`Retry-After`. A write may have been done where the database was lost meanwhile: repeat it under its "
+    "Idempotency-Key, or read.",
 )
 TOO_SLOW = Kind(
     "too-slow",

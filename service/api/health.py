@@ -39,7 +39,8 @@ async def get_liveness() -> Health:
 async def get_readiness(store: Store) -> Health:
     """Tell whether requests can be served.
 
-    They can when the database is reachable and its schema is this release's.
+    They can when the database is reachable and its schema is this release's, or a later one's: while releases take
+    turns, the earlier runs on the schema of the later.
     """
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), store.read() as connection:

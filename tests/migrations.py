@@ -22,8 +22,6 @@ from tests.servers import throwaway_postgres
 
 # The newest revision of release 0.1.0.
 RELEASED = "2026_11_24_idempotency"
-_END = "COMMIT;\n"
-_ENDS = ("BEGIN;\n", _END)
 SQUAWK = (
     "--pg-version=15.0",
     # A version counts one event's changes, a position its participants: neither comes near the end. A migration
@@ -51,20 +49,21 @@ def main() -> int:
 
 
 def offline_sql(url: str) -> dict[str, str]:
-    """Write the migrations as the SQL that they run, by revision.
+    """Write the migrations as the SQL that they run, by revision, without the table in which Alembic keeps its place.
 
     Those of the first release as one: there was nobody to hold up when they laid its tables.
     """
-    written = {RELEASED: ""}
+    written, is_released = {RELEASED: "BEGIN;\n"}, True
     for revision in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())):
         with redirect_stdout(io.StringIO()) as out:
             command.upgrade(configuration(url), f"{revision.down_revision or 'base'}:{revision.revision}", sql=True)
-        if not written[RELEASED].endswith(_END):
-            written[RELEASED] += "".join(line for line in out.getvalue().splitlines(keepends=True) if line not in _ENDS)
-            if revision.revision == RELEASED:
-                written[RELEASED] = f"BEGIN;\n{written[RELEASED]}{_END}"
+        made = out.getvalue().partition("-- Running upgrade")[2].partition("\n")[2]
+        if is_released:
+            written[RELEASED] += made.replace("COMMIT;\n", "")
+            is_released = revision.revision != RELEASED
         else:
-            written[revision.revision] = out.getvalue()
+            written[revision.revision] = f"BEGIN;\n{made}"
+    written[RELEASED] += "COMMIT;\n"
     return written
 
 

@@ -28,16 +28,19 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # the wide one, and the lean one anew, which goes with the constraint
     with op.get_context().autocommit_block():
-        op.drop_index("event_state_wide_key", "event_state", if_exists=True, postgresql_concurrently=True)
-        op.create_index(
-            "event_state_wide_key",
-            "event_state",
-            ["timeline_id", "event_id", "version"],
-            unique=True,
-            if_not_exists=True,
-            postgresql_concurrently=True,
-            postgresql_include=["known", "gapped"],
-        )
+        op.execute("SET lock_timeout = 0")  # nobody waits for it while it waits
+        for name, included in (("event_state_wide_key", ["known", "gapped"]), ("event_state_lean_key", None)):
+            op.drop_index(name, "event_state", if_exists=True, postgresql_concurrently=True)
+            op.create_index(
+                name,
+                "event_state",
+                ["timeline_id", "event_id", "version"],
+                unique=True,
+                if_not_exists=True,
+                postgresql_concurrently=True,
+                postgresql_include=included,
+            )
     op.execute("SET LOCAL lock_timeout = '500ms'")
     op.execute(_SWAP.format("event_state_wide_key"))

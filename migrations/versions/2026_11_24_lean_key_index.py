@@ -16,6 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # nobody waits for it while it waits
         op.drop_index("event_state_lean_key", "event_state", if_exists=True, postgresql_concurrently=True)
         op.create_index(
             "event_state_lean_key",
@@ -29,4 +30,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # nobody waits for it while it waits
         op.drop_index("event_state_lean_key", "event_state", if_exists=True, postgresql_concurrently=True)

@@ -20,6 +20,7 @@ _INDEXES = {"event_shape_idx": ("event", None), "event_state_shape_idx": ("event
 
 def upgrade() -> None:
     with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # nobody waits for it while it waits
         for name, (table, condition) in _INDEXES.items():
             op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)
             op.create_index(
@@ -35,5 +36,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.get_context().autocommit_block():
+        op.execute("SET lock_timeout = 0")  # nobody waits for it while it waits
         for name, (table, _) in _INDEXES.items():
             op.drop_index(name, table, if_exists=True, postgresql_concurrently=True)

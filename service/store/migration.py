@@ -79,8 +79,8 @@ def _turn(url: str) -> Iterator[None]:
 
 def _try_turn(connection: psycopg.Connection) -> bool:
     connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-    # Without parameters psycopg has the statement end at once; one with them would keep its snapshot until the next, and
-    # an index that is laid concurrently waits for all snapshots.
+    # Without parameters psycopg has the statement end at once. One with them would keep its snapshot until the next,
+    # and an index that is laid concurrently waits for all snapshots.
     row = connection.execute(_TRY_TURN).fetchone()
     return row == (True,)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from service.store import documents
 from service.store.database import Database, connected
-from service.store.documents import START, TABLE_NAMES, count_older, rerender_batch
 from service.store.histogram_upkeep import list_timelines
 from service.store.query import timeline_id_of
 
@@ -32,7 +32,7 @@ async def _count(url: str) -> int:
         connected(url, statement_timeout_seconds=_STATEMENT_TIMEOUT_SECONDS) as database,
         database.read() as connection,
     ):
-        return await count_older(connection, _MOST_DOCUMENTS)
+        return await documents.count_older(connection, _MOST_DOCUMENTS)
 
 
 async def _rerender(url: str) -> int:
@@ -41,7 +41,7 @@ async def _rerender(url: str) -> int:
         async with database.read() as connection:
             slugs = await list_timelines(connection)
         for slug in slugs:
-            for name in TABLE_NAMES:
+            for name in documents.TABLE_NAMES:
                 # again for what others held; what they hold still is left, rather than waited for
                 while count := await _rerender_timeline(database, name, slug):
                     done += count
@@ -50,10 +50,10 @@ async def _rerender(url: str) -> int:
 
 async def _rerender_timeline(database: Database, table_name: str, slug: str) -> int:
     """Go through a timeline's documents of one table; give how many were of an older shape."""
-    done, place = 0, START
+    done, place = 0, documents.START
     while True:
         async with database.transaction() as connection:
-            count, end = await rerender_batch(connection, table_name, timeline_id_of(slug), place)
+            count, end = await documents.rerender_batch(connection, table_name, timeline_id_of(slug), place)
         if end is None:
             return done
         done, place = done + count, end

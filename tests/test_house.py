@@ -33,11 +33,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity": {"errors"},
     "keyring": {"store", "wire", "errors"},
     "recounting": {"store", "errors"},
+    "rerendering": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs"},
     "cli": {
-        "serving", "app", "embedded", "keyring", "purging", "recounting", "seeding",
+        "serving", "app", "embedded", "keyring", "purging", "recounting", "rerendering", "seeding",
         "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},

@@ -1,8 +1,6 @@
 """Let the index that was laid be the states' key; PostgreSQL gives it the key's name.
 
 Apart from laying it, so that a try which does not get its lock at once costs no more than the next one.
-
-A million events of five states each: FIGURES
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class Service:
         ]
 
 
-def start(folder: Path, *, code: Path = ROOT, **settings: object) -> subprocess.Popen[str]:
+def start(folder: Path, code: Path = ROOT, /, **settings: object) -> subprocess.Popen[str]:
     """Start `dateline serve` on a free port, in a session of its own, with these settings; its code is in `code`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DATELINE_")}
     given = {"port": 0, "data": folder / "data", **settings}
@@ -81,9 +81,9 @@ def wait_for_addresses(process: subprocess.Popen[str]) -> Service:
 
 
 @contextmanager
-def running(folder: Path, *, code: Path = ROOT, **settings: object) -> Iterator[Service]:
+def running(folder: Path, code: Path = ROOT, /, **settings: object) -> Iterator[Service]:
     """Run the service for a block; afterwards it is ended, if the block has not done so."""
-    with start(folder, code=code, **settings) as process:
+    with start(folder, code, **settings) as process:
         try:
             yield wait_for_addresses(process)
         finally:

@@ -128,7 +128,7 @@ def test_migrating_under_load_holds_nobody_up(tmp_path: Path, empty_database_url
     load(url, last_release)
     (tmp_path / "earlier").mkdir()
     (tmp_path / "present").mkdir()
-    with running(tmp_path / "earlier", code=last_release, database_url=url, seed="false", workers=1) as earlier:
+    with running(tmp_path / "earlier", last_release, database_url=url, seed="false", workers=1) as earlier:
         traffic = Steady(TIMELINE, [earlier.base])
         sampled = asyncio.run(serve_through(url, earlier, tmp_path / "present", traffic))
     with psycopg.connect(url) as connection:

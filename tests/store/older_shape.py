@@ -41,13 +41,13 @@ def make_older(url: str) -> int:
 def main() -> None:
     """Render again, and die."""
     url, batches = sys.argv[1], int(sys.argv[2])
-    done = 0
+    done, batch = 0, documents.rerender_batch
 
     async def rerender_batch(
         connection: Connection, table_name: str, timeline_id: UUID, after: Place
     ) -> tuple[int, Place | None]:
         nonlocal done
-        found = await documents.rerender_batch(connection, table_name, timeline_id, after)
+        found = await batch(connection, table_name, timeline_id, after)
         done += 1
         if done == batches:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -55,7 +55,7 @@ def main() -> None:
 
     shape.UPGRADES = UPGRADES
     documents.BATCH_DOCUMENTS = 3
-    rerendering.rerender_batch = rerender_batch
+    documents.rerender_batch = rerender_batch
     rerendering.rerender(url)
 
 

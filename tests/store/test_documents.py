@@ -175,7 +175,7 @@ def test_a_write_meanwhile_wins(database_url: str, api: Client, monkeypatch: pyt
             amended.append(amend(api, event, title="New title"))
         return await batch(*arguments)
 
-    monkeypatch.setattr(rerendering, "rerender_batch", rerender_batch)
+    monkeypatch.setattr(documents, "rerender_batch", rerender_batch)
     rerendering.rerender(database_url)
     assert api.read(path_of(event)) == amended[0]
     assert figure(api) == 0

@@ -86,6 +86,25 @@ class Settings(BaseSettings):
         description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
         "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
     )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="A streaming replica of the same PostgreSQL, for reads while it can serve them. Where there is a "
+        "direct database URL, this one may lead through such a pooler, too.",
+    )
+    replica_wait_seconds: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="Time that a read waits for the replica to come as far as its Dateline-Position says; then it goes "
+        "to the primary.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    replica_lag_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How far behind a replica may be and still be read.",
+        json_schema_extra={"unit": "seconds"},
+    )
     migration_database_url: SecretStr | None = Field(
         None,
         description="The same database as a role that owns the schema: migrations run as that one, and the role of "
@@ -119,6 +138,14 @@ class Settings(BaseSettings):
         description="Time after which a request is given up whose answer has not begun.",
         json_schema_extra={"unit": "seconds"},
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Time for which a service that was told to stop is not ready, and serves on: as long as a load "
+        "balancer takes to notice.",
+        json_schema_extra={"unit": "seconds"},
+    )
     requests: int = Field(
         1000,
         ge=1,
@@ -130,6 +157,19 @@ class Settings(BaseSettings):
         ge=1024,
         description="The largest body of a request.",
         json_schema_extra={"unit": "bytes"},
+    )
+    import_bytes: int = Field(
+        1024 * 1024 * 1024,
+        ge=1024,
+        description="The largest body of an import, kept in a file below TMPDIR until it has come.",
+        json_schema_extra={"unit": "bytes"},
+    )
+    import_timeout_seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=86_400,
+        description="Time after which an import is given up whose answer has not begun.",
+        json_schema_extra={"unit": "seconds"},
     )
     json_depth: int = Field(
         32,
@@ -295,7 +335,7 @@ class Settings(BaseSettings):
     )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url", "direct_database_url", "migration_database_url")
+    @field_validator("database_url", "direct_database_url", "migration_database_url", "read_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))

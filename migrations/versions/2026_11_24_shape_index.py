@@ -2,7 +2,7 @@
 
 Laid without holding up anyone, and so outside of a transaction: what an earlier try left behind goes first.
 
-An index of one value nearly everywhere is small: of a million events and their five million states 7 and 34 MB.
+An index of one value nearly everywhere is small: 7 MB for a million rows. Counting none of an older shape took 0.1 ms.
 """
 
 from __future__ import annotations

@@ -18,13 +18,15 @@ from service import errors
 from service.api.etag import ANY_PATTERN, etag
 from service.wire.key_text import PREFIX_PATTERN
 from service.wire.merge import InvalidMerge
-from service.wire.problem import Problem, ProblemError
+from service.wire.problem import Problem, ProblemError, pointer
 from service.wire.values import FORMS
 from service.wording import in_words
 
 logger = logging.getLogger("dateline.problems")
 
 MEDIA_TYPE = "application/problem+json"
+# Where, in a request's state, headers stand that its answer bears whatever is wrong with it.
+ANSWER_HEADERS = "answer_headers"
 MAY_BE_DONE = "It may have been done: repeat it under its Idempotency-Key, or read."
 
 
@@ -61,8 +63,8 @@ CURSOR_OUTLIVED = Kind(
     410,
     "Changes behind this cursor are missing",
     "The feed no longer holds what follows the cursor: it was swept, or the database was restored from a dump or a "
-    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events, "
-    "then follow from that cursor.",
+    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events "
+    "with the `Dateline-Position` of that answer, then follow from that cursor.",
 )
 MALFORMED_BODY = Kind(
     "malformed-body",
@@ -122,6 +124,13 @@ BATCH_REFUSED = Kind(
     "cannot be read is named all at once, what does not fit the store one at a time. With `atomic=false` the others "
     "are done.",
 )
+IMPORT_REFUSED = Kind(
+    "import-refused",
+    422,
+    "Lines of the import are refused",
+    "Nothing of the import was written. `errors` names the first lines that are refused, and why. With `atomic=false` "
+    "the others are written.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -177,7 +186,15 @@ RATE_LIMITED = Kind(
     "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
-UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
+# a full disk is no 507 (RFC 4918, section 11.5), which forbids to repeat a request unasked: with room it will be done
+UNAVAILABLE = Kind(
+    "unavailable",
+    503,
+    "Not now",
+    "The database cannot answer now, or has no room to write, or the service is stopping. Try again after "
+    "`Retry-After`. A write may have been done where the database was lost meanwhile: repeat it under its "
+    "Idempotency-Key, or read.",
+)
 TOO_SLOW = Kind(
     "too-slow",
     503,
@@ -212,6 +229,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
     errors.TooSlow: TOO_SLOW,
+    errors.ReplicaFailed: UNAVAILABLE,
 }
 _OF_STATUS = {
     400: MALFORMED_BODY,
@@ -226,8 +244,6 @@ _RETRY_AFTER_SECONDS = "5"
 _FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
 _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
-# An unknown member's name is the client's own, and may be as long as the body.
-_POINTER_CHARACTERS = 500
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 
@@ -280,7 +296,7 @@ def problem(
     for name, value in members.items():
         if value is not None:
             body = f'{body[:-1]},"{name}":{value.decode()}}}'
-    sent = dict(headers or {})
+    sent = {**request.scope.get("state", {}).get(ANSWER_HEADERS, {}), **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
     if kind is KEY_IN_FLIGHT:
@@ -293,11 +309,6 @@ def problem(
 def worded(error: Mapping[str, Any]) -> str:
     """Say what is wrong with a value in plain words, without repeating it."""
     return in_words(error, _FORMS)
-
-
-def pointer(location: Location) -> str:
-    """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
 
 def _on_validation(request: Request, error: Exception) -> Response:
@@ -328,7 +339,13 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def summary_of(found: Sequence[ProblemError]) -> str:
     """Say all that is wrong in one text."""
-    return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
+    return "; ".join(f"{_place(one)}: {one.detail}" for one in found)
+
+
+def _place(error: ProblemError) -> str:
+    if error.line is not None:
+        return f"line {error.line}{f', {error.pointer}' if error.pointer else ''}"
+    return error.parameter or error.pointer or "the body"
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:

@@ -51,6 +51,7 @@ from service.tables import (
     state_facet,
     timeline,
 )
+from service.wire.shape import FIRST_SHAPE
 
 PARTS = (event_participant, event_topic, claim)
 _INDEXED = (event, event_state, *PARTS)
@@ -195,7 +196,7 @@ def _state_row(state: State, row: dict[str, object]) -> dict[str, object]:
         return row | known | {"facets": facets(state.document)}
     blank = dict.fromkeys(_GIVEN_STATES.columns.keys())
     key = {name: row[name] for name in ("timeline_id", "event_id")}
-    return blank | key | known | {"facets": [], "every_piece": False, "disputed": False}
+    return blank | key | known | {"facets": [], "every_piece": False, "disputed": False, "shape": FIRST_SHAPE}
 
 
 def _insert(connection: Connection[Any], given: Table, rows: Sequence[dict[str, Any]], statement: Insert) -> None:

@@ -1,34 +1,40 @@
-"""Alembic's environment: all pending migrations in one transaction, one process at a time.
+"""Alembic's environment: each pending migration in a transaction of its own.
 
-The URL and, from the service, an open connection come in the configuration's attributes.
+So no lock is held for longer than one of them takes, and one that lays an index without holding up anyone may leave its
+transaction. That one process migrates at a time is seen to by `service.store.migration`.
 """
 
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import Connection, create_engine, pool, text
+from sqlalchemy import create_engine, pool
 
-from service.store.migration import ADVISORY_LOCK
 from service.tables import metadata
-
-
-def migrate(connection: Connection) -> None:
-    """Run what is pending on this connection, in its one transaction."""
-    context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
-    with context.begin_transaction():
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK})
-        context.run_migrations()
 
 
 def migrate_url(url: str) -> None:
     """Connect and migrate."""
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:
-        migrate(connection)
+        context.configure(
+            connection=connection,
+            target_metadata=metadata,
+            compare_type=True,
+            compare_server_default=True,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True, output_buffer=None)
+    context.configure(
+        dialect_name="postgresql",
+        target_metadata=metadata,
+        literal_binds=True,
+        output_buffer=None,
+        transaction_per_migration=True,
+    )
     with context.begin_transaction():
         context.run_migrations()
 else:

@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import intake, keyring, purging, recounting, seeding, serving
+from service import intake, keyring, purging, recounting, rerendering, seeding, serving
 from service.backup import BackupError, back_up, put_back
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
@@ -279,6 +279,40 @@ def rebuild_histogram(timeline: OneTimeline = None) -> None:
         faults = recounting.rebuild_histograms(url, timeline)
     for slug, buckets in faults.items():
         typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
+
+
+documents = typer.Typer(
+    help="Count the documents of an older shape, or bring them to this release's.\n\nAn event's finished document is "
+    "stored beside it. A release that gives it another shape says so in its notes; until its documents are rendered "
+    "again they are read as they were written.",
+    no_args_is_help=True,
+)
+app.add_typer(documents, name="documents")
+
+
+@documents.command("check")
+def check_documents() -> None:
+    """Count the documents of an older shape; the exit code is 1 where there are any."""
+    with serving.prepared_database(_settings()) as url:
+        older = rerendering.count(url)
+    typer.echo(f"{older} documents are of an older shape." if older else "All documents have the present shape.")
+    if older:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@documents.command("rerender")
+def rerender_documents() -> None:
+    """Bring all documents to the present shape; the service may go on meanwhile.
+
+    Once no process of an earlier release writes any more. When it is interrupted and run again, it goes on with what is
+    left. Versions stay, and the change feed says nothing of it; entity tags change.
+    """
+    with serving.prepared_database(_settings()) as url:
+        done = rerendering.rerender(url)
+        left = rerendering.count(url)
+    typer.echo(f"{done} documents have the present shape now; {left} are of an older one.")
+    if left:
+        raise typer.Exit(EXIT_FAILED)
 
 
 keys = typer.Typer(

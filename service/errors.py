@@ -47,14 +47,15 @@ class InUse(DatelineError):
 class VersionConflict(DatelineError):
     """Say that the expected version is not the present one.
 
-    `version` is the present version and `document` the present representation (UTF-8 JSON); None where
-    there is none.
+    `version` is the present version and `document` the present representation (UTF-8 JSON), None where
+    there is none; `shape` is that document's.
     """
 
-    def __init__(self, message: str, *, version: int | None, document: bytes | None) -> None:
+    def __init__(self, message: str, *, version: int | None, document: bytes | None, shape: int) -> None:
         super().__init__(message)
         self.version = version
         self.document = document
+        self.shape = shape
 
 
 class PatchConflict(DatelineError):

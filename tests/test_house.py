@@ -40,12 +40,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "keyring": {"store", "wire", "errors"},
     "recounting": {"store", "errors"},
     "backup": {"embedded", "store", "settings"},
+    "rerendering": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs", "figures_folder"},
     "cli": {
         "serving", "app", "backup", "embedded", "formats", "importing", "intake", "keyring", "purging",
-        "recounting", "seeding", "store", "settings", "wire", "errors",
+        "recounting", "rerendering", "seeding", "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},
 }  # fmt: skip

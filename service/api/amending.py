@@ -77,6 +77,6 @@ async def amend_event_stepwise(
 async def _amend(timeline: str, event: UUID, amendment: Amendment, write: Writing, if_match: str | None) -> Response:
     async def amend(connection: Connection) -> Response:
         stored = await events.amend_event(connection, timeline, event, amendment, expectation(if_match), write.caller)
-        return answers.document(stored.document, stored.version)
+        return answers.written(stored)
 
     return await write.do(amend)

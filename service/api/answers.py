@@ -17,6 +17,8 @@ from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
 from service.api.slow_client import Clients, SlowClientError
 from service.errors import Unavailable
+from service.store.record import Stored
+from service.wire.shape import document_shape
 
 logger = logging.getLogger("dateline.exports")
 
@@ -40,19 +42,29 @@ class ListPage(Protocol):
 Responses = dict[int | str, dict[str, Any]]
 
 
-def document(content: bytes, version: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def document(content: bytes, tag: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with one document and its entity tag."""
-    return Response(content, status, {"ETag": etag(version), **(headers or {})}, JSON)
+    return Response(content, status, {"ETag": tag, **(headers or {})}, JSON)
 
 
-def entry(content: BaseModel, version: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def event_tag(version: int) -> str:
+    """Write an event's version as the entity tag of what is told of it in the present shape."""
+    return etag(version, document_shape())
+
+
+def written(stored: Stored, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with an event as it stands after a write, and its entity tag."""
+    return document(stored.document, event_tag(stored.version), status=status, headers=headers)
+
+
+def entry(content: BaseModel, tag: str, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with one entry and its entity tag."""
-    return document(content.model_dump_json().encode(), version, status=status, headers=headers)
+    return document(content.model_dump_json().encode(), tag, status=status, headers=headers)
 
 
-def not_modified(version: int) -> Response:
+def not_modified(tag: str) -> Response:
     """Answer that the client's copy is the present one."""
-    return Response(None, 304, {"ETag": etag(version)})
+    return Response(None, 304, {"ETag": tag})
 
 
 def page(

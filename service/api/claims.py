@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Response
 
 from service.api import answers
 from service.api.access import Reader
-from service.api.etag import IfMatch, etag, expectation
+from service.api.etag import IfMatch, expectation
 from service.api.events import event_path
 from service.api.freshness import ReadStore
 from service.api.known import KnownAt
@@ -21,6 +21,7 @@ from service.store import events
 from service.store.replica import Readable
 from service.store.statement import Connection
 from service.wire.event import Claim, ClaimBody, ClaimList, Event
+from service.wire.shape import upgraded
 
 router = APIRouter(tags=["Claims"], route_class=StrictRoute)
 
@@ -31,8 +32,8 @@ async def _claims(
     store: Readable, timeline: str, event: UUID, caller: Reader, known_at: int | None
 ) -> tuple[int, list[Claim]]:
     async with store.read() as connection:
-        version, content = await events.get_event(connection, timeline, event, caller, known_at=known_at)
-    return version, Event.model_validate_json(content or b"").claims
+        found = await events.get_event(connection, timeline, event, caller, known_at=known_at)
+    return found.version, Event.model_validate_json(upgraded(found.document or b"")).claims
 
 
 @router.get(
@@ -49,7 +50,7 @@ async def list_claims(
     All claims of an event, in the order in which they were made; the `ETag` is the event's.
     """
     version, claims = await _claims(store, timeline, event, caller, known_at)
-    return answers.entry(ClaimList(items=claims), version)
+    return answers.entry(ClaimList(items=claims), answers.event_tag(version))
 
 
 @router.post(
@@ -75,7 +76,7 @@ async def create_claim(
     async def add(connection: Connection) -> Response:
         claim, stored = await events.add_claim(connection, timeline, event, body, expectation(if_match), write.caller)
         headers = {"Location": f"{event_path(timeline, str(event))}/claims/{claim.id}"}
-        return answers.entry(claim, stored.version, status=201, headers=headers)
+        return answers.entry(claim, answers.event_tag(stored.version), status=201, headers=headers)
 
     return await write.do(add)
 
@@ -95,7 +96,7 @@ async def get_claim(
     version, claims = await _claims(store, timeline, event, caller, known_at)
     for one in claims:
         if one.id == claim:
-            return answers.entry(one, version)
+            return answers.entry(one, answers.event_tag(version))
     raise NotFound(f"no claim {claim} of event {event}")
 
 
@@ -120,6 +121,6 @@ async def delete_claim(
 
     async def remove(connection: Connection) -> Response:
         stored = await events.remove_claim(connection, timeline, event, claim, expectation(if_match), write.caller)
-        return Response(status_code=204, headers={"ETag": etag(stored.version)})
+        return Response(status_code=204, headers={"ETag": answers.event_tag(stored.version)})
 
     return await write.do(remove)

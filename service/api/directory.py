@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api import answers
 from service.api.access import Reader, Store, check_write
-from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
+from service.api.etag import IfMatch, IfNoneMatch, etag, expectation, is_known
 from service.api.freshness import ReadStore
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
@@ -138,7 +138,7 @@ def _writes_of(shelf: Shelf) -> tuple[Callable[..., Any], Callable[..., Any], Ca
 
         async def create(connection: Connection) -> Response:
             made, version = await directory.create_entry(connection, kind, body)
-            return answers.entry(made, version, status=201, headers={"Location": location})
+            return answers.entry(made, etag(version), status=201, headers={"Location": location})
 
         with _telling_where(location):
             return await write.do(create)
@@ -152,7 +152,7 @@ def _writes_of(shelf: Shelf) -> tuple[Callable[..., Any], Callable[..., Any], Ca
         async def amend(connection: Connection) -> Response:
             expected = expectation(if_match)
             made, version = await directory.amend_entry(connection, kind, slug, patch, expected, write.caller)
-            return answers.entry(made, version)
+            return answers.entry(made, etag(version))
 
         return await write.do(amend)
 
@@ -199,8 +199,8 @@ def router_of(shelf: Shelf) -> APIRouter:
         async with store.read() as connection:
             found, version = await directory.get_entry(connection, kind, slug, caller)
         if is_known(if_none_match, version):
-            return answers.not_modified(version)
-        return answers.entry(found, version)
+            return answers.not_modified(etag(version))
+        return answers.entry(found, etag(version))
 
     create_entry, amend_entry, delete_entry = _writes_of(shelf)
 

@@ -8,9 +8,11 @@ from typing import Annotated
 from fastapi import Header
 
 from service.store.expectation import Expectation
+from service.wire.shape import FIRST_SHAPE
 
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")  # any longer one no column holds
+# Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds.
+_VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?")
 
 IfMatch = Annotated[
     str | None,
@@ -37,34 +39,43 @@ CreateOnly = Annotated[
 ]
 
 
-def etag(version: int) -> str:
-    """Write a version as a strong entity tag."""
-    return f'"{version}"'
+def etag(version: int, shape: int = FIRST_SHAPE) -> str:
+    """Write a version as a strong entity tag.
+
+    A document of another shape has other bytes under the same version, and so a tag of its own.
+    """
+    return f'"{version}"' if shape == FIRST_SHAPE else f'"{version}.{shape}"'
 
 
-def _versions(tags: str, *, weakly: bool) -> frozenset[int]:
-    """Read the versions in a list of entity tags; a tag that no answer ever bore names none."""
+def _versions(tags: str, *, weakly: bool) -> frozenset[tuple[int, int]]:
+    """Read the versions, with their shapes, in a list of entity tags; a tag that no answer ever bore names none."""
     found = set()
     for match in _TAG.finditer(tags):
-        if _VERSION.fullmatch(match["tag"]) and (weakly or not match["weak"]):
-            found.add(int(match["tag"]))
+        named = _VERSION.fullmatch(match["tag"])
+        if named and (weakly or not match["weak"]):
+            found.add((int(named["version"]), int(named["shape"] or FIRST_SHAPE)))
     return frozenset(found)
 
 
 def expectation(if_match: str | None, if_none_match: str | None = None) -> Expectation:
-    """Say what a writer expects to find; `If-Match` compares strongly (section 13.1.1)."""
+    """Say what a writer expects to find; `If-Match` compares strongly (section 13.1.1).
+
+    Every shape of a version is a representation of the same state, whichever of them the writer has seen: releases of
+    two shapes may run side by side.
+    """
     if if_match is None:
         return Expectation(nothing=if_none_match == "*")
     if if_match.strip() == "*":
         return Expectation(any_version=True, nothing=if_none_match == "*")
-    return Expectation(versions=_versions(if_match, weakly=False), nothing=if_none_match == "*")
+    versions = frozenset(version for version, _ in _versions(if_match, weakly=False))
+    return Expectation(versions=versions, nothing=if_none_match == "*")
 
 
-def known_versions(if_none_match: str | None) -> frozenset[int]:
-    """Name the versions that a reader holds; `If-None-Match` compares weakly (section 13.1.2)."""
-    return _versions(if_none_match or "", weakly=True)
+def known_versions(if_none_match: str | None, shape: int) -> frozenset[int]:
+    """Name the versions that a reader holds in this shape; `If-None-Match` compares weakly (section 13.1.2)."""
+    return frozenset(version for version, of in _versions(if_none_match or "", weakly=True) if of == shape)
 
 
-def is_known(if_none_match: str | None, version: int) -> bool:
-    """Tell whether a reader holds this version, or says so of whichever there is."""
-    return (if_none_match or "").strip() == "*" or version in known_versions(if_none_match)
+def is_known(if_none_match: str | None, version: int, shape: int = FIRST_SHAPE) -> bool:
+    """Tell whether a reader holds this version in this shape, or says so of whichever there is."""
+    return (if_none_match or "").strip() == "*" or version in known_versions(if_none_match, shape)

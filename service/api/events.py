@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.api import answers
 from service.api.access import Reader
-from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, is_known, known_versions
+from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, etag, expectation, is_known, known_versions
 from service.api.freshness import ReadStore
 from service.api.known import KnownAt
 from service.api.negotiation import choose
@@ -29,6 +29,7 @@ from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.store.timelines import check_timeline
 from service.wire.event import Event, EventBody, EventPage
+from service.wire.shape import document_shape
 from service.wire.values import Phrase
 
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
@@ -151,7 +152,7 @@ async def create_event(timeline: TimelineSlug, body: EventBody, write: Repeatabl
     async def create(connection: Connection) -> Response:
         event_id, stored = await events.create_event(connection, timeline, body, write.caller)
         headers = {"Location": event_path(timeline, str(event_id))}
-        return answers.document(stored.document, stored.version, status=201, headers=headers)
+        return answers.written(stored, status=201, headers=headers)
 
     return await write.do(create)
 
@@ -178,12 +179,13 @@ async def get_event(
     Its `ETag` is the version that it is now, or was at `known_at`; with `If-None-Match` you are told if you hold that
     already. What had been deleted by then is a 410.
     """
-    known = known_versions(if_none_match)
+    known = known_versions(if_none_match, document_shape())
     async with store.read() as connection:
-        version, content = await events.get_event(connection, timeline, event, caller, known=known, known_at=known_at)
-    if content is None or is_known(if_none_match, version):
-        return answers.not_modified(version)
-    return answers.document(content, version)
+        found = await events.get_event(connection, timeline, event, caller, known=known, known_at=known_at)
+    tag = etag(found.version, found.shape)
+    if found.document is None or is_known(if_none_match, found.version, found.shape):
+        return answers.not_modified(tag)
+    return answers.document(found.document, tag)
 
 
 @router.put(
@@ -212,9 +214,9 @@ async def put_event(
         expected = expectation(if_match, if_none_match)
         stored, created = await events.put_event(connection, timeline, event, body, expected, write.caller)
         if not created:
-            return answers.document(stored.document, stored.version)
+            return answers.written(stored)
         headers = {"Location": event_path(timeline, str(event))}
-        return answers.document(stored.document, stored.version, status=201, headers=headers)
+        return answers.written(stored, status=201, headers=headers)
 
     return await write.do(put)
 

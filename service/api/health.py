@@ -54,8 +54,9 @@ async def get_liveness() -> Health:
 async def get_readiness(request: Request, store: Store) -> Readiness:
     """Tell whether requests can be served.
 
-    They can when the database is reachable and its schema is this release's; a replica is not needed for it. A process
-    that was told to stop is not ready, though it still answers.
+    They can when the database is reachable and its schema is this release's, or a later one's: while releases take
+    turns, the earlier runs on the schema of the later. A replica is not needed for it. A process that was told to stop
+    is not ready, though it still answers.
     """
     stopping: Stopping = request.app.state.stopping
     if stopping.is_told:

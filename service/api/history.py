@@ -17,6 +17,7 @@ from service.store.cursor import Cursors
 from service.store.history import Past, read_history
 from service.wire.event import Event
 from service.wire.history import HistoryPage, changes, conflicts
+from service.wire.shape import upgraded
 
 router = APIRouter(tags=["History"], route_class=StrictRoute)
 
@@ -53,10 +54,10 @@ async def list_history(
 
 
 def _item(past: Past) -> bytes:
-    """Write a state; its document's bytes as they are stored."""
-    document = past.document or b"null"
-    after = {} if past.document is None else json.loads(past.document)
-    before = {} if past.before is None else json.loads(past.before)
+    """Write a state; both documents are of one shape, or the difference between two shapes would be told too."""
+    document = b"null" if past.document is None else upgraded(past.document)
+    after = {} if past.document is None else json.loads(document)
+    before = {} if past.before is None else json.loads(upgraded(past.before))
     found = conflicts(Event.model_validate(after)) if after.get("claims") else []
     head = {
         "version": past.version,

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from service.api import answers
-from service.api.etag import IfMatch, etag, expectation
+from service.api.etag import IfMatch, expectation
 from service.api.parameters import EventId, TimelineSlug
 from service.api.strict import StrictRoute
 from service.api.writing import Write
@@ -56,7 +56,7 @@ async def put_link(
 
     async def tie(connection: Connection) -> Response:
         stored, created = await events.put_link(connection, timeline, event, link, expectation(if_match), write.caller)
-        return answers.document(stored.document, stored.version, status=201 if created else 200)
+        return answers.written(stored, status=201 if created else 200)
 
     return await write.do(tie)
 
@@ -84,6 +84,6 @@ async def delete_link(
 
     async def untie(connection: Connection) -> Response:
         stored = await events.remove_link(connection, timeline, event, link, expectation(if_match), write.caller)
-        return Response(status_code=204, headers={"ETag": etag(stored.version)})
+        return Response(status_code=204, headers={"ETag": answers.event_tag(stored.version)})
 
     return await write.do(untie)

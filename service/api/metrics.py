@@ -23,6 +23,7 @@ from service.api.strict import StrictRoute
 from service.errors import DatelineError
 from service.store.backlog import read_backlog
 from service.store.database import Database
+from service.store.documents import COUNTED_UP_TO, count_older
 from service.store.lag import read_lag
 from service.store.replica import Replica
 
@@ -49,9 +50,10 @@ async def get_metrics(request: Request, store: Store) -> Response:
 
     Requests by method, route and status, and how long they took; connections to the database; how far the change feed
     lags behind the writes; what waits to be sent to webhooks: while it is `due`, no worker has got round to it, and the
-    rest waits for its next try. The figures are those of all server processes of this instance. While the database
-    does not answer, `dateline_database_up` is 0 and what it alone knows is left out. Of a replica it is told whether it
-    is up, how far it is behind, and what became of the reads that it might have done.
+    rest waits for its next try; documents of events that have the shape of an earlier release. The figures are those of
+    all server processes of this instance. While the database does not answer, `dateline_database_up` is 0 and what it
+    alone knows is left out. Of a replica it is told whether it is up, how far it is behind, and what became of the
+    reads that it might have done.
     """
     figures: Figures = request.app.state.figures
     feed: Feed = request.app.state.feed
@@ -63,6 +65,7 @@ async def get_metrics(request: Request, store: Store) -> Response:
         async with asyncio.timeout(_PATIENCE_SECONDS), figures.asking, store.read() as connection:
             behind, seconds = await read_lag(connection)
             backlog = await read_backlog(connection)
+            older = await count_older(connection)
             gauges = {
                 "dateline_feed_lag_seconds": ("Age of the oldest change that followers cannot read yet.", seconds),
                 "dateline_feed_changes_behind_horizon": ("Changes that followers cannot read yet.", behind),
@@ -78,6 +81,10 @@ async def get_metrics(request: Request, store: Store) -> Response:
                 "dateline_webhook_oldest_pending_seconds": (
                     "Age of the oldest change that an enabled webhook was not sent yet.",
                     backlog.oldest_seconds,
+                ),
+                "dateline_documents_of_older_shape": (
+                    f"Documents left for `dateline documents rerender`; {COUNTED_UP_TO} stands for any more.",
+                    older,
                 ),
                 "dateline_webhooks_disabled": ("Webhooks that nothing is sent to.", backlog.disabled_webhooks),
             }

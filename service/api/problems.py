@@ -357,7 +357,7 @@ def answer_error(request: Request, error: errors.DatelineError, within: Location
     """Answer with an error whose pointers begin at a place in the body."""
     kind = OF_ERROR[type(error)]
     if isinstance(error, errors.VersionConflict):
-        tag = None if error.version is None else {"ETag": etag(error.version)}
+        tag = None if error.version is None else {"ETag": etag(error.version, error.shape)}
         return problem(request, kind, str(error), headers=tag, current=error.document)
     if isinstance(error, errors.Invalid):
         place = None if error.pointer is None else pointer(within) + error.pointer

@@ -115,7 +115,7 @@ async def create_webhook(
         made = await webhooks.create_webhook(connection, timeline, body, write.caller, key)
         shown = NewWebhook(**dict(made), secret=shown_key(key))
         headers = {"Location": f"/v1/timelines/{timeline}/webhooks/{made.id}"} | _UNKEPT
-        return answers.entry(shown, made.version, status=201, headers=headers)
+        return answers.entry(shown, etag(made.version), status=201, headers=headers)
 
     return await write.do(create)
 
@@ -136,8 +136,8 @@ async def get_webhook(
     async with store.read() as connection:
         kept = await webhooks.get_webhook(connection, timeline, webhook, caller)
     if is_known(if_none_match, kept.answer.version):
-        return answers.not_modified(kept.answer.version)
-    return answers.entry(kept.answer, kept.answer.version)
+        return answers.not_modified(etag(kept.answer.version))
+    return answers.entry(kept.answer, etag(kept.answer.version))
 
 
 @router.patch(
@@ -163,7 +163,7 @@ async def amend_webhook(
 
     async def amend(connection: Connection) -> Response:
         made = await webhooks.amend_webhook(connection, timeline, webhook, patch, expectation(if_match), write.caller)
-        return answers.entry(made, made.version)
+        return answers.entry(made, etag(made.version))
 
     return await write.do(amend)
 
@@ -213,7 +213,7 @@ async def create_secret(
             connection, timeline, webhook, body, expectation(if_match), write.caller, key
         )
         shown = NewSecret(**dict(made), secret=shown_key(key))
-        return answers.entry(shown, version, status=201, headers=_UNKEPT)
+        return answers.entry(shown, etag(version), status=201, headers=_UNKEPT)
 
     return await write.do(rotate)
 
@@ -335,7 +335,7 @@ async def create_replay(
         made = await webhooks.replay_webhook(
             connection, timeline, webhook, body.after, expectation(if_match), write.caller, key
         )
-        return answers.entry(made, made.version, status=202)
+        return answers.entry(made, etag(made.version), status=202)
 
     return await write.do(replay)
 

@@ -22,6 +22,7 @@ from service.store.query import Caller, EventQuery
 from service.store.statement import Connection
 from service.wire.directory import Timeline
 from service.wire.event import Event
+from service.wire.shape import upgraded
 
 router = APIRouter(include_in_schema=False, route_class=ReadingRoute)
 
@@ -65,7 +66,7 @@ async def timeline_page(
             query = EventQuery(chosen.slug, window=window, certainty=Answer(certainty))
             rows = await read_page(connection, query, caller, limit=_MOST_EVENTS, after=None)
             has_more = rows.end is not None
-            events = [Event.model_validate_json(one) for one in rows.documents]
+            events = [Event.model_validate_json(upgraded(one)) for one in rows.documents]
     asked = {"datetime": datetime, "certainty": certainty} if datetime else {}
     return page(
         "timeline.html",

@@ -7,10 +7,11 @@ Every write locks the present state, compares it with what the writer expects, a
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Integer, bindparam, case, func, null, select
+from sqlalchemy import ARRAY, ColumnElement, Integer, Table, and_, bindparam, case, func, null, select
 
 from service.dates import format_instant, parse, parse_instant
 from service.errors import Gone, Invalid, NotFound
@@ -34,11 +35,20 @@ from service.wire.event import (
     Link,
     PlaceBody,
 )
+from service.wire.shape import document_shape
 
 _KNOWN = bindparam("known_versions", type_=ARRAY(Integer))
+_SHAPE = bindparam("document_shape", type_=event.c.shape.type)
+
+
+def _unless_known(rows: Table) -> ColumnElement[Any]:
+    """Give the document, unless the reader knows this version of it in the present shape."""
+    is_known = and_(rows.c.version == func.any(_KNOWN), rows.c.shape == _SHAPE)
+    return case((is_known, null()), else_=rows.c.document)
+
 
 READ_EVENT: Statement = compiled(
-    select(event.c.version, case((event.c.version == func.any(_KNOWN), null()), else_=event.c.document))
+    select(event.c.version, event.c.shape, _unless_known(event))
     .join(timeline, timeline.c.timeline_id == event.c.timeline_id)
     .where(*is_event(event), is_visible())
 )
@@ -46,11 +56,11 @@ READ_EVENT: Statement = compiled(
 
 def _read_state(moment: ColumnElement[bool]) -> Statement:
     """Read the state of a moment, a tombstone too: one statement decides what is there and what was deleted."""
-    is_known = event_state.c.version == func.any(_KNOWN)
     return compiled(
         select(
             event_state.c.version,
-            case((is_known, null()), else_=event_state.c.document),
+            event_state.c.shape,
+            _unless_known(event_state),
             event_state.c.document.is_(None),
             event_state.c.reported_at,
             event_state.c.author,
@@ -65,6 +75,15 @@ _READ_STATE = _read_state(func.upper_inf(event_state.c.known))
 _READ_STATE_PAST = _read_state(event_state.c.known.op("@>")(KNOWN_AT))
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event that was read: its version, and its document (UTF-8 JSON) as it is stored, with the shape of that."""
+
+    version: int
+    shape: int
+    document: bytes | None
+
+
 async def get_event(
     connection: Connection,
     timeline_slug: str,
@@ -73,17 +92,24 @@ async def get_event(
     *,
     known: Collection[int] = (),
     known_at: int | None = None,
-) -> tuple[int, bytes | None]:
-    """Read an event's version and document; no document if it is of those that the caller knows.
+) -> Found:
+    """Read an event; its document is left out if it has the present shape and a version that the caller knows.
 
     With `known_at`, as it was known at that instant. Raises NotFound where there is none that the caller may see,
     Gone where it had been deleted.
     """
-    values = _key(timeline_slug, event_id) | caller.sight | {"known_versions": list(known)}
+    values = (
+        _key(timeline_slug, event_id)
+        | caller.sight
+        | {
+            "known_versions": list(known),
+            "document_shape": document_shape(),
+        }
+    )
     if known_at is None:
         row = await (await READ_EVENT.run(connection, values)).fetchone()
         if row is not None:
-            return row[0], row[1]
+            return Found(*row)
         # what is not there now may come back before the next statement, which asks for all of it anew
         cursor = await _READ_STATE.run(connection, values)
     else:
@@ -91,10 +117,10 @@ async def get_event(
     row = await cursor.fetchone()
     if row is None:
         raise _no_event(timeline_slug, event_id)
-    version, document, is_deleted, *said = row
+    version, shape, document, is_deleted, *said = row
     if is_deleted:
         raise _gone(event_id, *said)
-    return version, document
+    return Found(version, shape, document)
 
 
 async def create_event(
@@ -125,7 +151,7 @@ async def put_event(
     if present is None or present.document is None:
         expected.check_absent()
     else:
-        expected.check_present(present.version, present.document)
+        expected.check_present(present.version, present.document, shape=document_shape())
         links = tuple(Event.model_validate_json(present.document).links)
     draft = Draft(timeline_slug, event_id, body, links)
     stored = await record_event(connection, draft, identity, report_of(body, caller))
@@ -316,7 +342,7 @@ async def _lock_expected(
         raise _no_event(timeline_slug, event_id)
     if present.document is None:
         raise _gone(event_id, present.start, present.author, present.reason)
-    expected.check_present(present.version, present.document, required=required)
+    expected.check_present(present.version, present.document, shape=document_shape(), required=required)
     return identity, Event.model_validate_json(present.document)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.errors import VersionConflict, VersionRequired
+from service.wire.shape import FIRST_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,15 @@ class Expectation:
     any_version: bool = False
     nothing: bool = False
 
-    def check_present(self, version: int, document: bytes, *, required: bool = True) -> None:
-        """Compare with what is there.
+    def check_present(self, version: int, document: bytes, *, shape: int = FIRST_SHAPE, required: bool = True) -> None:
+        """Compare with what is there, a document of this shape.
 
         Raises VersionConflict where it differs, VersionRequired where a version is needed and none was named.
         """
         if self.nothing:
-            raise VersionConflict(f"it exists already, in version {version}", version=version, document=document)
+            raise VersionConflict(
+                f"it exists already, in version {version}", version=version, document=document, shape=shape
+            )
         if self.any_version:
             return
         if self.versions is None:
@@ -37,13 +40,17 @@ class Expectation:
                 f'If-Match names no version: an entity tag is quoted, as "{version}" is',
                 version=version,
                 document=document,
+                shape=shape,
             )
         if version not in self.versions:
             raise VersionConflict(
-                f"the present version is {version}, not the one expected", version=version, document=document
+                f"the present version is {version}, not the one expected",
+                version=version,
+                document=document,
+                shape=shape,
             )
 
     def check_absent(self) -> None:
         """Compare with nothing being there. Raises VersionConflict where a version was expected."""
         if self.any_version or self.versions is not None:
-            raise VersionConflict("there is no version of it", version=None, document=None)
+            raise VersionConflict("there is no version of it", version=None, document=None, shape=FIRST_SHAPE)

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy.exc import OperationalError
 
 from service.store.epoch import enter_epoch_at
 
-# Any number will do that no other user of the same database takes; held until the transaction ends, so
-# that it works through a pooler, and that several containers may start at once.
-ADVISORY_LOCK = 0x44_41_54_45
+logger = logging.getLogger("dateline.migration")
+
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+# Any number will do that no other user of the same database takes. Release 0.1.0 took another one, and waited for it
+# within a statement: as long as it did so on this one, no index could be laid.
+ADVISORY_LOCK = 0x44_41_54_48
+_TRY_TURN = f"SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK})"
+_TURN_SECONDS = 0.2
+# For about five minutes, in which a long report or backup may end; with the time that each try takes, some more.
+_PAUSES_SECONDS = (0.5, 1.0, 2.0, *itertools.repeat(5.0, 60))
 
 
 def configuration(url: str) -> Config:
@@ -36,14 +50,67 @@ def sqlalchemy_url(url: str) -> str:
 
 
 def migrate(url: str) -> None:
-    """Run all pending migrations in one transaction, and see whether this is a restored dump.
+    """Run all pending migrations, one by one, and see whether this is a restored dump.
 
-    Several processes may call this at once.
+    Several processes may call this at once, and an application may go on meanwhile. A schema that a later release has
+    brought further is left as it is: this release runs on it.
 
-    Raises sqlalchemy.exc.OperationalError where the database cannot be reached.
+    Raises psycopg.OperationalError or sqlalchemy.exc.OperationalError where the database cannot be reached, and the
+    latter too where others held a table for long.
     """
-    command.upgrade(configuration(url), "head")
+    with _turn(url):
+        if not _is_ahead(url):
+            _upgrade(configuration(url))
     enter_epoch_at(url)
+
+
+@contextmanager
+def _turn(url: str) -> Iterator[None]:
+    """Wait until no other process migrates, and have others wait for the block.
+
+    The lock is a transaction's, so that it holds behind a pooler too, on a connection of its own, since migrations end
+    theirs. Whoever waits asks now and then: a statement that waited would keep what an index is laid upon waiting.
+    """
+    with psycopg.connect(url) as connection:
+        while not _try_turn(connection):
+            connection.rollback()
+            time.sleep(_TURN_SECONDS)
+        yield
+
+
+def _try_turn(connection: psycopg.Connection) -> bool:
+    connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+    # Without parameters psycopg has the statement end at once. One with them would keep its snapshot until the next,
+    # and an index that is laid concurrently waits for all snapshots.
+    row = connection.execute(_TRY_TURN).fetchone()
+    return row == (True,)
+
+
+def _is_ahead(url: str) -> bool:
+    """Tell whether the schema is at a revision that this release does not know."""
+    with psycopg.connect(url) as connection:
+        if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+            return False
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return row is not None and row[0] not in known_revisions()
+
+
+def _upgrade(config: Config) -> None:
+    """Run what is pending, and begin again with what did not get its locks.
+
+    A migration gives up soon, and with it the place in the queue behind which all others had to wait.
+    """
+    for pause_seconds in _PAUSES_SECONDS:
+        try:
+            command.upgrade(config, "head")
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+                raise
+            logger.warning("a migration met others at work, and is tried again in %g s", pause_seconds)
+            time.sleep(pause_seconds)
+        else:
+            return
+    command.upgrade(config, "head")
 
 
 @cache
@@ -57,5 +124,5 @@ def head_revision() -> str:
 
 @cache
 def known_revisions() -> frozenset[str]:
-    """Name every revision that this release can bring up to its own."""
+    """Name every revision of this release and of those before it; any other is a later release's."""
     return frozenset(one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions())

@@ -13,6 +13,7 @@ from service.store.query import timeline_id_of
 from service.tables import UNDECIDED
 from service.wire.event import Event
 from service.wire.history import conflicts
+from service.wire.shape import document_shape
 
 # A text vector holds at most 1 MiB, and words such as "𠀀-𠀁" take up to 8.75 bytes of it a character; with a title
 # and a summary of the greatest length, names and claims have room for so many each. What is beyond is not searched.
@@ -55,6 +56,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         "searched_summary": _searched([document.summary or ""]),
         "searched_claims": _searched(said),
         "document": text,
+        "shape": document_shape(),
         "disputed": bool(conflicts(document)),
         "was_planned": document.status in UNDECIDED,
     }

@@ -31,6 +31,7 @@ from service.store.selection import is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import UNDECIDED, change, event, event_state, state_facet
 from service.wire.event import Event
+from service.wire.shape import upgraded
 
 # Who wrote what was there before authors were kept.
 UNKNOWN_AUTHOR = "unknown"
@@ -40,7 +41,7 @@ UNKNOWN_AUTHOR = "unknown"
 class State:
     """A state that counts, as it stands in the store; a tombstone has no status.
 
-    The document is that of the present state alone: of others it is read where it is needed.
+    The document is that of the present state alone, in the present shape: of others it is read where it is needed.
     """
 
     version: int
@@ -199,14 +200,18 @@ async def lock_identity(connection: Connection, timeline_slug: str, event_id: UU
             return Identity(event_id, (), written or 0)
         await _adopt(connection, document)
         rows = await (await _READ.run(connection, key)).fetchall()
-    states = tuple(State(*row[:6]) for row in rows if not row[6])
+    states = tuple(_state(*row[:6]) for row in rows if not row[6])
     recorded = {row[0]: row[7] for row in rows}
     first, newest = min(recorded), max(recorded)
     created_at = recorded[first]
     if first > 1:  # written before states were kept, or purged since
         ((document,),) = await (await _DOCUMENT.run(connection, key | {"state_version": first})).fetchall()
-        created_at = parse_instant(Event.model_validate_json(document).created_at)
+        created_at = parse_instant(Event.model_validate_json(upgraded(document)).created_at)
     return Identity(event_id, states, newest, created_at, max(recorded.values()))
+
+
+def _state(version: int, start: int, author: str, reason: str | None, status: str | None, text: bytes | None) -> State:
+    return State(version, start, author, reason, status, None if text is None else upgraded(text))
 
 
 async def _adopt(connection: Connection, document: bytes) -> None:
@@ -214,6 +219,7 @@ async def _adopt(connection: Connection, document: bytes) -> None:
 
     The feed is told of it too, as it was of all that was there when states came.
     """
+    document = upgraded(document)
     present = Event.model_validate_json(document)
     row = event_row(present, document.decode())
     start = At(parse_instant(present.reported_at))
@@ -229,12 +235,12 @@ async def lock_identities(connection: Connection, timeline_slug: str, event_ids:
 
 
 async def read_document(connection: Connection, timeline_slug: str, event_id: UUID, state: State) -> bytes | None:
-    """Read the document of a state that counts; None for a tombstone."""
+    """Read the document of a state that counts, in the present shape; None for a tombstone."""
     if state.document is not None or state.is_tombstone:
         return state.document
     key = {"timeline_id": timeline_id_of(timeline_slug), "event_id": event_id}
     row = await (await _DOCUMENT.run(connection, key | {"state_version": state.version})).fetchone()
-    return None if row is None else row[0]
+    return None if row is None else upgraded(row[0])
 
 
 async def write_state(connection: Connection, placement: Placement, row: Mapping[str, object]) -> None:

@@ -83,6 +83,11 @@ def derived_reach() -> Column[object]:
     )
 
 
+def shape() -> Column[object]:
+    """Make the number of the shape that a document has; a release that knows of none writes the first."""
+    return Column("shape", SmallInteger, nullable=False, server_default=text("1"))
+
+
 def disputed() -> Column[object]:
     """Make the mark of an event that one of its own claims contradicts."""
     return Column("disputed", Boolean, nullable=False, server_default=false())
@@ -122,6 +127,7 @@ event = Table(
     instant("created_at"),
     Column("search", TSVECTOR, nullable=False),
     Column("document", JSON, nullable=False),
+    shape(),
     disputed(),
     # whether any state that counts is, or was, planned or tentative
     Column("was_planned", Boolean, nullable=False, server_default=false()),
@@ -231,6 +237,8 @@ Index(
     postgresql_where=text("was_planned"),
 )
 Index("event_recorded_idx", event.c.timeline_id, event.c.recorded_at, event.c.event_id)
+# for the few of an older shape: one value nearly everywhere, which takes little room
+Index("event_shape_idx", event.c.timeline_id, event.c.shape)
 Index("event_search_idx", event.c.timeline_id, event.c.search, postgresql_using="gin")
 for _facet in (
     event.c.status,

@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import (
     ExcludeConstraint,
 )
 
-from service.tables.event import ORDER, STATUSES, derived_reach, disputed, one_of
+from service.tables.event import ORDER, STATUSES, derived_reach, disputed, one_of, shape
 from service.tables.metadata import instant, metadata, timeline_id
 
 OPERATIONS = ("created", "amended", "deleted", "revived", "purged")
@@ -52,6 +52,7 @@ event_state = Table(
     Column("reason", Text),
     # a tombstone has no document, and nothing to be found by
     Column("document", JSON),
+    shape(),
     Column("start_earliest", DateTime(timezone=True)),
     Column("start_latest", DateTime(timezone=True)),
     Column("end_earliest", DateTime(timezone=True)),
@@ -65,7 +66,7 @@ event_state = Table(
     Column("facets", ARRAY(Text(collation="C")), nullable=False),
     Column("search", TSVECTOR),
     disputed(),
-    PrimaryKeyConstraint("timeline_id", "event_id", "version", postgresql_include=["known", "gapped"]),
+    PrimaryKeyConstraint("timeline_id", "event_id", "version"),
     ForeignKeyConstraint(["timeline_id"], ["timeline.timeline_id"]),
     ExcludeConstraint(
         (literal_column("timeline_id"), "="),
@@ -86,6 +87,12 @@ Index(
     "event_state_start_idx",
     *(event_state.c[name] for name in ("timeline_id", *ORDER)),
     postgresql_include=["version", "known", "gapped"],
+    postgresql_where=text("document IS NOT NULL"),
+)
+Index(
+    "event_state_shape_idx",
+    event_state.c.timeline_id,
+    event_state.c.shape,
     postgresql_where=text("document IS NOT NULL"),
 )
 Index("event_state_reported_idx", event_state.c.timeline_id, event_state.c.reported_at, event_state.c.event_id)

@@ -142,10 +142,12 @@ def test_a_database_without_a_schema_is_not_ready(empty_database_url: str) -> No
         assert is_unavailable(client.get("/health/ready"), "unavailable")
 
 
-def test_a_schema_of_another_release_is_not_ready(database_url: str) -> None:
+def test_a_schema_of_an_earlier_release_is_not_ready_and_one_of_a_later_is(database_url: str) -> None:
     with connected(database_url) as client, psycopg.connect(database_url, autocommit=True) as direct:
         assert client.get("/health/ready").status_code == 200
         direct.execute("UPDATE alembic_version SET version_num = '2099_01_01_later'")
+        assert client.get("/health/ready").status_code == 200
+        direct.execute("UPDATE alembic_version SET version_num = '2026_11_24_idempotency'")
         assert is_unavailable(client.get("/health/ready"), "unavailable")
         direct.execute("DELETE FROM alembic_version")
         assert is_unavailable(client.get("/health/ready"), "unavailable")

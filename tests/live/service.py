@@ -49,14 +49,14 @@ class Service:
         ]
 
 
-def start(folder: Path, **settings: object) -> subprocess.Popen[str]:
-    """Start `dateline serve` on a free port, in a session of its own, with these settings."""
+def start(folder: Path, code: Path = ROOT, /, **settings: object) -> subprocess.Popen[str]:
+    """Start `dateline serve` on a free port, in a session of its own, with these settings; its code is in `code`."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DATELINE_")}
     given = {"port": 0, "data": folder / "data", **settings}
     with (folder / "stderr.txt").open("a") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "service", "serve"],
-            cwd=ROOT,
+            cwd=code,
             env=inherited | {f"DATELINE_{name.upper()}": str(value) for name, value in given.items()},
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -81,9 +81,9 @@ def wait_for_addresses(process: subprocess.Popen[str]) -> Service:
 
 
 @contextmanager
-def running(folder: Path, **settings: object) -> Iterator[Service]:
+def running(folder: Path, code: Path = ROOT, /, **settings: object) -> Iterator[Service]:
     """Run the service for a block; afterwards it is ended, if the block has not done so."""
-    with start(folder, **settings) as process:
+    with start(folder, code, **settings) as process:
         try:
             yield wait_for_addresses(process)
         finally:

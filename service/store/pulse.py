@@ -27,7 +27,7 @@ _TICK_SECONDS = 0.1
 _SILENT_TICKS = 10  # after which the database is lost: with the pause, well below two seconds
 _CONNECTING_TICKS = 30  # how long one try to find it again may take; shorter than a dropped packet is sent anew twice
 _MOST_TICKS = 50  # after which the connection is made anew, though others hear of the database
-_LOST = "the database does not answer"
+_LOST = "the database cannot be reached"
 
 _QUESTION: Statement = compiled(select(literal_column("1")))
 
@@ -40,7 +40,7 @@ class Pulse:
     def __init__(self) -> None:
         self.is_lost = False
         self._needs: set[asyncio.Timeout] = set()
-        self._renewals: list[Renew] = []
+        self._renewals: set[Renew] = set()
         self._was_heard = False
 
     def when_back(self, renew: Renew) -> None:
@@ -48,11 +48,11 @@ class Pulse:
 
         Where it raises, the database is not back yet.
         """
-        self._renewals.append(renew)
+        self._renewals.add(renew)
 
     def forget(self, renew: Renew) -> None:
         """Call it no more."""
-        self._renewals.remove(renew)
+        self._renewals.discard(renew)
 
     @asynccontextmanager
     async def run(self, url: str) -> AsyncIterator[None]:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from service.api import answers
+from service.api.etag import VERSION_HEADER
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
 from service.api.problems import MEDIA_TYPE
@@ -114,6 +115,8 @@ _HEADERS_OF_STATUS = {
     "429": ("Retry-After", "RateLimit", "RateLimit-Policy"),
     "503": ("Retry-After",),
 }
+# A 428 says that a version is needed.
+_VERSION_REQUIRED = "428"
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
 # A 409 says when to repeat a write that is under way.
@@ -153,6 +156,7 @@ def build(app: FastAPI) -> Json:
     components["schemas"] = {name: _untitled(schema) for name, schema in sorted(components["schemas"].items())}
     for path, method, operation in operations(document):
         _describe(operation)
+        _require_version(method, operation)
         _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
@@ -172,6 +176,14 @@ def _describe(operation: Json) -> None:
     summary, _, description = operation["description"].partition("\n\n")
     operation["summary"] = summary.replace("\n", " ").removesuffix(".")
     operation["description"] = "\n\n".join(part.replace("\n", " ") for part in description.split("\n\n"))
+
+
+def _require_version(method: str, operation: Json) -> None:
+    """Say where nothing succeeds without `If-Match`; a PUT needs it where it replaces, and not where it creates."""
+    if method == "put" or _VERSION_REQUIRED not in operation["responses"]:
+        return
+    for parameter in operation["parameters"]:
+        parameter["required"] |= parameter["name"] == VERSION_HEADER
 
 
 def _complete_parameters(path: str, operation: Json, *, page_items: int) -> None:

@@ -9,14 +9,12 @@ from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapV
 
 from service.wire.event import Event, EventBody, EventPatch
 from service.wire.problem import Problem
-from service.wire.values import Answer, Body
+from service.wire.values import Answer, Body, Whole
 
 MOST_OPERATIONS = 1_000
 
 EventName = Annotated[UUID, Field(description="The event's identity.")]
-Seen = Annotated[
-    int, Field(strict=True, ge=1, le=2**31 - 1, description="The version that you have seen; what exists needs it.")
-]
+Seen = Annotated[Whole, Field(ge=1, le=2**31 - 1, description="The version that you have seen; what exists needs it.")]
 
 
 class CreationBody(Body):

@@ -28,7 +28,7 @@ _SEALED = os.environ.get("DATELINE_FUZZING_SEALED")
 # By what a problem says: why the document cannot.
 EXPLAINED = {
     r"sent before, with another request": "an idempotency key is good for one request",
-    r"the cursor is damaged, or (was made for another query|is of another timeline's feed)": "a cursor is signed",
+    r"the cursor is damaged": "a cursor is signed",
     r"is no date: ": "EDTF is no regular language",
     r"is no (window|time)|window": "a window is written in EDTF",
     r"expected an instant|has no day": "no pattern knows how long a month is, nor where the axis ends",
@@ -36,6 +36,7 @@ EXPLAINED = {
     r"no (actor|place|source) '.*' in the directory": "what a slug names must be there",
     r"needs (datetime|q)": "a parameter may need another",
     r"has no meaning for": "a parameter may exclude another",
+    r"would be .* buckets|take a narrower window": "a window may have more buckets than are given",
     r"latitude and longitude stand together": "a patch is judged by what it makes of the place",
     r"has a host that|names a port|names the service's own machine|is no address that is sent to": (
         "what is called by what else leads into the network (service/wire/endpoint.py)"

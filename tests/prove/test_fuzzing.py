@@ -39,7 +39,7 @@ CLAIMS = [str(UUID(int=number, version=4)) for number in range(11, 19)]
 WATCHED = "syria-2013"
 # The short form leaves out the phase `coverage`, which takes each keyword of each schema in turn.
 PHASES = "examples,coverage,fuzzing,stateful" if IS_LONG else "examples,fuzzing"
-MOST_EXAMPLES, LEAST_CASES = (150, 20_000) if IS_LONG else (3, 300)
+MOST_EXAMPLES, LEAST_CASES = (90, 20_000) if IS_LONG else (3, 300)
 
 
 @dataclass
@@ -175,9 +175,7 @@ def tell(found: Found) -> None:
         sys.stdout.write(f"  {times:5} explained: {reason}\n")
 
 
-def test_no_request_brings_it_down_or_out_of_line(
-    service: Service, module_database_url: str, tmp_path: Path
-) -> None:
+def test_no_request_brings_it_down_or_out_of_line(service: Service, module_database_url: str, tmp_path: Path) -> None:
     limited = new_key()
     insert_key(module_database_url, limited, ["write"], OWN)
     # whoever may do less goes first, and leaves to the next what there is to be named

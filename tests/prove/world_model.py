@@ -142,7 +142,7 @@ class World:
     def _unmet(self, path: str, condition: Condition) -> int | None:
         if self.version_of(path) is None:
             return 404
-        return {Condition.NONE: 428, Condition.STALE: 412}.get(condition)
+        return {Condition.NONE: 428, Condition.CREATE: 428, Condition.STALE: 412}.get(condition)
 
     def create_entry(self, path: str, name: str, visibility: str = "public") -> int:
         kind, _, slug = path.partition("/")
@@ -184,12 +184,22 @@ class World:
     def _is_used(self, kind: str, slug: str) -> bool:
         if kind == "timelines":
             return bool(self.stories[slug].events)
-        return any(slug in slugs_of(state.content, kind) for story in self.stories.values() for state in story.present().values())
+        return any(
+            slug in slugs_of(state.content, kind)
+            for story in self.stories.values()
+            for state in story.present().values()
+        )
 
     # events
 
     def create_event(self, slug: str, author: str, name: str, body: Json) -> int:
         return self._record(slug, author, name, DEFAULTS | body)
+
+    def name_event(self, slug: str, unnamed: str, name: str) -> None:
+        """Call an event by the identity that the service gave it."""
+        story = self.stories[slug]
+        story.events[name] = story.events.pop(unnamed)
+        story.log = [one._replace(event=name) if one.event == unnamed else one for one in story.log]
 
     def put_event(self, slug: str, author: str, name: str, condition: Condition, body: Json) -> int:
         present = self._present(slug, name)
@@ -279,7 +289,7 @@ class World:
     def _refused(self, slug: str, name: str, condition: Condition, *, required: bool) -> int | None:
         if self._present(slug, name) is None:
             return 410 if name in self.stories[slug].events else 404
-        if condition is Condition.NONE:
+        if condition in (Condition.NONE, Condition.CREATE):  # which only a PUT heeds
             return 428 if required else None
         return 412 if condition is Condition.STALE else None
 
@@ -306,7 +316,9 @@ class World:
         place = body["place"]
         return {name: body[name] for name in PLAIN if name != "topics"} | {
             "topics": list(dict.fromkeys(body["topics"])),
-            "participants": [(one["actor"], one.get("name") or names["actors"][one["actor"]]) for one in body["participants"]],
+            "participants": [
+                (one["actor"], one.get("name") or names["actors"][one["actor"]]) for one in body["participants"]
+            ],
             "place": place and (place["place"], place.get("name") or names["places"][place["place"]]),
             "claims": [(one.get("id"), one["source"]) for one in body["claims"]],
         }

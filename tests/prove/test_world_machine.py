@@ -111,6 +111,9 @@ class Everything(RuleBasedStateMachine):
             self.add_entry(kind, f"{self.word}-{kind}-{next(_SERIAL)}")
         for visibility in ("public", "private"):
             self.add_story(visibility)
+        for slug in self.world.stories:
+            for when in WHENS[:2]:
+                self.add_event(slug, when)
 
     # what is asked, and what the model says of it
 
@@ -126,9 +129,8 @@ class Everything(RuleBasedStateMachine):
         refusal = world.refusal(key, story)
         expected = request.do(world) if refusal is None else refusal
         if data.draw(st.integers(0, 3), "on trial first") == 0 and request.method != "DELETE":
-            answer = self.send(
-                key, request.method, request.path, request.body, headers=request.headers, params={"dry_run": True}
-            )
+            trial = f"{request.path}{'&' if '?' in request.path else '?'}dry_run=true"
+            answer = self.send(key, request.method, trial, request.body, headers=request.headers)
             assert answer.status_code == expected, (request, "dry run", answer.text)
         headers = dict(request.headers)
         if request.method == "POST" and data.draw(st.booleans(), "repeatable"):
@@ -212,7 +214,9 @@ class Everything(RuleBasedStateMachine):
         return data.draw(st.sampled_from(list(self.world.stories)), "timeline")
 
     def event_of(self, data: st.DataObject, slug: str) -> str:
-        return data.draw(st.sampled_from([*self.world.stories[slug].events, str(UUID(int=next(_SERIAL)))]), "event")
+        """Name an event, mostly one that is there, else one that was deleted, or one that never was."""
+        story = self.world.stories[slug]
+        return data.draw(st.sampled_from([*list(story.present()) * 3, *story.events, str(UUID(int=next(_SERIAL)))]), "event")
 
     def writer_of(self, data: st.DataObject) -> Key:
         return data.draw(st.sampled_from([OWNER, OWNER, OWNER, *self.keys]), "key")
@@ -267,6 +271,13 @@ class Everything(RuleBasedStateMachine):
         assert self.world.create_entry(f"timelines/{slug}", self.word, visibility) == 201
         self.cursors[slug] = self.begun[slug] = self.client.read(f"/v1/timelines/{slug}/changes")["oldest"]
         self.seen[slug] = 0
+
+    def add_event(self, slug: str, when: str) -> None:
+        name = str(UUID(int=next(_SERIAL)))
+        body = {"title": self.word, "when": when, "status": "planned", "kind": self.word}
+        assert self.send(OWNER, "PUT", f"timelines/{slug}/events/{name}", body).status_code == 201
+        assert self.world.put_event(slug, OWNER.name, name, Condition.NONE, body) == 201
+        self.follow(slug)
 
     def add_entry(self, kind: str, slug: str) -> None:
         called, rest = MEMBERS[kind]
@@ -487,7 +498,7 @@ class Everything(RuleBasedStateMachine):
     def repeat(self, data: st.DataObject, spoilt: bool) -> None:  # noqa: FBT001  # drawn
         """Send again what was done: the first answer comes again, and nothing is done; or another request under its key."""
         sent = data.draw(st.sampled_from(self.sent), "sent before")
-        content = json.dumps(sent.body).encode() + b" " * spoilt
+        content = sent.answer.request.content + b" " * spoilt
         headers = {"Idempotency-Key": sent.key, "Content-Type": "application/json"}
         answer = self.send(sent.sender, "POST", sent.path, content=content, headers=headers)
         ANSWERS[f"repeated {answer.status_code}"] += 1

@@ -25,8 +25,12 @@ _SERIAL = itertools.count(1)
 _EXPLANATIONS = os.environ.get("DATELINE_FUZZING_EXPLANATIONS")
 _SEALED = os.environ.get("DATELINE_FUZZING_SEALED")
 
+# What a whole request may be answered with (schemathesis.toml), an operation of a batch may be, too.
+_STANDING = (404, 409, 410, 412, 428)
+_HOW_THINGS_STAND = "how things stand"
 # By what a problem says: why the document cannot.
 EXPLAINED = {
+    _HOW_THINGS_STAND: "a version, or what is to be changed, is there or is not",
     r"sent before, with another request": "an idempotency key is good for one request",
     r"the cursor is damaged": "a cursor is signed",
     r"is no date: ": "EDTF is no regular language",
@@ -37,6 +41,7 @@ EXPLAINED = {
     r"needs (datetime|q)": "a parameter may need another",
     r"has no meaning for": "a parameter may exclude another",
     r"would be .* buckets|take a narrower window": "a window may have more buckets than are given",
+    r"an event is not linked to itself": "two parts of a path must differ",
     r"latitude and longitude stand together": "a patch is judged by what it makes of the place",
     r"has a host that|names a port|names the service's own machine|is no address that is sent to": (
         "what is called by what else leads into the network (service/wire/endpoint.py)"
@@ -53,13 +58,12 @@ schemathesis.openapi.format(
 
 
 @schemathesis.hook
-def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:  # noqa: ARG001  # the hook's form
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:  # noqa: ARG001  # the hook's form
     """Give a request a key of its own where it would be the document's example, and have steps leave something."""
     if case.path_parameters.get("key") == ADMIN_PREFIX:  # whoever revokes the key that they use sees nothing more
         case.path_parameters["key"] = "dl_0000000000"
-    headers = case.headers or {}
-    if KEY_HEADER in headers and _is_example(headers[KEY_HEADER]):
-        case.headers[KEY_HEADER] = f"{headers[KEY_HEADER]}-{next(_SERIAL)}"
+    if case.headers and _is_example(case.headers.get(KEY_HEADER)):
+        case.headers[KEY_HEADER] = f"{case.headers[KEY_HEADER]}-{next(_SERIAL)}"
     if case.meta is not None and case.meta.phase.name.value == "stateful" and case.query:
         case.query.pop("dry_run", None)
 
@@ -69,7 +73,7 @@ def _is_example(text: object) -> bool:
 
 
 @schemathesis.hook
-def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:  # noqa: ARG001  # the hook's form
+def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:  # noqa: ARG001  # the hook's form
     """Drop what is explained, and note by what."""
     if not isinstance(failure, RejectedPositiveData) or _EXPLANATIONS is None:
         return True
@@ -83,10 +87,12 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 
 def _said(problem: dict[str, Any]) -> Iterator[str]:
     """Read all that a problem says is wrong, for each operation of a batch."""
-    operations = problem.get("operations") or ()
-    for operation in operations:
-        yield from _said(operation["problem"])
-    if not operations:
+    if problem["status"] in _STANDING:
+        yield _HOW_THINGS_STAND
+    elif operations := problem.get("operations"):
+        for operation in operations:
+            yield from _said(operation["problem"])
+    else:
         yield from (error["detail"] for error in problem.get("errors") or [problem])
 
 
@@ -95,7 +101,7 @@ def _reason(said: str) -> str | None:
 
 
 @schemathesis.check
-def nothing_sealed_is_told(ctx: CheckContext, response: Response, case: Case) -> None:  # noqa: ARG001  # the check's form
+def nothing_sealed_is_told(ctx: CheckContext, response: Response, case: Case[Any]) -> None:  # noqa: ARG001  # the check's form
     """Hold that nothing of a timeline that the key does not cover is in any answer."""
     if _SEALED is not None:
         assert _SEALED.encode() not in response.content.lower(), "it tells what the key does not cover"

@@ -35,7 +35,7 @@ class Condition(StrEnum):
 
 @dataclass
 class State:
-    """A state of an event: its version, what it is then or None for a tombstone, from when it is known, who wrote it."""
+    """A state of an event: what it is then, None for a tombstone; who wrote it; from when it is known."""
 
     version: int
     content: Json | None
@@ -165,7 +165,7 @@ class World:
             story.visibility = patch.get("visibility", story.visibility)
             story.version += 1
         else:
-            self.directory[kind][slug] = patch.get("name", patch.get("title"))
+            self.directory[kind][slug] = patch["title" if kind == "sources" else "name"]
             self.versions[path] += 1
         return 200
 

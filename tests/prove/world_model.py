@@ -362,6 +362,7 @@ class Filters:
     actor: tuple[str, ...] = ()
     place: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
+    kind: str | None = None
     window: tuple[str, Window] | None = None
     relation: Relation = Relation.INTERSECTS
     certainty: str = "possible"
@@ -378,6 +379,8 @@ class Filters:
             "source": set(slugs_of(content, "sources")),
         }
         if any(values and named[name].isdisjoint(values) for name in named if (values := getattr(self, name))):
+            return False
+        if self.kind not in (None, content["kind"]):
             return False
         if self.window is None:
             return True

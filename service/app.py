@@ -22,6 +22,7 @@ from service.api import (
     health,
     histogram,
     history,
+    importing,
     keys,
     links,
     metrics,
@@ -32,7 +33,7 @@ from service.api import (
 )
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
-from service.api.event_stream import Streams, told_of_stop
+from service.api.event_stream import Streams
 from service.api.faults import Faults
 from service.api.figures import Figures
 from service.api.head import Head
@@ -44,11 +45,13 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
+from service.api.stopping import LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.listening import Listener
+from service.store.pulse import Pulse
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
@@ -61,16 +64,19 @@ def create_app(settings: Settings) -> FastAPI:
     """
     url = settings.database_url
     address = "" if url is None else url.get_secret_value()
+    pulse = Pulse()
     database = Database(
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
+        pulse=pulse,
     )
-    direct = settings.direct_database_url
-    listener = Listener(address if direct is None else direct.get_secret_value())
+    direct = address if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
+    listener = Listener(direct)
     tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
     clients = Clients()
+    stopping = Stopping(drain_seconds=settings.drain_seconds)
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
@@ -83,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
+    stopping.then(feed.streams.end)
     figures = Figures()
     limiter = limiter_of(settings)
 
@@ -93,13 +100,14 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
+                running.enter_context(stopping.heard())
+                await running.enter_async_context(pulse.run(direct))
                 await running.enter_async_context(listener.run())
                 await running.enter_async_context(tail.run())
-                running.enter_context(told_of_stop(feed.streams.end))
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address, listener))
-                    running.enter_context(told_of_stop(worker.stop))
+                    worker = await running.enter_async_context(working(settings, address, listener, pulse))
+                    stopping.then(worker.stop)
                 yield
         finally:
             await limiter.close()
@@ -122,9 +130,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.clients = clients
     app.state.figures = figures
     app.state.limiter = limiter
+    app.state.stopping = stopping
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
+    importing.register(app)
     include(app, settings)
     docs.mount_assets(app)
     templates.mount_files(app)
@@ -146,6 +156,7 @@ def include(app: FastAPI, settings: Settings) -> None:
         events.router,
         amending.router,
         batch.router,
+        importing.router,
         claims.router,
         links.router,
         histogram.router,
@@ -168,8 +179,15 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
-    app.add_middleware(RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds)
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
+    stopping = app.state.stopping
+    app.add_middleware(
+        RequestLimit,
+        requests=settings.requests,
+        seconds=settings.request_timeout_seconds,
+        import_seconds=settings.import_timeout_seconds,
+        stopping=stopping,
+    )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)
@@ -179,6 +197,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(LastAnswers, stopping=stopping)
     app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
     app.add_middleware(RequestId)
     if settings.trusted_proxies:

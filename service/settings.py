@@ -119,6 +119,14 @@ class Settings(BaseSettings):
         description="Time after which a request is given up whose answer has not begun.",
         json_schema_extra={"unit": "seconds"},
     )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Time for which a service that was told to stop is not ready, and serves on: as long as a load "
+        "balancer takes to notice.",
+        json_schema_extra={"unit": "seconds"},
+    )
     requests: int = Field(
         1000,
         ge=1,
@@ -130,6 +138,19 @@ class Settings(BaseSettings):
         ge=1024,
         description="The largest body of a request.",
         json_schema_extra={"unit": "bytes"},
+    )
+    import_bytes: int = Field(
+        1024 * 1024 * 1024,
+        ge=1024,
+        description="The largest body of an import, kept in a file below TMPDIR until it has come.",
+        json_schema_extra={"unit": "bytes"},
+    )
+    import_timeout_seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=86_400,
+        description="Time after which an import is given up whose answer has not begun.",
+        json_schema_extra={"unit": "seconds"},
     )
     json_depth: int = Field(
         32,

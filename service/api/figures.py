@@ -1,7 +1,7 @@
 """What a server process counts of itself, for Prometheus.
 
 Several server processes share a port, and a scrape reaches any one of them. They keep their figures in files of one
-folder (`SHARED_FOLDER`, the library's own way), so that whichever answers tells those of all: counts are of all
+folder (`service.figures_folder`), so that whichever answers tells those of all: counts are of all
 processes since the service started, gauges the sum of those that live.
 """
 
@@ -17,9 +17,8 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from service.figures_folder import SHARED_FOLDER
 from service.store.database import PoolState
-
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"  # anyone may invent methods and paths: neither may make a figure of its own

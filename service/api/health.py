@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 
 from service.api import answers
 from service.api.access import Store
+from service.api.stopping import Stopping
 from service.api.strict import StrictRoute
 from service.errors import Unavailable
 from service.store.readiness import check_schema
@@ -36,11 +37,15 @@ async def get_liveness() -> Health:
 
 
 @router.get("/ready", response_model=Health, responses=answers.problems(400, is_limited=False))
-async def get_readiness(store: Store) -> Health:
+async def get_readiness(request: Request, store: Store) -> Health:
     """Tell whether requests can be served.
 
-    They can when the database is reachable and its schema is this release's.
+    They can when the database is reachable and its schema is this release's. A process that was told to stop is not
+    ready, though it still answers.
     """
+    stopping: Stopping = request.app.state.stopping
+    if stopping.is_told:
+        raise Unavailable("the service is stopping")
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS), store.read() as connection:
             await check_schema(connection)

@@ -18,7 +18,7 @@ from service import errors
 from service.api.etag import etag
 from service.wire.key_text import PREFIX_PATTERN
 from service.wire.merge import InvalidMerge
-from service.wire.problem import Problem, ProblemError
+from service.wire.problem import Problem, ProblemError, pointer
 from service.wire.values import FORMS
 from service.wording import in_words
 
@@ -122,6 +122,13 @@ BATCH_REFUSED = Kind(
     "cannot be read is named all at once, what does not fit the store one at a time. With `atomic=false` the others "
     "are done.",
 )
+IMPORT_REFUSED = Kind(
+    "import-refused",
+    422,
+    "Lines of the import are refused",
+    "Nothing of the import was written. `errors` names the first lines that are refused, and why. With `atomic=false` "
+    "the others are written.",
+)
 VERSION_CONFLICT = Kind(
     "version-conflict",
     412,
@@ -177,7 +184,15 @@ RATE_LIMITED = Kind(
     "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
-UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
+# a full disk is no 507 (RFC 4918, section 11.5), which forbids to repeat a request unasked: with room it will be done
+UNAVAILABLE = Kind(
+    "unavailable",
+    503,
+    "Not now",
+    "The database cannot answer now, or has no room to write, or the service is stopping. Try again after "
+    "`Retry-After`. A write may have been done where the database was lost meanwhile: repeat it under its "
+    "Idempotency-Key, or read.",
+)
 TOO_SLOW = Kind(
     "too-slow",
     503,
@@ -226,8 +241,6 @@ _RETRY_AFTER_SECONDS = "5"
 _FORMS = {**FORMS, PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
 _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
-# An unknown member's name is the client's own, and may be as long as the body.
-_POINTER_CHARACTERS = 500
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 
@@ -295,11 +308,6 @@ def worded(error: Mapping[str, Any]) -> str:
     return in_words(error, _FORMS)
 
 
-def pointer(location: Location) -> str:
-    """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
-
-
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
     if isinstance(error, InvalidMerge):
@@ -328,7 +336,13 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def summary_of(found: Sequence[ProblemError]) -> str:
     """Say all that is wrong in one text."""
-    return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
+    return "; ".join(f"{_place(one)}: {one.detail}" for one in found)
+
+
+def _place(error: ProblemError) -> str:
+    if error.line is not None:
+        return f"line {error.line}{f', {error.pointer}' if error.pointer else ''}"
+    return error.parameter or error.pointer or "the body"
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:

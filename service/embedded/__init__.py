@@ -2,12 +2,14 @@
 
 EmbeddedPostgres    the supervisor: `start()` answers the URL, `stop()` ends it cleanly
 EmbeddedError       why it could not start, in words for whoever runs the service
+tell_full           whether it ended, or did not start, since the disk is full
 """
 
 from __future__ import annotations
 
 from service.embedded.binaries import find_programs
 from service.embedded.errors import EmbeddedError
+from service.embedded.room import tell_full
 from service.embedded.server import EmbeddedPostgres
 
-__all__ = ["EmbeddedError", "EmbeddedPostgres", "find_programs"]
+__all__ = ["EmbeddedError", "EmbeddedPostgres", "find_programs", "tell_full"]

@@ -21,6 +21,7 @@ from service.embedded.account import Account, may_enter, require_name, server_ac
 from service.embedded.binaries import Programs, find_programs, lend_programs
 from service.embedded.errors import EmbeddedError
 from service.embedded.folder import DataFolder
+from service.embedded.room import tell_full
 
 logger = logging.getLogger("dateline.embedded")
 
@@ -72,12 +73,16 @@ class EmbeddedPostgres:
 
         Raises EmbeddedError where that cannot be.
         """
-        self._folder.lock()
         try:
+            self._folder.lock()
             self._start_locked()
-        except OSError as error:
+        except (EmbeddedError, OSError) as error:
             self.stop()
-            raise EmbeddedError(f"PostgreSQL cannot be started on {self._folder.path}: {error}") from error
+            reason = str(error)
+            if isinstance(error, OSError):
+                reason = f"PostgreSQL cannot be started on {self._folder.path}: {error}"
+            full = tell_full(self._folder.path, reason)
+            raise EmbeddedError(reason if full is None else f"{full}\n{reason}") from error
         except BaseException:
             self.stop()
             raise

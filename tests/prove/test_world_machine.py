@@ -140,6 +140,9 @@ class Everything(Readers):
     def amend(self, data: st.DataObject, condition: Condition, stepwise: bool) -> None:  # noqa: FBT001  # drawn
         slug, key, patch = self.story_of(data), self.writer_of(data), self.patch_of(data)
         name = self.event_of(data, slug)
+        present = self.world.stories[slug].present().get(name)
+        if present and present.content and data.draw(st.booleans(), "nothing new"):
+            patch = {member: present.content[member] for member in ("title", "when", "topics")}
         path = f"timelines/{slug}/events/{name}"
         headers, body = self.headers_of(condition, path), patch
         # a JSON Patch puts an object in the place of another, which a merge patch merges into it

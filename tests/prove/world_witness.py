@@ -174,6 +174,7 @@ class Witness(RuleBasedStateMachine):
         items = self.client.walk(f"/v1/timelines/{slug}/events/{name}/history", limit=3)
         assert sorted(one["version"] for one in items) == list(range(1, len(states) + 1))
         assert items[0]["version"] == states[-1].version
+        assert parse_instant(items[0]["known"]["from"]) == states[-1].start
         for item in items:
             state = states[item["version"] - 1]
             assert item["author"] == state.author

@@ -14,7 +14,7 @@ from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
-from schemathesis import Case, CheckContext, HookContext, Response
+from schemathesis import Case, CheckContext, HookContext, Response, SerializationContext
 from schemathesis.core.failures import Failure
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -42,6 +42,7 @@ EXPLAINED = {
     r"has no meaning for": "a parameter may exclude another",
     r"would be .* buckets|take a narrower window": "a window may have more buckets than are given",
     r"an event is not linked to itself": "two parts of a path must differ",
+    r"nothing was written: ": "the lines of an import are text to the document",
     r"latitude and longitude stand together": "a patch is judged by what it makes of the place",
     r"has a host that|names a port|names the service's own machine|is no address that is sent to": (
         "what is called by what else leads into the network (service/wire/endpoint.py)"
@@ -55,6 +56,11 @@ schemathesis.openapi.format(
     )
     | st.dates().map(str),
 )
+
+
+@schemathesis.serializer("application/x-ndjson", "text/csv")
+def _as_lines(context: SerializationContext, value: object) -> bytes:  # noqa: ARG001  # the serializer's form
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
 @schemathesis.hook
@@ -89,6 +95,8 @@ def _said(problem: dict[str, Any]) -> Iterator[str]:
     """Read all that a problem says is wrong, for each operation of a batch."""
     if problem["status"] in _STANDING:
         yield _HOW_THINGS_STAND
+    elif problem["type"] == "/problems/import-refused":
+        yield problem["detail"]
     elif operations := problem.get("operations"):
         for operation in operations:
             yield from _said(operation["problem"])

@@ -37,9 +37,9 @@ TIMELINES, OWN = SLUGS[:4], SLUGS[:2]
 EVENTS = [str(UUID(int=number, version=4)) for number in range(1, 9)]
 CLAIMS = [str(UUID(int=number, version=4)) for number in range(11, 19)]
 WATCHED = "syria-2013"
-# The short form leaves out the phase `coverage`, which takes each keyword of each schema in turn.
+# The short form leaves out the others who ask, and the phases that take each keyword of each schema, and each link.
 PHASES = "examples,coverage,fuzzing,stateful" if IS_LONG else "examples,fuzzing"
-MOST_EXAMPLES, LEAST_CASES = (90, 20_000) if IS_LONG else (3, 300)
+MOST_EXAMPLES, LEAST_CASES = (90, 20_000) if IS_LONG else (2, 200)
 
 
 @dataclass
@@ -179,9 +179,10 @@ def test_no_request_brings_it_down_or_out_of_line(service: Service, module_datab
     limited = new_key()
     insert_key(module_database_url, limited, ["write"], OWN)
     # whoever may do less goes first, and leaves to the next what there is to be named
+    few = MOST_EXAMPLES // 3
     all_found = [
-        run(service, tmp_path, "nobody", None, examples=MOST_EXAMPLES // 3),
-        run(service, tmp_path, "a writer of two timelines", limited, examples=MOST_EXAMPLES // 3),
+        *([run(service, tmp_path, "nobody", None, examples=few)] if IS_LONG else []),
+        *([run(service, tmp_path, "a writer of two timelines", limited, examples=few)] if IS_LONG else []),
         run(service, tmp_path, "an administrator", ADMIN, examples=MOST_EXAMPLES),
     ]
     for found in all_found:

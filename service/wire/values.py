@@ -83,7 +83,7 @@ def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
     return narrow
 
 
-def _without_point(value: object) -> object:
+def without_point(value: object) -> object:
     """Read a whole number, which JSON may write with a fraction of zeros (JSON Schema, section 4.2.3 of its core)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -103,7 +103,7 @@ def _check_instant(text: str) -> str:
 
 # JSON has truth values and numbers of its own: 0, "no" and "5" are none of these; and 5.0 is a whole number.
 Flag = Annotated[bool, Field(strict=True)]
-Whole = Annotated[int, Field(strict=True), BeforeValidator(_without_point)]
+Whole = Annotated[int, Field(strict=True), BeforeValidator(without_point)]
 Slug = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80, pattern=SLUG_PATTERN),

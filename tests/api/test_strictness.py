@@ -132,6 +132,7 @@ REFUSED_BY_THE_DOCUMENT = [
     ("amend_event", [{"op": "move", "path": "/title", "from": None}]),
     ("amend_event", [{"op": "test", "path": "/title"}]),
     ("create_webhook", {"url": "https://a.example/", "enabled": 0}),
+    ("create_batch", {"operations": [{"operation": "delete", "event": NOBODY, "if_match": 0}]}),
 ]
 
 

@@ -44,7 +44,7 @@ _JSON_TYPES: Mapping[type, str] = {
     type(None): "null",
     bool: "true or false",
     int: "a number",
-    float: "a number",
+    float: "a number with a point",
     str: "text",
     list: "a list",
     dict: "an object",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Header
 
@@ -14,10 +14,11 @@ _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|
 # Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds.
 _VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?")
 
+VERSION_HEADER = "If-Match"
 IfMatch = Annotated[
     str | None,
     Header(
-        alias="If-Match",
+        alias=VERSION_HEADER,
         description="The `ETag` of the version that you have seen.",
         max_length=1000,
         examples=['"1"'],
@@ -27,15 +28,9 @@ IfNoneMatch = Annotated[
     str | None,
     Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000, examples=['"1"']),
 ]
-ANY_PATTERN = r"^\*$"
 CreateOnly = Annotated[
-    str | None,
-    Header(
-        alias="If-None-Match",
-        description="`*` creates, and never replaces.",
-        pattern=ANY_PATTERN,
-        examples=["*"],
-    ),
+    Literal["*"] | None,
+    Header(alias="If-None-Match", description="`*` creates, and never replaces.", examples=["*"]),
 ]
 
 

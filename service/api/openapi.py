@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.api import answers
+from service.api.etag import VERSION_HEADER
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
 from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
@@ -125,6 +126,8 @@ _HEADERS_OF_STATUS = {
 # A write is what can be tried; these of its refusals may be the database's, and then say how far it had come.
 _TRIAL = "dry_run"
 _REFUSED = frozenset({"404", "409", "410", "412", "422", "428"})
+# A 428 says that a version is needed.
+_VERSION_REQUIRED = "428"
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
 # A 409 says when to repeat a write that is under way.
@@ -167,6 +170,7 @@ def build(app: FastAPI) -> Json:
         _describe(operation)
         if operation["operationId"] in readers:
             operation["parameters"] = [*operation.get("parameters", ()), dict(POSITION_PARAMETER)]
+        _require_version(method, operation)
         _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
@@ -192,6 +196,14 @@ def _describe(operation: Json) -> None:
     summary, _, description = operation["description"].partition("\n\n")
     operation["summary"] = summary.replace("\n", " ").removesuffix(".")
     operation["description"] = "\n\n".join(part.replace("\n", " ") for part in description.split("\n\n"))
+
+
+def _require_version(method: str, operation: Json) -> None:
+    """Say where nothing succeeds without `If-Match`; a PUT needs it where it replaces, and not where it creates."""
+    if method == "put" or _VERSION_REQUIRED not in operation["responses"]:
+        return
+    for parameter in operation["parameters"]:
+        parameter["required"] |= parameter["name"] == VERSION_HEADER
 
 
 def _complete_parameters(path: str, operation: Json, *, page_items: int) -> None:

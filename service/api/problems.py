@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from service import errors
-from service.api.etag import ANY_PATTERN, etag
+from service.api.etag import etag
 from service.wire.key_text import PREFIX_PATTERN
 from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError, pointer
@@ -241,7 +241,7 @@ _OF_STATUS = {
     503: BUSY,
 }
 _RETRY_AFTER_SECONDS = "5"
-_FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
+_FORMS = {**FORMS, PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
 _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~

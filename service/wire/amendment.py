@@ -75,7 +75,19 @@ class PatchStep(BaseModel):
     """A step of a JSON Patch (RFC 6902). What a step does not know is ignored, as section 4 there demands."""
 
     # written as it came: a value that is null is one
-    model_config = ConfigDict(frozen=True, extra="ignore", serialize_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        serialize_by_alias=True,
+        json_schema_extra={
+            "if": {"properties": {"op": {"enum": ["move", "copy"]}}},
+            "then": {"required": ["from"], "properties": {"from": {"type": "string"}}},
+            "else": {
+                "if": {"properties": {"op": {"const": "remove"}}},
+                "else": {"required": ["value"]},
+            },
+        },
+    )
 
     op: Literal["add", "remove", "replace", "move", "copy", "test"] = Field(
         description="What to do.", examples=["replace"]

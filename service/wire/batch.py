@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from service.wire.event import Event, EventBody, EventPatch
 from service.wire.problem import Problem
-from service.wire.values import Answer, Body
+from service.wire.values import Answer, Body, without_point
 
 MOST_OPERATIONS = 1_000
 
 EventName = Annotated[UUID, Field(description="The event's identity.")]
 Seen = Annotated[
-    int, Field(strict=True, ge=1, le=2**31 - 1, description="The version that you have seen; what exists needs it.")
+    int,
+    Field(strict=True, ge=1, le=2**31 - 1, description="The version that you have seen; what exists needs it."),
+    BeforeValidator(without_point),  # behind the bounds, or they would not be published
 ]
 
 

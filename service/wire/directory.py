@@ -112,6 +112,14 @@ class Actor(Answer):
 class PlaceEntryBody(Body):
     """A place where events take place."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"required": ["latitude"], "properties": {"latitude": {"type": "number"}}},
+            "then": {"required": ["longitude"], "properties": {"longitude": {"type": "number"}}},
+            "else": {"properties": {"longitude": {"type": "null"}}},
+        }
+    )
+
     slug: Slug = Field(description="Its name in addresses; it never changes.", examples=["moscow"])
     name: Name = Field(description="Its name.", examples=["Moscow"])
     country: Country | None = Field(None, examples=["RU"])

@@ -11,6 +11,7 @@ from service.wire.values import (
     Answer,
     Body,
     Edtf,
+    Flag,
     Instant,
     Name,
     Phrase,
@@ -90,7 +91,7 @@ Reason = Annotated[
         examples=["Reported a day late."],
     ),
 ]
-Supersede = Annotated[bool, Field(description="Whether a report from the past replaces all that was reported since.")]
+Supersede = Annotated[Flag, Field(description="Whether a report from the past replaces all that was reported since.")]
 
 
 class EventBody(Body):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from service.wire.key_text import PREFIX_PATTERN
-from service.wire.values import Answer, Body, Instant, Name, Recorded, Slug, StoredInstant
+from service.wire.values import Answer, Body, Instant, Name, Recorded, Slug, StoredInstant, Whole
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
@@ -22,6 +22,13 @@ LONGEST_OVERLAP_SECONDS = 30 * DAY_SECONDS
 
 class KeyBody(Body):
     """What a key is to be for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"scopes": {"contains": {"const": "admin"}}}},
+            "then": {"properties": {"timelines": {"type": "null"}}},
+        }
+    )
 
     name: Name = Field(description="Whose it is, or what for.", examples=["newsroom importer"])
     scopes: list[Scope] = Field(
@@ -48,7 +55,7 @@ class KeyBody(Body):
 class KeyRotationBody(Body):
     """How long the key until now opens what it did."""
 
-    overlap_seconds: int = Field(
+    overlap_seconds: Whole = Field(
         DAY_SECONDS,
         ge=0,
         le=LONGEST_OVERLAP_SECONDS,

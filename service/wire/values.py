@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from service.dates import EdtfError, parse, parse_instant
 
@@ -37,8 +37,9 @@ _MOST_MEMBERS = 100
 # The formats that the published document calls by these names are no JSON Schema's own: `date-time` is RFC 3339,
 # which has no year before 0 or after 9999.
 _INSTANT_PATTERN = (
-    r"^([0-9]{4}|[-+][0-9]{4,6})-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
-    r"([Zz]|[-+][0-9]{2}:[0-9]{2})$"
+    r"^([0-9]{4}|[-+][0-9]{4,6})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[Tt]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+    r"([Zz]|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _UTC_PATTERN = r"^([0-9]{4}|-[0-9]{4,6}|\+[0-9]{5,6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 
@@ -82,6 +83,11 @@ def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
     return narrow
 
 
+def without_point(value: object) -> object:
+    """Read a whole number, which JSON may write with a fraction of zeros (JSON Schema, section 4.2.3 of its core)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _check_edtf(text: str) -> str:
     try:
         parse(text)
@@ -95,6 +101,9 @@ def _check_instant(text: str) -> str:
     return text
 
 
+# JSON has truth values and numbers of its own: 0, "no" and "5" are none of these; and 5.0 is a whole number.
+Flag = Annotated[bool, Field(strict=True)]
+Whole = Annotated[int, Field(strict=True), BeforeValidator(without_point)]
 Slug = Annotated[
     str,
     StringConstraints(min_length=1, max_length=80, pattern=SLUG_PATTERN),

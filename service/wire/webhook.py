@@ -11,7 +11,18 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field
 from service.dates import format_instant
 from service.wire.endpoint import parse_endpoint
 from service.wire.event import Status
-from service.wire.values import Answer, Body, Phrase, Recorded, Slug, StoredInstant, never_null, refuse_null
+from service.wire.values import (
+    Answer,
+    Body,
+    Flag,
+    Phrase,
+    Recorded,
+    Slug,
+    StoredInstant,
+    Whole,
+    never_null,
+    refuse_null,
+)
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
 DeliveryState = Literal["pending", "delivered", "dead"]
@@ -81,7 +92,7 @@ class WebhookBody(Body):
     filter: WebhookFilterBody = Field(
         default_factory=WebhookFilterBody, description="Which events are told of; all when absent."
     )
-    enabled: bool = Field(default=True, description="Whether anything is sent. What happens meanwhile is sent later.")
+    enabled: Flag = Field(default=True, description="Whether anything is sent. What happens meanwhile is sent later.")
 
 
 class WebhookPatch(Body):
@@ -93,7 +104,7 @@ class WebhookPatch(Body):
     description: Phrase | None = Field(None, description="What it is for.")
     operations: Operations | None = Field(None, description="The operations that are told of; `null` for all.")
     filter: WebhookFilterBody | None = Field(None, description="Which events are told of; `null` for all.")
-    enabled: bool | None = Field(
+    enabled: Flag | None = Field(
         None, description="`true` takes up again what was disabled: all that happened since is sent."
     )
 
@@ -143,7 +154,7 @@ class WebhookPage(Answer):
 class RotationBody(Body):
     """How long the secrets until now sign beside the new one."""
 
-    grace_seconds: int = Field(
+    grace_seconds: Whole = Field(
         DAY_SECONDS,
         ge=0,
         le=LONGEST_GRACE_SECONDS,

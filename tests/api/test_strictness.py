@@ -1,14 +1,16 @@
-"""No operation takes a query parameter that it does not know: a typo must never return everything."""
+"""No operation takes what it does not know, nor what its document does not: a typo must never return everything."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jsonschema import ValidationError as JsonSchemaError
 
 from tests.api.asking import valid
-from tests.api.published import OPERATIONS, Operation
+from tests.api.published import OPERATIONS, Operation, check, operation_of
 from tests.client import Client
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -104,6 +106,65 @@ def test_what_is_needed_and_left_out_is_named(api: Client, operation: Operation,
     answer = asked.send(api)
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
     assert answer.json()["errors"] == [{"parameter": name, "detail": "is missing"}]
+
+
+@pytest.mark.parametrize("seconds", ["5", True, 5.5, None])
+def test_seconds_are_whole_numbers_of_json(api: Client, seconds: object) -> None:
+    made = api.post("/v1/keys", {"name": "rotated", "scopes": ["read"]}).json()
+    answer = api.post(f"/v1/keys/{made['prefix']}/rotation", {"overlap_seconds": seconds})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/overlap_seconds")
+
+
+def test_a_whole_number_may_have_a_fraction_of_zeros(api: Client) -> None:
+    """As JSON Schema has it, and so what the published document says."""
+    made = api.post("/v1/keys", {"name": "rotated", "scopes": ["read"]}).json()
+    body = b'{"overlap_seconds": 5.0}'
+    headers = {"Content-Type": "application/json"}
+    assert api.send("POST", f"/v1/keys/{made['prefix']}/rotation", content=body, headers=headers).status_code == 201
+
+
+REFUSED_BY_THE_DOCUMENT = [
+    ("create_place", {"slug": "x", "name": "X", "latitude": 1}),
+    ("create_place", {"slug": "x", "name": "X", "longitude": 1, "latitude": None}),
+    ("create_key", {"name": "x", "scopes": ["read", "admin"], "timelines": ["x"]}),
+    ("create_key", {"name": "x", "scopes": ["read"], "expires_at": "2126-13-01T00:00:00Z"}),
+    ("amend_event", [{"op": "copy", "path": "/title"}]),
+    ("amend_event", [{"op": "move", "path": "/title", "from": None}]),
+    ("amend_event", [{"op": "test", "path": "/title"}]),
+    ("create_webhook", {"url": "https://a.example/", "enabled": 0}),
+    ("create_batch", {"operations": [{"operation": "delete", "event": NOBODY, "if_match": 0}]}),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), REFUSED_BY_THE_DOCUMENT)
+def test_what_the_service_refuses_the_document_does(api: Client, name: str, body: Any) -> None:  # noqa: ANN401  # JSON
+    operation = operation_of(name)
+    media_type = "application/json-patch+json" if isinstance(body, list) else "application/json"
+    with pytest.raises(JsonSchemaError):
+        check(body, operation.described["requestBody"]["content"][media_type]["schema"])
+    asked = valid(operation)
+    asked.headers["Content-Type"] = media_type
+    asked.content, asked.json = json.dumps(body).encode(), None
+    assert asked.send(api).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("create_place", {"slug": "x", "name": "X", "latitude": 1, "longitude": 2}),
+        ("create_place", {"slug": "x", "name": "X", "longitude": None}),
+        ("create_key", {"name": "x", "scopes": ["admin"], "timelines": None}),
+        ("create_key", {"name": "x", "scopes": ["read"], "timelines": ["x"]}),
+        ("amend_event", [{"op": "remove", "path": "/title"}, {"op": "add", "path": "/title", "value": None}]),
+    ],
+)
+def test_what_the_service_takes_the_document_does(name: str, body: object) -> None:
+    (content,) = {
+        str(media["schema"]): media["schema"]
+        for media_type, media in operation_of(name).described["requestBody"]["content"].items()
+        if (media_type == "application/json-patch+json") is isinstance(body, list)
+    }.values()
+    check(body, content)
 
 
 def test_some_operations_need_a_parameter() -> None:

@@ -77,7 +77,9 @@ def test_whatever_is_wrong_with_a_parameter_is_said_in_our_words(reading: Client
         ({"place": "moscow"}, "/place: must be an object, not text"),
         ({"place": {}}, "/place/place: is missing"),
         ({"topics": "x"}, "/topics: must be a list, not text"),
-        ({"supersede": "maybe"}, "/supersede: must be true or false"),
+        ({"supersede": "maybe"}, "/supersede: must be true or false, not text"),
+        ({"supersede": "true"}, "/supersede: must be true or false, not text"),
+        ({"supersede": 0}, "/supersede: must be true or false, not a number"),
         ({"claims": [{"source": "x", "id": "y"}]}, f"/claims/0/id: {UUID}"),
     ],
 )

@@ -24,6 +24,7 @@ async def explain_date(
             max_length=200,
             description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2.",
             examples=["[2013-02-24..2013-02-28]"],
+            json_schema_extra={"format": "edtf"},
         ),
     ],
 ) -> DateAnswer:

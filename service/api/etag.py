@@ -6,11 +6,13 @@ import re
 from typing import Annotated
 
 from fastapi import Header
+from pydantic.config import JsonDict
 
 from service.store.expectation import Expectation
 
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")  # any longer one no column holds
+_AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 IfMatch = Annotated[
     str | None,
@@ -19,11 +21,18 @@ IfMatch = Annotated[
         description="The `ETag` of the version that you have seen.",
         max_length=1000,
         examples=['"1"'],
+        json_schema_extra=_AS_TAGS,
     ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000, examples=['"1"']),
+    Header(
+        alias="If-None-Match",
+        description="An `ETag` that you hold already.",
+        max_length=1000,
+        examples=['"1"'],
+        json_schema_extra=_AS_TAGS,
+    ),
 ]
 ANY_PATTERN = r"^\*$"
 CreateOnly = Annotated[
@@ -31,6 +40,7 @@ CreateOnly = Annotated[
     Header(
         alias="If-None-Match",
         description="`*` creates, and never replaces.",
+        max_length=1,
         pattern=ANY_PATTERN,
         examples=["*"],
     ),

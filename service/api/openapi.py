@@ -42,8 +42,8 @@ becomes four instants: the event starts somewhere between `bounds.start.earliest
 somewhere between `bounds.end.earliest` and `bounds.end.latest`. A query for a window of time answers with what is \
 *possible*, or with what is *certain*.
 
-A window of time (`format: edtf-window`) is such an expression, or `a/b`, where `..` stands for an open end. An instant \
-of one of the two clocks (`format: edtf-clock`) is that of a time, or the end of a day, month or year.
+A window of time (`format: edtf-window`) is such an expression, or `a/b` with `..` for an open end. Where one of the \
+two clocks is asked for (`format: edtf-clock`), that is a time, or the end of a day, month or year.
 
 **Instants** are written as in RFC 3339, in UTC. Those that an event's date decides, and those that a client gives, \
 may lie in a year before 0 or after 9999, which is then signed as in ISO 8601 (`-0043-03-15T00:00:00Z`): these are \
@@ -158,8 +158,8 @@ def build(app: FastAPI) -> Json:
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     name_operations(components["schemas"])
-    schemas = {name: completed(schema) for name, schema in components["schemas"].items()} | CHOICES
-    components["schemas"] = dict(sorted(schemas.items()))
+    schemas = {name: completed(schema) for name, schema in components["schemas"].items()}
+    components["schemas"] = dict(sorted((schemas | dict(CHOICES)).items()))
     for path, method, operation in operations(document):
         _describe(operation)
         _complete_parameters(path, operation, page_items=settings.page_items)

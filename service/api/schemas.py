@@ -1,4 +1,4 @@
-"""The document's schemas, completed for those who make programs of it: a generated client has the names that stand here.
+"""The document's schemas, completed for those who make clients of it, whose types are called what is called so here.
 
 A choice of words that stands in several places is one component, and so one type of a client. A whole number has a
 width, without which some generators take the narrowest, and others the widest.
@@ -85,7 +85,7 @@ def _sized(schema: Json) -> Json:
 
 
 def _described_once(schema: Json) -> Json:
-    """Describe what may be null once, and outside: of two descriptions generators take either, or the inner one alone."""
+    """Describe what may be null once, and outside: of two descriptions some generators take the inner one."""
     if "anyOf" not in schema:
         return schema
     described = [one["description"] for one in (schema, *schema["anyOf"]) if "description" in one]

@@ -19,6 +19,15 @@ TOOLS = HERE.parents[1] / "build" / "clients"
 DOCUMENT = "openapi.json"
 _SECONDS = 300
 
+# How a client's code is made, as the README says it.
+GENERATED: Mapping[str, str] = {
+    "python": "openapi-python-client generate --path openapi.json --config openapi-python-client.yaml"
+    " --meta none --output-path dateline_client",
+    "typescript": "openapi-typescript openapi.json --default-non-nullable=false --output dateline.d.ts",
+    "go": "openapi-generator-cli generate -i openapi.json -g go -o dateline"
+    " --additional-properties=packageName=dateline,useOneOfDiscriminatorLookup=true,withGoMod=false",
+}
+
 # What runs a program: it is given an address and a key.
 Command = list[str]
 
@@ -52,9 +61,8 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 def make_python(folder: Path) -> Command:
     """Make a client with openapi-python-client, and check its types and the program's."""
     shutil.copy(HERE / "programs" / "client.py", folder)
-    settings = str(HERE / "openapi-python-client.yaml")
-    made = ("--meta", "none", "--output-path", "dateline_client", "--config", settings)
-    said = run(folder, "openapi-python-client", "generate", "--path", DOCUMENT, *made)
+    shutil.copy(HERE / "openapi-python-client.yaml", folder)
+    said = run(folder, *GENERATED["python"].split())
     assert said.count("WARNING") == 1, said
     assert "Unsupported content type text/plain" in said, "the one that the settings leave out"
     python = str(TOOLS / "bin" / "python")
@@ -68,7 +76,7 @@ def make_typescript(folder: Path) -> Command:
     """Make types with openapi-typescript for openapi-fetch, and compile the program."""
     shutil.copy(HERE / "programs" / "client.ts", folder)
     (folder / "package.json").write_text('{"type": "module"}')
-    run(folder, "openapi-typescript", DOCUMENT, "--default-non-nullable=false", "--output", "dateline.d.ts")
+    run(folder, *GENERATED["typescript"].split())
     strict = ("--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes")
     run(folder, "tsc", *strict, "--target", "es2022", "--module", "nodenext", "--types", "node", "client.ts")
     return [str(TOOLS / "bin" / "node"), "client.js"]
@@ -80,12 +88,9 @@ def make_go(folder: Path) -> Command:
         missing("Go")
     shutil.copy(HERE / "programs" / "client.go", folder)
     (folder / "go.mod").write_text("module clients\n\ngo 1.19\n")
-    options = "packageName=dateline,useOneOfDiscriminatorLookup=true,withGoMod=false"
-    left_out = "apiTests=false,modelTests=false,apiDocs=false,modelDocs=false"
-    made = ("-o", "dateline", f"--additional-properties={options}", f"--global-property={left_out}")
-    run(folder, "openapi-generator-cli", "generate", "-i", DOCUMENT, "-g", "go", *made)
+    run(folder, *GENERATED["go"].split())
     alone = {"GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOCACHE": str(TOOLS / "go")}
-    run(folder, "go", "vet", "./...", **alone)
+    run(folder, "go", "vet", ".", "./dateline", **alone)
     run(folder, "go", "build", "-o", "client", ".", **alone)
     return [str(folder / "client")]
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.api.published import document
-from tests.clients.making import DOCUMENT, HERE, make_typescript, run, workshop
+from tests.clients.making import DOCUMENT, GENERATED, HERE, make_typescript, run, workshop
+
+
+def test_the_readme_makes_clients_as_the_tests_do() -> None:
+    readme = re.sub(r" \\\n +", " ", (HERE.parents[1] / "README.md").read_text(encoding="utf-8"))
+    for command in GENERATED.values():
+        assert f"\n{command}\n" in readme
 
 
 @pytest.fixture

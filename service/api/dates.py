@@ -15,7 +15,9 @@ from service.wire.date import DateAnswer, explain
 router = APIRouter(tags=["Dates"], route_class=StrictRoute)
 
 
-@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400))
+@router.get(
+    "/dates", response_model=DateAnswer, responses=answers.problems(400) | {200: {"description": "What it means."}}
+)
 async def explain_date(
     edtf: Annotated[
         str,

@@ -26,7 +26,11 @@ class Health(Answer):
     status: Literal["ok"] = Field("ok", description="All is well.")
 
 
-@router.get("/live", response_model=Health, responses=answers.problems(400, asks_database=False, is_limited=False))
+@router.get(
+    "/live",
+    response_model=Health,
+    responses=answers.problems(400, asks_database=False, is_limited=False) | {200: {"description": "It lives."}},
+)
 async def get_liveness() -> Health:
     """Tell that the process answers.
 
@@ -35,7 +39,11 @@ async def get_liveness() -> Health:
     return Health()
 
 
-@router.get("/ready", response_model=Health, responses=answers.problems(400, is_limited=False))
+@router.get(
+    "/ready",
+    response_model=Health,
+    responses=answers.problems(400, is_limited=False) | {200: {"description": "They can."}},
+)
 async def get_readiness(store: Store) -> Health:
     """Tell whether requests can be served.
 

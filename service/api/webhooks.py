@@ -124,7 +124,7 @@ async def create_webhook(
     "/timelines/{timeline}/webhooks/{webhook}",
     response_model=Webhook,
     responses=answers.problems(400, 401, 403, 404)
-    | {200: {"description": "It.", **answers.headers("ETag")}, 304: {"description": "You hold it already."}},
+    | {200: {"description": "The webhook.", **answers.headers("ETag")}, 304: {"description": "You hold it already."}},
 )
 async def get_webhook(
     timeline: TimelineSlug, webhook: WebhookId, store: Store, caller: Writer, if_none_match: IfNoneMatch = None

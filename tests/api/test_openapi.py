@@ -88,7 +88,7 @@ def test_each_body_and_answer_has_examples_that_its_schema_allows(operation: Ope
     assert bool(operation.bodies()) == (operation.method in ("post", "put", "patch") and not bodiless)
     media = list(operation.described.get("requestBody", {}).get("content", {}).values())
     for answer in operation.described["responses"].values():
-        assert answer["description"]
+        assert answer["description"] != "Successful Response", "what FastAPI says of it"
         assert "X-Request-Id" in answer["headers"]
         media += answer.get("content", {}).values()
     for one in media:

@@ -82,7 +82,7 @@ def load(url: str, events: int, *, processes: int = 2, histories: bool = False) 
     chunks = [*_chunks(TIMELINE, events - small, histories), *_chunks(SMALL_TIMELINE, small, histories)]
     with psycopg.connect(url, autocommit=True) as connection:
         register(connection)
-        _load_directory(connection)
+        load_directory(connection)
         with _without_indexes(connection):
             if processes == 1:
                 for chunk in chunks:
@@ -101,7 +101,8 @@ def _chunks(slug: str, events: int, histories: bool) -> Iterator[_CHUNK]:  # noq
         yield slug, number, min(CHUNK_EVENTS, events - first), histories
 
 
-def _load_directory(connection: Connection[Any]) -> None:
+def load_directory(connection: Connection[Any]) -> None:
+    """Write the timelines and the directory that the made-up events are of."""
     timelines = [
         {
             "timeline_id": timeline_id_of(slug), "slug": slug, "title": slug, "visibility": "public", "version": 1,

@@ -22,6 +22,7 @@ from service.api import (
     health,
     histogram,
     history,
+    importing,
     keys,
     links,
     metrics,
@@ -125,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
+    importing.register(app)
     include(app, settings)
     docs.mount_assets(app)
     templates.mount_files(app)
@@ -146,6 +148,7 @@ def include(app: FastAPI, settings: Settings) -> None:
         events.router,
         amending.router,
         batch.router,
+        importing.router,
         claims.router,
         links.router,
         histogram.router,
@@ -168,8 +171,13 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes)
-    app.add_middleware(RequestLimit, requests=settings.requests, seconds=settings.request_timeout_seconds)
+    app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
+    app.add_middleware(
+        RequestLimit,
+        requests=settings.requests,
+        seconds=settings.request_timeout_seconds,
+        import_seconds=settings.import_timeout_seconds,
+    )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
     app.add_middleware(Faults)

@@ -6,7 +6,9 @@ import importlib.metadata
 import json
 import os
 import sys
-from typing import Annotated
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Literal
 from uuid import UUID
 
 import psycopg
@@ -14,10 +16,14 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import keyring, purging, recounting, seeding, serving
+from service import intake, keyring, purging, recounting, seeding, serving
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
+from service.formats import csv
+from service.formats.reading import UnreadableFileError
+from service.importing import MOST_ERRORS
 from service.settings import Settings, complaints, list_settings, unknown_variables
+from service.store.importing import Tally
 from service.wire.key import Key, KeyBody
 
 HELP = """\
@@ -131,6 +137,74 @@ def purge(
     with serving.prepared_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Files of events; - is standard input.", metavar="FILE…")],
+    *,
+    timeline: Annotated[str, typer.Option(help="The slug of the timeline that they go into.")],
+    format_: Annotated[
+        Literal["ndjson", "csv"] | None, typer.Option("--format", help="What they are, where the name does not tell.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes that write at the same time.")] = 1,
+    atomic: Annotated[bool, typer.Option("--atomic", help="Write all or nothing, in one transaction.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and write nothing.")] = False,
+    rejects: Annotated[Path | None, typer.Option(help="Write the lines that are refused into this file.")] = None,
+) -> None:
+    """Import events from files, as `POST …/import` does: newline-delimited JSON (.ndjson, .jsonl) or tables (.csv).
+
+    A thousand lines are written at a time, and each line that is refused is told, with its number. Run it again
+    after it was stopped: what is there already is left alone. With several jobs no event should stand twice in a
+    file. The PostgreSQL that comes along serves one process: stop the service before, or ask it over HTTP.
+    """
+    chosen = intake.FORMATS[f".{format_}"] if format_ else None
+    named = [(path, chosen or _media_type(path)) for path in files]
+    if rejects and len(named) > 1 and csv.MEDIA_TYPE in (kind for _, kind in named):
+        raise typer.BadParameter("several tables have no one table of what is refused", param_hint="--rejects")
+    tally = Tally()
+    shown = refused = 0
+    with ExitStack() as stack:
+        found = [(stack.enter_context(intake.as_file(path)), kind) for path, kind in named]
+        url = stack.enter_context(serving.prepared_database(_settings()))
+        sink = stack.enter_context(rejects.open("wb")) if rejects else None
+        if sink is not None:
+            sink.write(intake.header(*found[0]))
+        length = intake.total_bytes(found)
+        bar = stack.enter_context(typer.progressbar(length=length, label="Importing", file=sys.stderr))
+
+        def tell(outcome: intake.Outcome) -> None:
+            nonlocal shown, refused
+            bar.update(outcome.bytes_read)
+            tally.add(outcome.tally)
+            refused += len(outcome.rejected)
+            for one in outcome.rejected:
+                if sink is not None:
+                    sink.write(one.text + b"\n")
+                for error in one.errors[: MOST_ERRORS - shown]:
+                    shown += 1
+                    where = f"line {error.line}{error.pointer and f', {error.pointer}'}"
+                    typer.echo(f"dateline: {where}: {error.detail}", err=True)
+
+        order = intake.Order(timeline, trial=dry_run, atomic=atomic)
+        intake.bring_in(url, order, found, jobs=jobs, told=tell)
+    if atomic and refused:
+        typer.echo(f"dateline: nothing was written: {refused} lines are refused", err=True)
+        raise typer.Exit(EXIT_FAILED)
+    would = " would be" if dry_run else ""
+    typer.echo(
+        f"{tally.created}{would} created, {tally.amended}{would} amended, {tally.unchanged} unchanged, "
+        f"{tally.deleted} deleted before, {refused} refused."
+    )
+    if refused:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _media_type(path: Path) -> str:
+    found = intake.FORMATS.get(path.suffix.lower())
+    if found is None:
+        raise typer.BadParameter(f"say with --format what {path} is", param_hint="FILE")
+    return found
 
 
 histogram = typer.Typer(
@@ -276,7 +350,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (DatelineError, EmbeddedError, serving.CannotServeError) as error:
+    except (DatelineError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

@@ -131,6 +131,19 @@ class Settings(BaseSettings):
         description="The largest body of a request.",
         json_schema_extra={"unit": "bytes"},
     )
+    import_bytes: int = Field(
+        1024 * 1024 * 1024,
+        ge=1024,
+        description="The largest body of an import, kept in a file below TMPDIR until it has come.",
+        json_schema_extra={"unit": "bytes"},
+    )
+    import_timeout_seconds: float = Field(
+        3600.0,
+        gt=0,
+        le=86_400,
+        description="Time after which an import is given up whose answer has not begun.",
+        json_schema_extra={"unit": "seconds"},
+    )
     json_depth: int = Field(
         32,
         ge=8,

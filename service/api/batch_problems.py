@@ -16,7 +16,6 @@ from service.api.problems import (
     VERSION_REQUIRED,
     Location,
     answer_error,
-    pointer,
     problem,
     summary_of,
     worded,
@@ -24,7 +23,7 @@ from service.api.problems import (
 from service.errors import DatelineError, VersionConflict, VersionRequired
 from service.wire.batch import OPERATIONS, Unreadable
 from service.wire.merge import InvalidMerge
-from service.wire.problem import Problem, ProblemError
+from service.wire.problem import Problem, ProblemError, pointer
 
 
 @dataclass(frozen=True, slots=True)

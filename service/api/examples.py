@@ -36,6 +36,7 @@ from service.api.specimens import (
     written,
 )
 from service.api.strict import JSON_PATCH
+from service.formats import csv, ndjson
 from service.wire.comparison import HEADINGS, Comparison, Summary
 
 
@@ -105,6 +106,7 @@ dateline_webhooks_disabled 0.0
 dateline_database_up 1.0
 """
 
+_IMPORTED: Json = {"created": 1, "amended": 0, "unchanged": 0, "deleted": 0, "refused": 0, "errors": []}
 _FIRST = {"If-Match": '"1"'}
 _SECOND = {"If-Match": '"2"'}
 _HELD = {"If-None-Match": '"1"'}
@@ -168,6 +170,17 @@ EXCHANGES: tuple[Exchange, ...] = (
                 {"operation": "put", "event": _ANOTHER, "body": VISIT_BODY},
             ]
         },
+    ),
+    Exchange(
+        "create_import", 200, "A planned visit, as a line of JSON", _IMPORTED,
+        headers={"Content-Type": ndjson.MEDIA_TYPE}, body=_lines({"key": "visit-1", **VISIT_BODY}),
+    ),
+    Exchange(
+        "create_import", 200, "The same as a table", _IMPORTED,
+        headers={"Content-Type": csv.MEDIA_TYPE},
+        body="key,title,when,status,kind,participants,place,topics\r\n"
+        "visit-2,Brahimi is to head for Moscow,2013-02-21,planned,visit,lakhdar-brahimi==visitor,moscow,"
+        "un-mediation\r\n",
     ),
     Exchange("delete_event", 204, "Deleted", headers=_SECOND),
     Exchange("list_claims", 200, "That it was planned, and that it was called off", {"items": [PLANNED, CALLED_OFF]}),

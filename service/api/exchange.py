@@ -10,10 +10,10 @@ from service.api.specimens import Json
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer: `query` and `headers` beside the path's own examples, a JSON `body`, the `answer`.
+    """A request and its answer: `query` and `headers` beside the path's own examples, a `body`, the `answer`.
 
-    `called` says in the document what the request is. `texts` holds the answer in its other media types. Of an
-    excerpt, the answer's lists show some of their items only.
+    `called` says in the document what the request is. A body is JSON, or the text of another media type. `texts` holds
+    the answer in its other media types. Of an excerpt, the answer's lists show some of their items only.
     """
 
     operation: str
@@ -24,7 +24,7 @@ class Exchange:
     texts: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: Json | list[Json] | None = None
+    body: Json | list[Json] | str | None = None
     is_excerpt: bool = False
 
     @property

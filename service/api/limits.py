@@ -19,6 +19,8 @@ from service.errors import Invalid
 
 # Who watches over the service is answered even when all others have to wait.
 _WATCHED = ("/health/", "/metrics")
+# What brings many events has limits of its own.
+_IMPORT = re.compile(r"/v1/timelines/[^/]+/import")
 _FULL = "as many requests as are taken at once wait for their answers"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
@@ -49,10 +51,11 @@ class RequestLimit(Layer):
     and nothing more would shut everyone out. Where no place is free once it has come, the reader of the body is told.
     """
 
-    def __init__(self, app: ASGIApp, *, requests: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, requests: int, seconds: float, import_seconds: float) -> None:
         super().__init__(app)
         self._most = requests
         self._seconds = seconds
+        self._import_seconds = import_seconds
         self._waiting = 0
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +69,7 @@ class RequestLimit(Layer):
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun, is_whole, counts = False, False, True
+        seconds = self._import_seconds if _IMPORT.fullmatch(scope["path"]) else self._seconds
         self._waiting += 1
 
         async def receive_uncounted() -> Message:
@@ -94,52 +98,51 @@ class RequestLimit(Layer):
             await send(message)
 
         try:
-            async with asyncio.timeout(self._seconds) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 await self.app(scope, receive_uncounted, send_begun)
         except TimeoutError:
             if has_begun or not limit.expired():
                 raise  # it is another's
-            given_up = problem(Request(scope), TOO_SLOW, self._given_up(scope["method"], has_body=counts))
+            given_up = problem(Request(scope), TOO_SLOW, _given_up(scope["method"], seconds, has_body=counts))
             await given_up(scope, receive, send)
         finally:
             self._waiting -= counts
 
-    def _given_up(self, method: str, *, has_body: bool) -> str:
-        """Say what was given up, and what may have become of it: a commit can be on its way when the time is up."""
-        if not has_body:
-            return f"the body had not come after {self._seconds:g} seconds, and nothing was done"
-        unsure = "" if method == "GET" else f". {MAY_BE_DONE}"
-        return f"the request was given up after {self._seconds:g} seconds{unsure}"
+
+def _given_up(method: str, seconds: float, *, has_body: bool) -> str:
+    """Say what was given up, and what may have become of it: a commit can be on its way when the time is up."""
+    if not has_body:
+        return f"the body had not come after {seconds:g} seconds, and nothing was done"
+    unsure = "" if method == "GET" else f". {MAY_BE_DONE}"
+    return f"the request was given up after {seconds:g} seconds{unsure}"
 
 
 class BodyLimit(Layer):
     """Refuse a body of more than so many bytes to whoever reads it: at once where its length is told beforehand."""
 
-    def __init__(self, app: ASGIApp, *, body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, body_bytes: int, import_bytes: int) -> None:
         super().__init__(app)
         self._most = body_bytes
+        self._most_imported = import_bytes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its body counted. Raises HTTPException to the reader of too large a body."""
         told = Headers(scope=scope).get("content-length", "")
-        is_too_large = told.isdecimal() and int(told[:20]) > self._most
+        most = self._most_imported if _IMPORT.fullmatch(scope["path"]) else self._most
+        is_too_large = told.isdecimal() and int(told[:20]) > most
         received = 0
 
         async def receive_counted() -> Message:
             nonlocal received
             if is_too_large:
-                raise HTTPException(413, self._words)
+                raise HTTPException(413, f"a body has at most {most} bytes")
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._most:
-                raise HTTPException(413, self._words)
+            if received > most:
+                raise HTTPException(413, f"a body has at most {most} bytes")
             return message
 
         await self.app(scope, receive_counted, send)
-
-    @property
-    def _words(self) -> str:
-        return f"a body has at most {self._most} bytes"
 
 
 def check_shape(content: bytes, *, depth: int, items: int) -> None:

@@ -18,7 +18,7 @@ from service import errors
 from service.api.etag import ANY_PATTERN, etag
 from service.wire.key_text import PREFIX_PATTERN
 from service.wire.merge import InvalidMerge
-from service.wire.problem import Problem, ProblemError
+from service.wire.problem import Problem, ProblemError, pointer
 from service.wire.values import FORMS
 from service.wording import in_words
 
@@ -121,6 +121,13 @@ BATCH_REFUSED = Kind(
     "Nothing of the batch was done. `operations` says by what problem each one is refused, and `errors` where. What "
     "cannot be read is named all at once, what does not fit the store one at a time. With `atomic=false` the others "
     "are done.",
+)
+IMPORT_REFUSED = Kind(
+    "import-refused",
+    422,
+    "Lines of the import are refused",
+    "Nothing of the import was written. `errors` names the first lines that are refused, and why. With `atomic=false` "
+    "the others are written.",
 )
 VERSION_CONFLICT = Kind(
     "version-conflict",
@@ -226,8 +233,6 @@ _RETRY_AFTER_SECONDS = "5"
 _FORMS = {**FORMS, ANY_PATTERN: "must be *", PREFIX_PATTERN: "must be a key's prefix, as dl_4k2m9xq7wz is"}
 _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
-# An unknown member's name is the client's own, and may be as long as the body.
-_POINTER_CHARACTERS = 500
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 
@@ -295,11 +300,6 @@ def worded(error: Mapping[str, Any]) -> str:
     return in_words(error, _FORMS)
 
 
-def pointer(location: Location) -> str:
-    """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
-
-
 def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError | InvalidMerge)  # noqa: S101  # registered for these
     if isinstance(error, InvalidMerge):
@@ -328,7 +328,13 @@ def _on_validation(request: Request, error: Exception) -> Response:
 
 def summary_of(found: Sequence[ProblemError]) -> str:
     """Say all that is wrong in one text."""
-    return "; ".join(f"{one.parameter or one.pointer or 'the body'}: {one.detail}" for one in found)
+    return "; ".join(f"{_place(one)}: {one.detail}" for one in found)
+
+
+def _place(error: ProblemError) -> str:
+    if error.line is not None:
+        return f"line {error.line}{f', {error.pointer}' if error.pointer else ''}"
+    return error.parameter or error.pointer or "the body"
 
 
 def _on_domain_error(request: Request, error: Exception) -> Response:

@@ -47,7 +47,14 @@ _TAKEN = {
     f"create_{what}": f"{what} '{one['slug']}' exists already: /v1/{what}s/{one['slug']}"
     for what, one in {"timeline": TIMELINE, "actor": ACTOR, "place": PLACE, "source": SOURCE}.items()
 }
-_OF_OPERATION = {problems.IN_USE: _IN_USE, problems.CONFLICT: _TAKEN}
+# What says of each line what is wrong with it.
+_IMPORT = "create_import"
+_OF_OPERATION = {
+    problems.IN_USE: _IN_USE,
+    problems.CONFLICT: _TAKEN,
+    problems.TOO_LARGE: {_IMPORT: "a body has at most 1073741824 bytes"},
+    problems.UNSUPPORTED: {_IMPORT: "send the body as application/x-ndjson or text/csv"},
+}
 # What is wrong where in a body.
 _POINTED = {
     problems.INVALID_BODY: (f"/{_MISSPELT}", "is unknown here, or is not for clients to write"),
@@ -81,15 +88,16 @@ def _can_come(kind: Kind, operation: Json) -> bool:
         problems.INVALID_CURSOR: not parameters.isdisjoint(_CURSORS),
         problems.CURSOR_OUTLIVED: "after" in parameters,
         problems.GONE: "event" in parameters,
-        problems.MALFORMED_BODY: "requestBody" in operation,
+        problems.MALFORMED_BODY: "requestBody" in operation and name != _IMPORT,
         problems.MALFORMED_REQUEST: False,  # it reaches no operation
         problems.IN_USE: name in _IN_USE,
         problems.BATCH_REFUSED: name == "create_batch",
+        problems.IMPORT_REFUSED: name == _IMPORT,
         problems.CONFLICT: name in _TAKEN or name == "put_event",
         problems.PATCH_CONFLICT: name == "amend_event",
         problems.KEY_IN_FLIGHT: KEY_HEADER in parameters,
         problems.KEY_REUSED: KEY_HEADER in parameters,
-        problems.INVALID_BODY: "requestBody" in operation or name == "put_link",
+        problems.INVALID_BODY: ("requestBody" in operation and name != _IMPORT) or name == "put_link",
         problems.UNAVAILABLE: tag != "Dates",
         problems.TOO_SLOW: tag != "Dates" and name != "get_readiness",
         problems.BUSY: tag != "Health",
@@ -109,6 +117,8 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
     elif kind is problems.BATCH_REFUSED:
         detail = f"nothing was done: {problems.summary_of(found)}"
         operations = [RefusedOperation(index=0, problem=_plain(problems.INVALID_BODY, path, found))]
+    elif kind is problems.IMPORT_REFUSED:
+        detail = f"nothing was written: {problems.summary_of(found)}"
     elif kind is problems.NOT_ACCEPTABLE:
         detail = f"to be had are: {', '.join(operation['responses']['200']['content'])}"
     elif kind is problems.FORBIDDEN:
@@ -149,6 +159,8 @@ def _found(kind: Kind, operation: Json) -> list[ProblemError]:
     if kind is problems.INVALID_CURSOR:
         parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
         return [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
+    if kind is problems.IMPORT_REFUSED:
+        return [ProblemError(line=1, pointer=f"/{_MISSPELT}", detail=_POINTED[problems.INVALID_BODY][1])]
     if kind is problems.INVALID_BODY and "requestBody" not in operation:
         return [ProblemError(parameter="other", detail="an event is not linked to itself")]
     one = _POINTED.get(kind)

@@ -63,13 +63,13 @@ class Writing:
         self._trial = trial
         self._key = None if trial else key
 
-    async def do(self, work: Work) -> Response:
+    async def do(self, work: Work, *, sent: bytes | None = None) -> Response:
         """Do the work and answer with what it gives, once that is committed; or answer again what it gave before.
 
         An answer is kept where the work was done, and so is who did it. What is refused raises, writes nothing, and may
-        be tried again. On trial, keys are neither asked nor kept.
+        be tried again. On trial, keys are neither asked nor kept. `sent` is the SHA-256 of a body too long to be held.
         """
-        repeatable = None if self._key is None else await self._repeatable(self._key)
+        repeatable = None if self._key is None else await self._repeatable(self._key, sent)
         async with self._store.transaction(trial=self._trial) as connection:
             if repeatable is not None:
                 kept = await begin(connection, repeatable)
@@ -93,7 +93,7 @@ class Writing:
             path=scope["path"],
         )
 
-    async def _repeatable(self, key: str) -> Repeatable:
+    async def _repeatable(self, key: str, digest: bytes | None) -> Repeatable:
         """Bind a key to the caller, the method and the path; what else was sent must be the same, byte by byte.
 
         Preconditions count for nothing: who repeats a write may have learned a newer version meanwhile.
@@ -104,9 +104,9 @@ class Writing:
         sent = hashlib.sha256()
         for part in (request.headers.get("content-type", "").encode("latin-1"), request.scope["query_string"]):
             sent.update(b"%d:%b" % (len(part), part))
-        sent.update(await request.body())
-        digest = hashlib.sha256(json.dumps(bound).encode()).digest()
-        return Repeatable(digest, sent.digest(), settings.idempotency_retention_hours)
+        sent.update(await request.body() if digest is None else digest)
+        name = hashlib.sha256(json.dumps(bound).encode()).digest()
+        return Repeatable(name, sent.digest(), settings.idempotency_retention_hours)
 
     def _kept(self, answer: Response) -> KeptAnswer:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.raw_headers]

@@ -33,10 +33,11 @@ CHANNEL = "dateline_changes"
 # Behind a filter, so many changes are looked at for one page: whatever is rare is found over several pages.
 SCANNED_CHANGES = 1_000
 
-_TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+# The writing transaction, by which changes are ordered.
+TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 _APPEND: Statement = compiled(
     insert(change).values(
-        parameters(change) | {"epoch": select(feed.c.epoch).scalar_subquery(), "transaction_id": _TRANSACTION}
+        parameters(change) | {"epoch": select(feed.c.epoch).scalar_subquery(), "transaction_id": TRANSACTION}
     )
 )
 # Connections in whose present transaction something was appended, of which nobody was told yet.
@@ -49,6 +50,11 @@ async def append_change(connection: Connection, operation: Operation, row: Mappi
     `row` holds the event's key, the `state` that was recorded, the `version` that is present, and `recorded_at`.
     """
     await _APPEND.run(connection, {**row, "operation": operation})
+    note_appended(connection)
+
+
+def note_appended(connection: Connection) -> None:
+    """Note that a connection's present transaction appends to the feed: whoever waits is woken once it is committed."""
     _UNTOLD.add(connection)
 
 

@@ -76,6 +76,8 @@ class Database:
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         # and batches, which write for long, a quarter; those that come meanwhile wait their turn
         self.batches = asyncio.Semaphore(max(1, pool_size // 4))
+        # and imports, which write for minutes, one after the other
+        self.imports = asyncio.Semaphore(1)
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
         # no reset when a connection is given back: no statement of ours changes its state, and it would cost a task

@@ -18,12 +18,17 @@ _COLUMNS = ("timeline_id", *BOUNDS)
 
 def coming(statement: Insert) -> Insert:
     """Have an event counted when it comes."""
-    return _appended(_as_rows(statement.returning(*_bounds()).cte("came"), 1))
+    return counting(statement.returning(*_bounds()).cte("came"), 1)
 
 
 def going(statement: Delete) -> Insert:
     """Have an event counted no longer when it goes."""
-    return _appended(_as_rows(statement.returning(*_bounds()).cte("gone"), -1))
+    return counting(statement.returning(*_bounds()).cte("gone"), -1)
+
+
+def counting(rows: CTE, events: int) -> Insert:
+    """Have events counted so many times; `rows` have the columns of their bounds."""
+    return _appended(_as_rows(rows, events))
 
 
 def changing(statement: Update) -> Insert:

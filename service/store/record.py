@@ -98,7 +98,7 @@ async def record_event(connection: Connection, draft: Draft, identity: Identity,
     """
     around = await _look_around(connection, draft)
     around = replace(around, now=identity.clock(around.now))
-    at = _start(identity, report, around.now)
+    at = start_of(identity, report, around.now)
     placement = identity.counting.place(at, supersedes=report.supersedes)
     present = identity.present
     if present is not None and present.document is None and not placement.is_present:
@@ -131,7 +131,7 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     present = identity.present
     assert present is not None  # noqa: S101  # the caller has seen the event
     now = identity.clock(await read_now(connection))
-    at = _start(identity, report, now)
+    at = start_of(identity, report, now)
     placement = identity.counting.place(at, supersedes=report.supersedes)
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
     row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
@@ -168,7 +168,7 @@ def standing(identity: Identity) -> Stored:
     return Stored(present.document, present.version, present.version)
 
 
-def _start(identity: Identity, report: Report, now: int) -> int:
+def start_of(identity: Identity, report: Report, now: int) -> int:
     """Say from when a report is known; one of this moment never before what is known already."""
     if report.at is None:
         return now if identity.present is None else max(now, identity.present.start)

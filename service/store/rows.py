@@ -18,6 +18,8 @@ from service.wire.history import conflicts
 # and a summary of the greatest length, names and claims have room for so many each. What is beyond is not searched.
 _SEARCHED_CHARACTERS = 45_000
 
+INSTANTS = ARRAY(DateTime(timezone=True))
+
 # Names a value that the database gets: a parameter of a statement, or a column of a table that was copied in.
 Given = Callable[[str, Any], ColumnElement[Any]]
 
@@ -114,9 +116,8 @@ def derived_values(given: Given) -> dict[str, ColumnElement[Any]]:
 
 
 def _pieces(given: Given) -> ColumnElement[Any]:
-    instants = ARRAY(DateTime(timezone=True))
     piece = (
-        func.unnest(given("piece_starts", instants), given("piece_ends", instants))
+        func.unnest(given("piece_starts", INSTANTS), given("piece_ends", INSTANTS))
         .table_valued("starts", "ends", name="piece")
         .render_derived()
     )

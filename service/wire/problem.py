@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -12,11 +13,21 @@ from service.wire.values import Answer, never_null
 class ProblemError(Answer):
     """One thing that is wrong with a request."""
 
-    model_config = ConfigDict(json_schema_extra=never_null("pointer", "parameter"))
+    model_config = ConfigDict(json_schema_extra=never_null("line", "pointer", "parameter"))
 
+    line: int | None = Field(None, description="Of an import, the number of the line, from 1.")
     pointer: str | None = Field(None, description="JSON Pointer (RFC 6901) into the body, or into what a patch makes.")
     parameter: str | None = Field(None, description="The parameter's or header's name.")
     detail: str = Field(description="What is wrong with it.")
+
+
+# An unknown member's name is the client's own, and may be as long as the body.
+_POINTER_CHARACTERS = 500
+
+
+def pointer(location: Sequence[int | str]) -> str:
+    """Write where something stands in a body as a JSON Pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in location)[:_POINTER_CHARACTERS]
 
 
 class Problem(Answer):

@@ -14,7 +14,7 @@ from pydantic.config import JsonDict
 from service.dates import EdtfError, parse, parse_instant
 
 _NO_NUL = r"^[^\x00]*$"
-_NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
+NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
 SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _WEB_ADDRESS = r"^https?://[^\x00-\x20<>\x22]+$"
 _LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
@@ -25,7 +25,7 @@ PRINTABLE_PATTERN = r"^[\x20-\x7e]+$"
 FORMS: Mapping[str, str] = {
     PRINTABLE_PATTERN: "must be of printable ASCII characters",
     _NO_NUL: "must not hold a NUL character",
-    _NOT_BLANK: "must not be blank, nor hold a NUL character",
+    NOT_BLANK: "must not be blank, nor hold a NUL character",
     SLUG_PATTERN: "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013",
     _WEB_ADDRESS: "must be an address that begins with http:// or https://, without blanks",
     _LANGUAGE: "must be a language tag, as en or pt-BR are",
@@ -103,8 +103,8 @@ Slug = Annotated[
     StringConstraints(min_length=1, max_length=80, pattern=SLUG_PATTERN),
     Field(description="Lower-case letters, digits and single hyphens."),
 ]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=_NOT_BLANK)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=_NOT_BLANK)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=NOT_BLANK)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=NOT_BLANK)]
 Prose = Annotated[str, StringConstraints(max_length=20_000, pattern=_NO_NUL)]
 Phrase = Annotated[str, StringConstraints(max_length=1_000, pattern=_NO_NUL)]
 Edtf = Annotated[

@@ -31,6 +31,14 @@ class Asked:
     content: bytes | None = None
     key: str | None = ADMIN
 
+    def give(self, body: Any, media_type: str = "application/json") -> None:  # noqa: ANN401  # any JSON
+        """Give it a body: JSON, or a text of another media type."""
+        if isinstance(body, str):
+            self.content = body.encode()
+            self.headers["Content-Type"] = media_type
+        else:
+            self.json = body
+
     def send(self, client: Client) -> httpx.Response:
         """Send it, and hold its answer to the document."""
         key = {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
@@ -52,8 +60,8 @@ def valid(operation: Operation) -> Asked:
     if 412 in operation.statuses:
         asked.headers["If-Match"] = "*"
     asked.params = {one["name"]: one["example"] for one in operation.parameters("query") if one["required"]}
-    for example in operation.bodies().get("application/json", ())[:1]:
-        asked.json = example
+    for media_type, examples in list(operation.bodies().items())[:1]:
+        asked.give(examples[0], media_type)
     return asked
 
 

@@ -57,6 +57,7 @@ KNOWN: dict[str, Of] = {
     "delete_timeline": Of.WRITE,
     "create_event": Of.WRITE,
     "create_batch": Of.WRITE,
+    "create_import": Of.WRITE,
     "put_event": Of.WRITE,
     "amend_event": Of.WRITE,
     "delete_event": Of.WRITE,

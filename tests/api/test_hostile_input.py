@@ -123,6 +123,8 @@ def test_every_operation_with_a_body_is_attacked_here(api: Client) -> None:
         for method, operation in operations.items()
         if "requestBody" in operation
     }
+    # whose lines are attacked where lines are read: tests/api/test_import.py
+    published.remove(("POST", "/v1/timelines/{timeline}/import"))
     assert {operation_at(document, method, path) for method, path, _ in writes(api)} == published
 
 

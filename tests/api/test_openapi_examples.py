@@ -41,8 +41,8 @@ REMOVED = {"delete_timeline", "delete_actor", "delete_place", "delete_source"}
 
 def replay(client: Client, exchange: Exchange) -> httpx.Response:
     """Send an example's request, and hold its answer to the example."""
-    asked = Asked(operation_of(exchange.operation), json=exchange.body)
-    asked.params, asked.headers = dict(exchange.query), dict(exchange.headers)
+    asked = Asked(operation_of(exchange.operation), params=dict(exchange.query), headers=dict(exchange.headers))
+    asked.give(exchange.body, exchange.media_type)
     answer = asked.send(client)
     assert answer.status_code == exchange.status, answer.text
     if exchange.answer is not None:

@@ -67,12 +67,17 @@ def _with_a_broken_body(asked: Asked) -> None:
 
 
 def _with_a_large_body(asked: Asked) -> None:
+    if asked.operation.name == "create_import":  # it is refused by what it says of itself
+        asked.headers["Content-Length"] = str(1024 * 1024 * 1024 + 1)
+        return
     asked.json, asked.content = None, b'"' + b"x" * 1024 * 1024 + b'"'
     asked.headers["Content-Type"] = "application/json"
 
 
 def _with_an_unknown_member(asked: Asked) -> None:
-    if asked.json is None:
+    if asked.content is not None:
+        asked.content = b'{"titel": "a typo", "title": "A title", "when": "2013", "status": "planned"}'
+    elif asked.json is None:
         asked.path = asked.operation.filled(other=EVENT["id"])
     else:
         asked.json = {**asked.json, "titel": "a typo"}
@@ -113,6 +118,7 @@ SPOILING: dict[str, Callable[[Asked], object]] = {
     "invalid-body": _with_an_unknown_member,
     "already-exists": lambda asked: asked,
     "in-use": _of_what_is_in_use,
+    "import-refused": _with_an_unknown_member,
     "batch-refused": lambda asked: setattr(asked, "json", {"operations": [{"operation": "spread"}]}),
     "patch-conflict": _with_a_step_that_does_not_fit,
 }

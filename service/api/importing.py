@@ -1,0 +1,150 @@
+"""Importing events over HTTP: a body of any length, kept in a file of its own until it has come."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, BinaryIO
+
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from starlette.exceptions import HTTPException
+
+from service.api import answers
+from service.api.access import Store
+from service.api.parameters import TimelineSlug
+from service.api.problems import IMPORT_REFUSED, MOST_ERRORS, problem, summary_of
+from service.api.strict import StrictRoute, media_type
+from service.api.writing import RepeatableWrite
+from service.errors import Unavailable
+from service.formats import csv, ndjson
+from service.formats.reading import Lines, ReadLine, UnreadableFileError, UnreadableLine
+from service.importing import Refusals, write_lines
+from service.settings import Settings
+from service.store.importing import Import
+from service.store.statement import Connection
+from service.wire.importing import ImportResult
+from service.wire.problem import ProblemError
+
+router = APIRouter(tags=["Events"], route_class=StrictRoute)
+
+_READERS: Mapping[str, Callable[..., Lines]] = {
+    ndjson.MEDIA_TYPE: ndjson.read_ndjson,
+    csv.MEDIA_TYPE: csv.read_csv,
+}
+_CONTENT: dict[str, Any] = {name: {"schema": {"type": "string", "format": "binary"}} for name in _READERS}
+_REQUEST = {"requestBody": {"required": True, "content": _CONTENT}}
+Atomic = Annotated[
+    bool,
+    Query(
+        description="`true`: all lines are written, or none; `false`: those that can be.",
+        examples=[False],
+    ),
+]
+
+
+class ImportRefused(Exception):
+    """Say what is wrong with lines of an import, so that none is written."""
+
+    def __init__(self, errors: list[ProblemError]) -> None:
+        super().__init__("the import is refused")
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A body that has come: in a file that is gone when it is closed, and its SHA-256."""
+
+    file: BinaryIO
+    digest: bytes
+
+
+@router.post(
+    "/timelines/{timeline}/import",
+    response_model=ImportResult,
+    responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
+    | {200: {"description": "What became of the lines."}},
+    openapi_extra=_REQUEST,
+)
+async def create_import(
+    request: Request, timeline: TimelineSlug, store: Store, write: RepeatableWrite, *, atomic: Atomic = True
+) -> Response:
+    """Import events, as many as there are: create them, or change those that are there.
+
+    The body is newline-delimited JSON, an event a line as `POST …/events` takes it, or CSV, whose first line names the
+    columns: `id`, `key`, `title`, `summary`, `when`, `status`, `status_reason`, `kind`, `reported_at`, `reason`,
+    `place`, `place_name`, `topics` (slugs with `;` between them), `participants` (`slug`, `slug=name` or
+    `slug=name=role`, with `;` between them), and of one claim `source`, `source_title`, `attributed_to` and `quote`. A
+    line may bear an `id`, or a `key` of your own, which is the event's only name in its timeline: an event that is
+    there already is changed to what the line says, and one that is so already is left alone. What the service answers
+    of an event, such as `bounds`, may stand there and is left aside. A line without either has a name made of the whole
+    body and the line's number: the same import, done again, writes nothing. What was deleted stays so.
+
+    All is written in one transaction. With `atomic=true` a line that is refused keeps all from being written; the
+    answer is a 422 that says which and why. With `atomic=false` the others are written, and the answer is a 200.
+    """
+    read = _READERS.get(media_type(request.headers))
+    if read is None:
+        raise HTTPException(415, f"send the body as {' or '.join(_READERS)}")
+    settings: Settings = request.app.state.settings
+    async with _spooled(request) as body:
+        lines = read(body.file, line_bytes=settings.body_bytes)
+
+        async def do(connection: Connection) -> Response:
+            refusals = Refusals()
+            into = Import(timeline, write.caller, body.digest)
+
+            def refuse(line: ReadLine | UnreadableLine, why: list[ProblemError]) -> None:
+                refusals.note(line, why)
+                if atomic and refusals.are_enough:
+                    raise ImportRefused(refusals.errors)
+
+            try:
+                tally = await write_lines(connection, lines, into, refuse)
+            except UnreadableFileError as error:
+                raise ImportRefused([ProblemError(line=1, pointer="", detail=str(error))]) from error
+            if atomic and refusals.lines:
+                raise ImportRefused(refusals.errors)
+            result = ImportResult(
+                created=tally.created,
+                amended=tally.amended,
+                unchanged=tally.unchanged,
+                deleted=tally.deleted,
+                refused=refusals.lines,
+                errors=refusals.errors,
+            )
+            return Response(result.model_dump_json(exclude_none=True), 200, media_type=answers.JSON)
+
+        if store.imports.locked():
+            raise Unavailable("an import is under way here; others have their turn after it")
+        async with store.imports:
+            return await write.do(do, sent=body.digest)
+
+
+@asynccontextmanager
+async def _spooled(request: Request) -> AsyncIterator[Spooled]:
+    """Keep a body in a file until it has come: however slow its sender, no transaction waits for it."""
+    told = hashlib.sha256()
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile(prefix="dateline-import-"))
+            async for chunk in request.stream():
+                told.update(chunk)
+                file.write(chunk)
+            file.seek(0)
+        except OSError as error:
+            raise Unavailable("there is no room to keep the body") from error
+        yield Spooled(file, told.digest())
+
+
+def _on_import_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ImportRefused)  # noqa: S101  # registered for these
+    named = error.errors[:MOST_ERRORS]
+    return problem(request, IMPORT_REFUSED, f"nothing was written: {summary_of(named)}", found=named)
+
+
+def register(app: FastAPI) -> None:
+    """Have an import that is refused answered as problem details."""
+    app.add_exception_handler(ImportRefused, _on_import_refused)

@@ -1,0 +1,45 @@
+"""Newline-delimited JSON: an object a line, in UTF-8. Blank lines count, and say nothing."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from pydantic import ValidationError
+
+from service.formats.reading import Lines, ReadLine, UnreadableLine
+from service.wire.line import EventLine
+
+MEDIA_TYPE = "application/x-ndjson"
+_SHOWN_BYTES = 1_000
+
+
+def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> Lines:
+    """Read events line by line, each of at most so many bytes; a longer one is passed over unread.
+
+    Lines that begin at or behind the position `end` are left.
+    """
+    number = 0
+    while end is None or file.tell() < end:
+        text = file.readline(line_bytes + 1)
+        if not text:
+            return
+        number += 1
+        if len(text) > line_bytes and not text.endswith(b"\n"):
+            _pass_over(file, line_bytes)
+            yield UnreadableLine(number, text[:_SHOWN_BYTES], f"is longer than {line_bytes} bytes")
+            continue
+        stripped = text.strip(b" \t\r\n")
+        if stripped:
+            yield _read(number, stripped)
+
+
+def _pass_over(file: BinaryIO, line_bytes: int) -> None:
+    while (rest := file.readline(line_bytes)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _read(number: int, text: bytes) -> ReadLine | UnreadableLine:
+    try:
+        return ReadLine(number, text, EventLine.model_validate_json(text))
+    except ValidationError as error:
+        return UnreadableLine(number, text, error)

@@ -1,0 +1,85 @@
+"""An import: lines are read, written some at a time, and what is wrong with each that is refused is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from service.errors import DatelineError, Invalid
+from service.formats.reading import Lines, ReadLine, UnreadableLine
+from service.store.importing import Import, Line, Tally
+from service.store.statement import Connection
+from service.wire.problem import ProblemError, pointer
+from service.wire.values import FORMS
+from service.wording import in_words
+
+# What is copied in at once, and what is read before others have their turn.
+BATCH_LINES = 250
+_TURN_LINES = 25
+# How much is told of what is wrong.
+MOST_ERRORS = 100
+
+Refuse = Callable[[ReadLine | UnreadableLine, list[ProblemError]], None]
+
+
+@dataclass(slots=True)
+class Refusals:
+    """The lines that were refused: how many, and what is wrong with the first of them."""
+
+    lines: int = 0
+    errors: list[ProblemError] = field(default_factory=list)
+
+    def note(self, _line: ReadLine | UnreadableLine, errors: list[ProblemError]) -> None:
+        """Note that a line is refused."""
+        self.lines += 1
+        self.errors += errors[: MOST_ERRORS - len(self.errors)]
+
+    @property
+    def are_enough(self) -> bool:
+        """Tell whether no more will be told of them."""
+        return len(self.errors) >= MOST_ERRORS
+
+
+async def write_lines(connection: Connection, lines: Lines, into: Import, refuse: Refuse) -> Tally:
+    """Write all lines that can be, inside the caller's transaction; `refuse` is told of each other one, and why.
+
+    Raises NotFound without the timeline, and TooLarge and Unavailable as `Import.write` does.
+    """
+    await into.begin(connection)
+    batch: list[ReadLine] = []
+    for i, one in enumerate(lines):
+        if i % _TURN_LINES == 0:
+            await asyncio.sleep(0)
+        if isinstance(one, UnreadableLine):
+            refuse(one, list(_errors_of(one)))
+            continue
+        batch.append(one)
+        if len(batch) == BATCH_LINES:
+            await _write(connection, batch, into, refuse)
+            batch = []
+    await _write(connection, batch, into, refuse)
+    return into.tally
+
+
+async def _write(connection: Connection, batch: list[ReadLine], into: Import, refuse: Refuse) -> None:
+    read = {one.number: one for one in batch}
+    for refused in await into.write(connection, [Line(one.number, one.event) for one in batch]):
+        refuse(read[refused.number], [_error_of(refused.number, refused.error)])
+
+
+def _error_of(number: int, error: DatelineError) -> ProblemError:
+    place = error.pointer if isinstance(error, Invalid) else None
+    return ProblemError(line=number, pointer=place or "", detail=str(error))
+
+
+def _errors_of(line: UnreadableLine) -> Iterator[ProblemError]:
+    """Say member by member what keeps a line from being read."""
+    if isinstance(line.why, str):
+        yield ProblemError(line=line.number, pointer="", detail=line.why)
+        return
+    for one in line.why.errors(include_url=False):
+        if one["type"] == "json_invalid":
+            yield ProblemError(line=line.number, pointer="", detail=f"is no JSON text: {one['ctx']['error']}")
+        else:
+            yield ProblemError(line=line.number, pointer=pointer(one["loc"]), detail=in_words(one, FORMS))

@@ -1,0 +1,272 @@
+"""Lines of an import: each creates its event, or changes it where it is there already, or says nothing new.
+
+What was deleted stays deleted. A line that names no event has an identity that is made of what is imported and the
+line's number, so that the same import done again writes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, Table, Text, and_, bindparam, exists, func, or_, select
+from sqlalchemy.dialects import postgresql
+
+from service.dates import parse_instant
+from service.errors import AlreadyExists, DatelineError, Invalid, TooLarge, Unavailable
+from service.store.bulk import Newcomer, write_newcomers
+from service.store.clock import read_now
+from service.store.events import report_of
+from service.store.failures import translated
+from service.store.query import Caller, timeline_id_of
+from service.store.record import Report, new_id, record_event, start_of
+from service.store.selection import TIMELINE_ID
+from service.store.statement import Connection, Statement, compiled
+from service.store.states import Identity, lock_identity
+from service.store.timelines import check_timeline
+from service.tables import actor, change, event, event_state, place, source
+from service.wire.document import Draft, Succession, Surroundings, compose
+from service.wire.event import Event, EventBody, Link
+from service.wire.history import says_the_same
+from service.wire.line import EventLine, with_known_claims
+
+# Each event that is changed takes a lock, of which a database has some thousands.
+MOST_AMENDED = 2_000
+_SHELVES = {"actors": actor, "places": place, "sources": source}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that could be read, and its number from 1."""
+
+    number: int
+    body: EventLine
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line that does not fit the store, and why."""
+
+    number: int
+    error: DatelineError
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines that were taken: the events that they made, changed, and left as they were."""
+
+    created: int = 0
+    amended: int = 0
+    unchanged: int = 0
+    # not brought back: whoever deleted them knew more
+    deleted: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Count what another tally counts, too."""
+        self.created += other.created
+        self.amended += other.amended
+        self.unchanged += other.unchanged
+        self.deleted += other.deleted
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Some lines on their way: whose event is new, and whose was there."""
+
+    newcomers: list[tuple[Line, Newcomer]] = field(default_factory=list)
+    others: list[tuple[Line, Draft]] = field(default_factory=list)
+    refused: list[RefusedLine] = field(default_factory=list)
+
+
+class Import:
+    """An import into one timeline, all of it inside the caller's transaction.
+
+    `digest` is a SHA-256 of what is imported.
+    """
+
+    def __init__(self, timeline_slug: str, caller: Caller, digest: bytes) -> None:
+        self.tally = Tally()
+        self._timeline = timeline_slug
+        self._timeline_id = timeline_id_of(timeline_slug)
+        self._caller = caller
+        self._stamp = hashlib.sha256(self._timeline_id.bytes + digest).digest()
+        self._names: dict[str, dict[str, str]] = {shelf: {} for shelf in _SHELVES}
+
+    async def begin(self, connection: Connection) -> None:
+        """Raise NotFound without a timeline that the caller may see."""
+        await check_timeline(connection, self._timeline, self._caller)
+
+    async def write(self, connection: Connection, lines: Sequence[Line]) -> list[RefusedLine]:
+        """Write some lines; give those that are refused, of which nothing is written.
+
+        Raises TooLarge where more events are changed than one transaction can, Unavailable as any write.
+        """
+        around = await self._look_around(connection, lines)
+        named = [(one, one.body.identity(self._timeline_id) or self._identity(one.number)) for one in lines]
+        known = await self._read_known(connection, [event_id for _, event_id in named])
+        batch = _Batch()
+        for line, event_id in named:
+            self._sort_out(batch, line, event_id, known, around)
+        await self._create(connection, batch, batch.newcomers)
+        for line, draft in batch.others:
+            await self._amend(connection, batch, line, draft)
+        return sorted(batch.refused, key=lambda one: one.number)
+
+    def _sort_out(
+        self,
+        batch: _Batch,
+        line: Line,
+        event_id: UUID,
+        known: dict[UUID, Event | None],
+        around: Surroundings,
+    ) -> None:
+        """See what a line is of: an event that was never there, one that is, one that was deleted."""
+        former = known.get(event_id)
+        if event_id in known and former is None:
+            self.tally.deleted += 1
+            return
+        body = with_known_claims(_plain(line.body), event_id, former)
+        draft = Draft(self._timeline, event_id, body, () if former is None else tuple(former.links))
+        report = report_of(body, self._caller)
+        try:
+            if former is None:
+                start_of(Identity(event_id, (), newest=0), report, around.now)
+                document = compose(draft, Succession(None, 1, None), around)
+                batch.newcomers.append((line, Newcomer(document, report)))
+                known[event_id] = document
+            elif _is_later(report, former) and says_the_same(
+                former, compose(draft, Succession(former, former.version, parse_instant(former.created_at)), around)
+            ):
+                self.tally.unchanged += 1
+            else:
+                batch.others.append((line, draft))
+        except Invalid as error:
+            batch.refused.append(RefusedLine(line.number, error))
+
+    async def _create(self, connection: Connection, batch: _Batch, some: Sequence[tuple[Line, Newcomer]]) -> None:
+        """Create events; where the database refuses them, find out which of them it is."""
+        if not some:
+            return
+        try:
+            with translated():
+                async with connection.transaction():
+                    await write_newcomers(connection, [newcomer for _, newcomer in some])
+            self.tally.created += len(some)
+        except Unavailable:
+            raise
+        except DatelineError as error:
+            if len(some) == 1:
+                batch.refused.append(RefusedLine(some[0][0].number, _in_words(error)))
+                return
+            half = len(some) // 2
+            await self._create(connection, batch, some[:half])
+            await self._create(connection, batch, some[half:])
+
+    async def _amend(self, connection: Connection, batch: _Batch, line: Line, draft: Draft) -> None:
+        """Change an event as a PUT does, by the one function that knows of states."""
+        if self.tally.amended >= MOST_AMENDED:
+            raise TooLarge(f"more than {MOST_AMENDED} events that are there would change: import fewer lines at once")
+        identity = await lock_identity(connection, self._timeline, draft.event_id)
+        if identity.present is None:
+            batch.refused.append(RefusedLine(line.number, Invalid("an earlier line of the same event is refused")))
+            return
+        if identity.present.document is None:
+            self.tally.deleted += 1
+            return
+        former = Event.model_validate_json(identity.present.document)
+        body = with_known_claims(_plain(line.body), draft.event_id, former)
+        kept: tuple[Link, ...] = tuple(former.links)
+        report = replace(report_of(body, self._caller), is_news=body.supersede)
+        try:
+            with translated():
+                async with connection.transaction():
+                    stored = await record_event(connection, replace(draft, body=body, links=kept), identity, report)
+        except Unavailable:
+            raise
+        except DatelineError as error:
+            batch.refused.append(RefusedLine(line.number, error))
+            return
+        if stored.state > identity.newest:
+            self.tally.amended += 1
+        else:
+            self.tally.unchanged += 1
+
+    def _identity(self, number: int) -> UUID:
+        """Make the identity of a line that names none: a UUID of version 8 (RFC 9562), in the order of the lines."""
+        high = int.from_bytes(self._stamp[:8])
+        return UUID(int=(high >> 16 << 80) | 0x8 << 76 | (high & 0xFFF) << 64 | 0b10 << 62 | number)
+
+    async def _look_around(self, connection: Connection, lines: Sequence[Line]) -> Surroundings:
+        """Read the time, and of the directory what these lines name and none before them did."""
+        asked: dict[str, set[str]] = {shelf: set() for shelf in _SHELVES}
+        for line in lines:
+            asked["actors"].update(one.actor for one in line.body.participants)
+            asked["sources"].update(one.source for one in line.body.claims)
+            if line.body.place is not None:
+                asked["places"].add(line.body.place.place)
+        for shelf, slugs in asked.items():
+            missing = slugs - self._names[shelf].keys()
+            if missing:
+                rows = await (await _NAMES[shelf].run(connection, {"slugs": list(missing)})).fetchall()
+                self._names[shelf].update(rows)
+        return Surroundings(await read_now(connection), **self._names, new_id=new_id)
+
+    async def _read_known(self, connection: Connection, event_ids: Iterable[UUID]) -> dict[UUID, Event | None]:
+        """Read which events were ever there: how they stand, None for those that were deleted."""
+        values = {"timeline_id": self._timeline_id, "event_ids": list(event_ids)}
+        rows = await (await _READ_KNOWN.run(connection, values)).fetchall()
+        return {
+            event_id: None if document is None else Event.model_validate_json(document) for event_id, document in rows
+        }
+
+
+def _plain(line: EventLine) -> EventBody:
+    """Take a line as what a PUT would send."""
+    return EventBody.model_construct(
+        line.model_fields_set - {"id", "key"}, **{name: getattr(line, name) for name in EventBody.model_fields}
+    )
+
+
+def _is_later(report: Report, former: Event) -> bool:
+    """Tell whether a report tells of what is known now, not of how it came to that."""
+    return not report.supersedes and (report.at is None or report.at >= parse_instant(former.reported_at))
+
+
+def _in_words(error: DatelineError) -> DatelineError:
+    if isinstance(error, AlreadyExists):
+        return AlreadyExists("the event was created by another write meanwhile: import it again")
+    return error
+
+
+_IDS: ColumnElement[Any] = bindparam("event_ids", type_=ARRAY(postgresql.UUID(as_uuid=True)))
+_asked = func.unnest(_IDS).table_valued("event_id", name="asked").render_derived()
+
+
+def _is_asked(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.timeline_id == TIMELINE_ID, table.c.event_id == _asked.c.event_id)
+
+
+# By states and, where these were purged, by what the feed keeps of them.
+_READ_KNOWN: Statement = compiled(
+    select(_asked.c.event_id, event.c.document)
+    .select_from(_asked.outerjoin(event, _is_asked(event)))
+    .where(
+        or_(
+            event.c.event_id.is_not(None),
+            exists(select(1).where(_is_asked(event_state))),
+            exists(select(1).where(_is_asked(change))),
+        )
+    )
+)
+
+
+def _names(table: Table) -> Statement:
+    called = table.c.title if "title" in table.c else table.c.name
+    slugs = bindparam("slugs", type_=ARRAY(Text(collation="C")))
+    return compiled(select(table.c.slug, called).where(table.c.slug == func.any(slugs)))
+
+
+_NAMES: Mapping[str, Statement] = {shelf: _names(table) for shelf, table in _SHELVES.items()}

@@ -1,0 +1,147 @@
+"""`dateline import`: files of events, written from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from service import intake
+from service.cli import app
+from tests.client import Client, connected
+from tests.factories import event_body, make_timeline
+
+EVENTS = "/v1/timelines/story/events"
+
+
+@pytest.fixture(autouse=True)
+def _database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", database_url)
+
+
+@pytest.fixture
+def client(database_url: str) -> Iterator[Client]:
+    with connected(database_url, worker=False) as client:
+        make_timeline(client, slug="story")
+        yield client
+
+
+def run(*arguments: object, given: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, ["import", "--timeline", "story", *map(str, arguments)], input=given)
+
+
+def written(path: Path, *bodies: object) -> Path:
+    path.write_bytes(b"".join(json.dumps(one).encode() + b"\n" for one in bodies))
+    return path
+
+
+def many(path: Path, count: int) -> Path:
+    return written(path, *(event_body(title=f"{i}", summary="so it was told " * 20) for i in range(count)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_files_are_imported_and_are_the_same_the_second_time(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    monkeypatch.setattr(intake, "PIECE_BYTES", 50_000)
+    monkeypatch.setattr(intake, "TRANSACTION_LINES", 100)
+    file = many(tmp_path / "events.ndjson", 700)
+    table = tmp_path / "more.CSV"
+    table.write_text("title,when,status\r\nA,2013,planned\r\nB,2013,planned\r\n")
+    first = run(file, table, "--jobs", jobs)
+    assert (first.exit_code, first.stdout) == (
+        0, "702 created, 0 amended, 0 unchanged, 0 deleted before, 0 refused.\n"
+    )  # fmt: skip
+    again = run(file, table)
+    assert again.stdout == "0 created, 0 amended, 702 unchanged, 0 deleted before, 0 refused.\n"
+    assert client.read(EVENTS, count="exact")["count"] == 702
+    assert len(set(client.titles(EVENTS))) == 702
+    (item,) = client.read(f"{EVENTS}/{client.walk(EVENTS)[0]['id']}/history")["items"]
+    assert item["author"] == "operator"
+    told = client.read("/v1/audit", caller="operator")["items"]
+    assert {one["operation"] for one in told} == {"create_import"}
+
+
+def test_a_line_that_is_refused_is_told_and_kept_for_another_try(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "PIECE_BYTES", 1_000)
+    monkeypatch.setattr(intake, "TRANSACTION_LINES", 10)
+    bodies = [event_body(title=f"{i}", when="2013-02-31" if i in (7, 53) else "2013") for i in range(60)]
+    file, rejects = written(tmp_path / "events.jsonl", *bodies), tmp_path / "rejects.jsonl"
+    outcome = run(file, "--rejects", rejects)
+    assert outcome.exit_code == 1
+    assert outcome.stdout == "58 created, 0 amended, 0 unchanged, 0 deleted before, 2 refused.\n"
+    assert "line 8, /when: " in outcome.stderr
+    assert "line 54, /when: " in outcome.stderr
+    assert [json.loads(line)["title"] for line in rejects.read_text().splitlines()] == ["7", "53"]
+    rejects.write_text(rejects.read_text().replace("2013-02-31", "2013-03-01"))
+    assert run(rejects).exit_code == 0
+    assert client.read(EVENTS, count="exact")["count"] == 60
+
+
+def test_a_table_of_what_is_refused_is_a_table(client: Client, tmp_path: Path) -> None:
+    table, rejects = tmp_path / "events.csv", tmp_path / "rejects.csv"
+    table.write_text('title,when,status\n"A, B",2013-02-31,planned\nC,2013,planned\n')
+    assert run(table, "--rejects", rejects).exit_code == 1
+    assert rejects.read_text() == 'title,when,status\n"A, B",2013-02-31,planned\n'
+    assert client.titles(EVENTS) == ["C"]
+    assert run(table, table, "--rejects", rejects).exit_code == 2
+
+
+def test_all_or_nothing_and_a_trial(client: Client, tmp_path: Path) -> None:
+    good, bad = many(tmp_path / "a.ndjson", 30), written(tmp_path / "b.ndjson", {"title": "no date"})
+    outcome = run(good, bad, "--atomic")
+    assert outcome.exit_code == 1
+    assert outcome.stdout == ""
+    assert "nothing was written: 1 lines are refused" in outcome.stderr
+    assert client.titles(EVENTS) == []
+    assert run(good, "--dry-run").stdout.startswith("30 would be created, ")
+    assert client.titles(EVENTS) == []
+    assert run(good, "--atomic").stdout.startswith("30 created, ")
+    assert len(client.titles(EVENTS)) == 30
+
+
+def test_standard_input_is_read(client: Client) -> None:
+    content = json.dumps(event_body(title="piped")).encode()
+    assert run("-", given=content).exit_code == 2
+    assert run("-", "--format", "ndjson", given=content).exit_code == 0
+    assert client.titles(EVENTS) == ["piped"]
+
+
+def test_what_cannot_be_done_is_said(client: Client, tmp_path: Path) -> None:
+    file = many(tmp_path / "events.ndjson", 1)
+    assert run(tmp_path / "nowhere.ndjson").exit_code != 0
+    assert run(written(tmp_path / "events.xml")).exit_code == 2
+    other = CliRunner().invoke(app, ["import", "--timeline", "other", str(file)])
+    assert "no timeline 'other'" in str(other.exception)
+    assert client.titles(EVENTS) == []
+
+
+def test_an_import_that_was_killed_is_gone_on_with(client: Client, database_url: str, tmp_path: Path) -> None:
+    file = many(tmp_path / "events.ndjson", 6_000)
+    command = [sys.executable, "-m", "service", "import", "--timeline", "story", str(file)]
+    process = subprocess.Popen(command, env=os.environ | {"DATELINE_DATABASE_URL": database_url})
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        deadline = time.monotonic() + 60
+        while connection.execute("SELECT count(*) FROM event").fetchone() == (0,):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    outcome = run(file)
+    assert outcome.exit_code == 0
+    created, unchanged = (int(outcome.stdout.split()[i]) for i in (0, 4))
+    assert created > 0 < unchanged
+    assert created + unchanged == 6_000
+    assert len(set(client.titles(EVENTS))) == 6_000

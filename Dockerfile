@@ -6,17 +6,19 @@ WORKDIR /build
 COPY requirements/ requirements/
 # Two environments: what the service runs on, and what builds it, which stays here.
 RUN python -m venv /opt/dateline \
-    && /opt/dateline/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt \
+    && /opt/dateline/bin/pip install --no-cache-dir --require-hashes --report installed.json -r requirements/run.txt \
     && python -m venv /opt/build \
-    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
+    && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt -r requirements/sbom.txt
 COPY . .
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /opt/dateline/bin/pip install --no-cache-dir --no-deps /wheels/*.whl \
-    && /opt/dateline/bin/python -m pip uninstall --yes pip
+    && /opt/dateline/bin/python -m pip uninstall --yes pip \
+    && /opt/build/bin/python -m deploy.sbom /opt/dateline installed.json > /opt/dateline/sbom.cdx.json
 
 FROM ${BASE}
-# Nothing is installed into a running container.
-RUN python -m pip uninstall --yes --root-user-action=ignore pip
+# Nothing is installed into a running container, and nobody becomes another user there.
+RUN python -m pip uninstall --yes --root-user-action=ignore pip \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 COPY --from=build /opt/dateline /opt/dateline
 ENV PATH=/opt/dateline/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

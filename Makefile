@@ -49,8 +49,9 @@ image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, a
 pins: $(VENV)/dev.stamp  ## Choose the newest versions anew, and write down their hashes
 	$(COMPILE) --upgrade pyproject.toml --extra embedded --group dev --output-file requirements/dev.txt
 	$(COMPILE) --constraints requirements/dev.txt pyproject.toml --extra embedded --output-file requirements/embedded.txt
-	$(COMPILE) --constraints requirements/dev.txt pyproject.toml --output-file requirements/run.txt
+	$(COMPILE) --constraints requirements/dev.txt pyproject.toml --extra otel --output-file requirements/run.txt
 	$(COMPILE) --constraints requirements/dev.txt --group build --output-file requirements/build.txt
+	$(COMPILE) --constraints requirements/dev.txt --group sbom --output-file requirements/sbom.txt
 	$(COMPILE) --upgrade --group clients --output-file requirements/clients.txt
 	cd tests/clients && npm update --package-lock-only
 

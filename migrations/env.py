@@ -8,11 +8,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine, pool, text
 
+from service.store.migration import ADVISORY_LOCK
 from service.tables import metadata
-
-# Any number will do that no other user of the same database takes; held until the transaction ends, so
-# that it works through a pooler, and that several containers may start at once.
-ADVISORY_LOCK = 0x44_41_54_45
 
 
 def migrate(connection: Connection) -> None:

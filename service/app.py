@@ -33,7 +33,7 @@ from service.api import (
 )
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
-from service.api.event_stream import Streams, told_of_stop
+from service.api.event_stream import Streams
 from service.api.faults import Faults
 from service.api.figures import Figures
 from service.api.head import Head
@@ -45,14 +45,19 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
+from service.api.stopping import LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
 from service.store.database import Database
 from service.store.listening import Listener
+from service.store.pulse import Pulse
+from service.store.replica import Replica
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.worker import working
+
+REPLICA_POOL_SECONDS = 1.0
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -62,16 +67,21 @@ def create_app(settings: Settings) -> FastAPI:
     """
     url = settings.database_url
     address = "" if url is None else url.get_secret_value()
+    pulse = Pulse()
     database = Database(
         address,
         pool_size=settings.pool_size,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
+        pulse=pulse,
     )
-    direct = settings.direct_database_url
-    listener = Listener(address if direct is None else direct.get_secret_value())
+    figures = Figures()
+    replica = replica_of(settings, database, figures)
+    direct = address if settings.direct_database_url is None else settings.direct_database_url.get_secret_value()
+    listener = Listener(direct)
     tail = Tail(database, listener, poll_seconds=settings.stream_poll_seconds)
     clients = Clients()
+    stopping = Stopping(drain_seconds=settings.drain_seconds)
     feed = changes.Feed(
         tail=tail,
         streams=Streams(
@@ -84,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         reads=SharedReads(max(1, settings.pool_size // 4)),
         heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
-    figures = Figures()
+    stopping.then(feed.streams.end)
     limiter = limiter_of(settings)
 
     @asynccontextmanager
@@ -94,13 +104,16 @@ def create_app(settings: Settings) -> FastAPI:
         await database.open()
         try:
             async with AsyncExitStack() as running:
+                running.enter_context(stopping.heard())
+                await running.enter_async_context(pulse.run(direct))
                 await running.enter_async_context(listener.run())
+                if replica is not None:
+                    await running.enter_async_context(replica.run())
                 await running.enter_async_context(tail.run())
-                running.enter_context(told_of_stop(feed.streams.end))
                 await running.enter_async_context(metrics.noted(figures, database, feed))
                 if settings.worker:
-                    worker = await running.enter_async_context(working(settings, address, listener))
-                    running.enter_context(told_of_stop(worker.stop))
+                    worker = await running.enter_async_context(working(settings, address, listener, pulse))
+                    stopping.then(worker.stop)
                 yield
         finally:
             await limiter.close()
@@ -116,13 +129,18 @@ def create_app(settings: Settings) -> FastAPI:
         # sent where OTEL_EXPORTER_OTLP_ENDPOINT says; faults stay in our own log, which strikes out what is secret
         telemetry={"auto_configure": True, "logs": False, "operation_spans": False},
     )
-    app.state.settings = settings
-    app.state.database = database
-    app.state.issuer = issuer_of(settings)
-    app.state.feed = feed
-    app.state.clients = clients
-    app.state.figures = figures
-    app.state.limiter = limiter
+    hold(
+        app,
+        settings=settings,
+        database=database,
+        replica=replica,
+        issuer=issuer_of(settings),
+        feed=feed,
+        clients=clients,
+        figures=figures,
+        limiter=limiter,
+        stopping=stopping,
+    )
     guard(app, settings)
     problems.register(app)
     batch_problems.register(app)
@@ -132,6 +150,36 @@ def create_app(settings: Settings) -> FastAPI:
     templates.mount_files(app)
     openapi.publish(app)
     return app
+
+
+def hold(app: FastAPI, **parts: object) -> None:
+    """Have a request find these parts of the application by their names."""
+    for name, part in parts.items():
+        setattr(app.state, name, part)
+
+
+def replica_of(settings: Settings, primary: Database, figures: Figures) -> Replica | None:
+    """Make the replica that reads go to, if there is one."""
+    if settings.read_database_url is None:
+        return None
+    url = settings.read_database_url.get_secret_value()
+    database = Database(
+        url,
+        pool_size=settings.pool_size,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        pooled=settings.direct_database_url is not None,
+        # whoever finds none of its connections free soon is better off with the primary
+        wait_seconds=REPLICA_POOL_SECONDS,
+    )
+    return Replica(
+        url,
+        database,
+        primary,
+        wait_seconds=settings.replica_wait_seconds,
+        lag_seconds=settings.replica_lag_seconds,
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+        count=figures.count_read,
+    )
 
 
 def issuer_of(settings: Settings) -> Issuer | None:
@@ -172,11 +220,13 @@ def include(app: FastAPI, settings: Settings) -> None:
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
+    stopping = app.state.stopping
     app.add_middleware(
         RequestLimit,
         requests=settings.requests,
         seconds=settings.request_timeout_seconds,
         import_seconds=settings.import_timeout_seconds,
+        stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Head)
@@ -187,6 +237,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    app.add_middleware(LastAnswers, stopping=stopping)
     app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
     app.add_middleware(RequestId)
     if settings.trusted_proxies:

@@ -17,12 +17,14 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from service import intake, keyring, purging, recounting, seeding, serving
+from service.backup import BackupError, back_up, put_back
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.formats import csv
 from service.formats.reading import UnreadableFileError
 from service.importing import MOST_ERRORS
 from service.settings import Settings, complaints, list_settings, unknown_variables
+from service.store.contents import count_contents
 from service.store.importing import Tally
 from service.wire.key import Key, KeyBody
 
@@ -137,6 +139,49 @@ def purge(
     with serving.prepared_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; - is standard output.", allow_dash=True)],
+    *,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write all that the database holds into one file, while the service goes on.
+
+    It is of pg_dump's custom format, whole or not there at all, and readable by its owner alone: webhooks' secrets are
+    in it. PostgreSQL's client programs must be on this machine, of the server's version or later.
+    """
+    target = None if file == Path("-") else file
+    if target is None and sys.stdout.isatty():
+        raise typer.BadParameter("a terminal is no place for a backup: name a file, or pipe it on")
+    with serving.database_as_it_is(_settings()) as url:
+        back_up(url, target, overwrite=overwrite)
+    if target is not None:
+        typer.echo(f"Backed up into {target}: {target.stat().st_size} bytes.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `dateline backup` wrote.", exists=True, dir_okay=False)],
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Give up what the database holds.")] = False,
+) -> None:
+    """Put a backup into the database, all of it or nothing, and bring it to this release.
+
+    The database must be empty, unless told otherwise, and no service may use it meanwhile. Followers of a change feed
+    are told to start again; webhooks send nothing until each is enabled again; keys are those of the backup, revoked
+    since or not.
+    """
+    settings = _settings()
+    with serving.database(settings) as url:
+        put_back(serving.owner_url(settings, url), file, replace=replace)
+        serving.prepare(settings, url)
+        counted = count_contents(serving.owner_url(settings, url))
+        faults = sum(map(bool, recounting.check_histograms(url).values()))
+    typer.echo(f"Restored: {', '.join(f'{number} {name}' for name, number in counted.items())}.")
+    typer.echo(f"Histograms: {f'{faults} wrong; `dateline histogram rebuild` mends them' if faults else 'right'}.")
+    typer.echo("Webhooks send nothing until each is enabled again; `dateline keys list` shows which keys are good.")
 
 
 @app.command("import")
@@ -350,7 +395,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (DatelineError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
+    except (DatelineError, BackupError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

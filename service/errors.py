@@ -17,7 +17,8 @@ DatelineError
 ├── InFlight            a request with this idempotency key is under way
 ├── KeyReused           this idempotency key stands for another request
 └── Unavailable         the database cannot answer now
-    └── TooSlow         the database gave up the statement after its time limit
+    ├── TooSlow         the database gave up the statement after its time limit
+    └── ReplicaFailed   the replica cannot do a read that the primary may do
 """
 
 from __future__ import annotations
@@ -115,3 +116,7 @@ class Unavailable(DatelineError):
 
 class TooSlow(Unavailable):
     """Say that the database gave up a statement after its time limit."""
+
+
+class ReplicaFailed(Unavailable):
+    """Say that the replica failed at a read; whoever asked for it begins it anew, at the primary."""

@@ -12,7 +12,8 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from typing import Literal, TextIO
+from contextlib import suppress
+from typing import Literal, TextIO, cast
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
@@ -98,6 +99,24 @@ def lines(name: str) -> FilteringBoundLogger:
     return logger
 
 
+class _Lossy:
+    """A stream that takes every line: what its sink has no room for, or nobody reads, is lost, and nothing else."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Have it written now."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure(level: Level, form: Form, stream: TextIO | None = None) -> None:
     """Log to standard error from now on, or to `stream`, in place of whatever was said so before.
 
@@ -108,13 +127,14 @@ def configure(level: Level, form: Form, stream: TextIO | None = None) -> None:
     is_terminal = stream.isatty()
     is_text = form == "text" or (form == "auto" and is_terminal)
     shown = _text(colours=is_terminal and "NO_COLOR" not in os.environ) if is_text else _JSON
-    handler = logging.StreamHandler(stream)
+    lossy = cast("TextIO", _Lossy(stream))
+    handler = logging.StreamHandler(lossy)
     processors = [ProcessorFormatter.remove_processors_meta, *shown]
     handler.setFormatter(ProcessorFormatter(foreign_pre_chain=_OF_RECORDS, processors=processors))
     structlog.configure(
         processors=[*_COMMON, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(lossy),
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, least in _levels(level).items():

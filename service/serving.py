@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,7 +23,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service import logs
-from service.embedded import EmbeddedPostgres
+from service.embedded import EmbeddedPostgres, running_url, tell_full
+from service.figures_folder import figures_shared, reserve_room
 from service.keyring import LocalKey, ensure_local_key
 from service.seeding import seed_if_empty
 from service.settings import Settings, is_loopback, variable
@@ -44,7 +44,7 @@ _POOLER = (
     f"{variable('database_url')} leads through a pooler, which drops the options of a connection: "
     f"set {variable('direct_database_url')} to the same database without it."
 )
-GRACE_SECONDS = 2  # for answers under way when the service is told to stop; all in all it takes no more than 5
+GRACE_SECONDS = 7  # for answers under way when the service ends; all in all it takes no more than 10
 BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
@@ -103,10 +103,11 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce_once_answering(listeners[0], settings, key, announce)
         run_server(settings, url, listeners, request)
     if lost.is_set():
-        raise CannotServeError(
-            f"PostgreSQL ended, and with it the service; {settings.data}/postgresql.log says why. "
+        why = tell_full(settings.data) or (
+            f"{settings.data}/postgresql.log says why. "
             "Nothing that was acknowledged is lost: the next start recovers it."
         )
+        raise CannotServeError(f"PostgreSQL ended, and with it the service. {why}")
     logger.info("stopped")
 
 
@@ -127,15 +128,17 @@ def work(settings: Settings) -> None:
 async def _work_until_told(settings: Settings, url: str) -> None:
     # Not above: what sends webhooks takes a while to load, and `dateline --help` should not wait for it.
     from service.store.listening import Listener  # noqa: PLC0415
+    from service.store.pulse import Pulse  # noqa: PLC0415
     from service.worker import working  # noqa: PLC0415
 
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
-    listener = Listener(url)
+    listener, pulse = Listener(url), Pulse()
     pooled = settings.database_url
-    async with listener.run(), working(settings, pooled.get_secret_value() if pooled else url, listener):
+    served = pooled.get_secret_value() if pooled else url
+    async with pulse.run(url), listener.run(), working(settings, served, listener, pulse):
         logger.info("sending webhooks")
         await told.wait()
 
@@ -202,7 +205,7 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
         require_database(url)
         yield url
         return
-    each = settings.pool_size + 1  # one listens for changes
+    each = settings.pool_size + 2  # one listens for changes, one asks whether the database answers
     if settings.worker:
         each += WORKER_CONNECTIONS
     connections = settings.workers * each + SPARE_CONNECTIONS
@@ -225,13 +228,39 @@ def prepared_database(settings: Settings, lost: threading.Event | None = None) -
     With a role of its own for migrations, that one changes the schema, and the URL's is granted what serving takes.
     """
     with database(settings, lost) as url:
-        if settings.migration_database_url is None:
-            migrate(url)
-        else:
-            owner = settings.migration_database_url.get_secret_value()
-            migrate(owner)
-            grant_service(owner, url)
+        prepare(settings, url)
         yield url
+
+
+def prepare(settings: Settings, url: str) -> None:
+    """Bring the schema of the database at this URL to this release's, and grant what serving takes."""
+    owner = owner_url(settings, url)
+    migrate(owner)
+    if owner != url:
+        grant_service(owner, url)
+
+
+def owner_url(settings: Settings, url: str) -> str:
+    """Answer the URL of the same database as the role that owns the schema."""
+    owner = settings.migration_database_url
+    return url if owner is None else owner.get_secret_value()
+
+
+@contextmanager
+def database_as_it_is(settings: Settings) -> Iterator[str]:
+    """Answer the URL of the database, as the role that owns its schema, which is left as it is.
+
+    The embedded one may be in use by a service; where it has not been set up, it is not set up for this.
+    """
+    if settings.database_url is None:
+        url = running_url(settings.data)
+        if url is not None:
+            yield url
+            return
+        if not (settings.data / "postgresql").exists():
+            raise CannotServeError(f"There is no database in {settings.data}; DATELINE_DATA names its folder.")
+    with database(settings) as url:
+        yield owner_url(settings, url)
 
 
 def require_database(url: str, *, pooled: bool = False) -> None:
@@ -339,27 +368,29 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
     if settings.workers == 1:
         PatientServer(config, request).run(sockets=listeners)
         return
-    with figures_shared():
-        supervisor = Multiprocess(config, sockets=listeners)  # from here on, signals are its own
+    with ExitStack() as shared:
+        try:
+            shared.enter_context(figures_shared())
+        except OSError as error:
+            raise CannotServeError(
+                "Several server processes share their figures in a temporary folder, and none can be made: "
+                f"{error.strerror}."
+            ) from error
+        supervisor = Supervisor(config, sockets=listeners)  # from here on, signals are its own
         request.check()
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise CannotServeError("A server process did not start; what it said is above.")
 
 
-@contextmanager
-def figures_shared() -> Iterator[None]:
-    """Give the server processes a folder in which each finds the others' figures (`service.api.figures`)."""
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="dateline-figures-")
-    except OSError as error:
-        raise CannotServeError(
-            "Several server processes share their figures in a temporary folder, and none can be made: "
-            f"{error.strerror}."
-        ) from error
-    with folder as name:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = name
-        yield
+class Supervisor(Multiprocess):
+    """What starts the server processes, and ends them."""
+
+    def terminate_all(self) -> None:
+        """Have them end; from here on the listeners are theirs alone, so that whom nobody accepts is refused."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
 
 
 class PatientServer(uvicorn.Server):
@@ -380,11 +411,13 @@ class PatientServer(uvicorn.Server):
 
 def worker_app() -> FastAPI:
     """Make the application of one server process, from the environment."""
-    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it.
-    from service.app import create_app  # noqa: PLC0415
-
     settings = Settings()
     configure_logging(settings)
+    reserve_room()
+    # Not above: only the processes that serve need it, and `dateline --help` should not wait for it. When it is loaded,
+    # whether figures are shared is decided, too.
+    from service.app import create_app  # noqa: PLC0415
+
     _end_with_parent()
     return create_app(settings)
 

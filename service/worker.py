@@ -32,6 +32,7 @@ from service.store.idempotency import sweep_answers
 from service.store.item import write_item
 from service.store.listening import Listener
 from service.store.position import write_place
+from service.store.pulse import Pulse
 from service.store.retention import sweep_changes
 from service.store.webhooks import disable_webhook
 from service.wire.webhook import write_message
@@ -296,16 +297,17 @@ class Worker:
 
 
 @asynccontextmanager
-async def working(settings: Settings, url: str, listener: Listener) -> AsyncIterator[Worker]:
+async def working(settings: Settings, url: str, listener: Listener, pulse: Pulse) -> AsyncIterator[Worker]:
     """Run a worker on the database at this URL for the block; afterwards it ends as if told to stop.
 
-    It is woken by the listener, which runs for longer.
+    It is woken by the listener, which runs for longer, as does the pulse.
     """
     database = Database(
         url,
         pool_size=CONNECTIONS,
         statement_timeout_seconds=settings.statement_timeout_seconds,
         pooled=settings.direct_database_url is not None,
+        pulse=pulse,
     )
     sender = Sender(timeout_seconds=settings.webhook_timeout_seconds, allow_private=settings.webhook_allow_private)
     worker = Worker(

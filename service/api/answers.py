@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from service.api.etag import etag
 from service.api.problems import MEDIA_TYPE
 from service.api.slow_client import Clients, SlowClientError
+from service.errors import Unavailable
 
 logger = logging.getLogger("dateline.exports")
 
@@ -100,8 +101,12 @@ class HeldStream(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        async with self._held:
-            await super().__call__(scope, receive, send)
+        try:
+            async with self._held:
+                await super().__call__(scope, receive, send)
+        except Unavailable as error:
+            # the answer stays incomplete, on which the server closes the connection
+            logger.warning("an export was ended: %s", error)
 
     async def stream_response(self, send: Send) -> None:
         """Send part after part; stop at a client that takes none for too long."""

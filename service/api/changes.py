@@ -17,6 +17,7 @@ from pydantic import Field
 from service.api import answers
 from service.api.access import Reader, Store, still_opens
 from service.api.event_stream import MEDIA_TYPE, EventStream, Streams, retry_milliseconds
+from service.api.freshness import POSITION_HEADER, position_header
 from service.api.known import RECORDED_AS_OF, Clock
 from service.api.negotiation import choose
 from service.api.parameters import MOST_PAGE_EVENTS, PAGE_EVENTS, FilterParameters, TimelineSlug
@@ -30,6 +31,7 @@ from service.store.position import Place, Position, read_place, write_place
 from service.store.query import Caller, EventQuery, timeline_id_of
 from service.store.sharing import SharedReads
 from service.store.tail import Tail
+from service.store.wal import read_written
 from service.wire.change import ChangePage
 from service.wire.values import AS_CURSOR
 
@@ -105,7 +107,7 @@ _VARY = {"Vary": "Accept"}
         200: {
             "description": "A page of changes; as an event stream, a message a change for as long as you stay.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-sent events (HTML, 9.2)."}}},
-            **answers.headers("Link", "Vary"),
+            **answers.headers("Link", "Vary", POSITION_HEADER),
         }
     },
 )
@@ -121,7 +123,8 @@ async def list_changes(
 
     Whoever takes each change's `document` in place of its copy, and removes its copy where that is `null`, holds what
     the list of events holds. To begin: take `latest` with `after=latest`, list the events, then follow from that
-    cursor. Go on with `next`; where it is `null`, with `latest`, a little later.
+    cursor; send the `Dateline-Position` of the first answer along with the list, which may come of a replica that is
+    behind. Go on with `next`; where it is `null`, with `latest`, a little later.
 
     With `Accept: text/event-stream` the changes come as server-sent events as soon as they are committed: `id` is the
     cursor, `event` the operation, `data` the item. `Last-Event-ID`, which browsers send by themselves, goes on where a
@@ -150,7 +153,10 @@ async def list_changes(
             documents=parameters.documents,
             recorded_as_of=parameters.recorded_as_of,
         )
-    return _page(request, key, timeline, changes, documents=parameters.documents)
+        # whoever lists the events to go on from here must not find fewer than there were
+        position = await read_written(connection)
+    headers = _VARY | await position_header(store, position)
+    return _page(request, key, timeline, changes, documents=parameters.documents, headers=headers)
 
 
 def _place(key: bytes, timeline: str, cursor: str | None) -> Place | Literal["latest"] | None:
@@ -159,11 +165,12 @@ def _place(key: bytes, timeline: str, cursor: str | None) -> Place | Literal["la
     return read_place(key, timeline, cursor)
 
 
-def _page(request: Request, key: bytes, timeline: str, changes: Changes, *, documents: bool) -> Response:
+def _page(
+    request: Request, key: bytes, timeline: str, changes: Changes, *, documents: bool, headers: dict[str, str]
+) -> Response:
     def cursor(position: Position) -> str:
         return write_place(key, timeline, changes.place(position))
 
-    headers = dict(_VARY)
     following = cursor(changes.end) if changes.has_more else None
     if following is not None:
         address = request.url.include_query_params(after=following)
@@ -192,7 +199,9 @@ class _Follower:
             first = await self._read(after)
             changes = first.changes
             start = after.position if isinstance(after, Place) else changes.latest if after else changes.oldest
-            return EventStream(self._messages(first, changes.place(start)), self.feed.streams, held.pop_all())
+            headers = await position_header(self.store, await self.store.written())
+            messages = self._messages(first, changes.place(start))
+            return EventStream(messages, self.feed.streams, held.pop_all(), headers)
 
     async def _messages(self, batch: Batch | None, place: Place) -> AsyncGenerator[bytes]:
         """Give message after message; between them, nothing of the database is held."""

@@ -8,15 +8,17 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
 from service.api.etag import IfMatch, etag, expectation
 from service.api.events import event_path
+from service.api.freshness import ReadStore
 from service.api.known import KnownAt
 from service.api.parameters import EventId, TimelineSlug
 from service.api.strict import StrictRoute
 from service.api.writing import RepeatableWrite, Write
 from service.errors import NotFound
 from service.store import events
+from service.store.replica import Readable
 from service.store.statement import Connection
 from service.wire.event import Claim, ClaimBody, ClaimList, Event
 
@@ -26,7 +28,7 @@ ClaimId = Annotated[UUID, Path(description="A claim's identity.", examples=["585
 
 
 async def _claims(
-    store: Store, timeline: str, event: UUID, caller: Reader, known_at: int | None
+    store: Readable, timeline: str, event: UUID, caller: Reader, known_at: int | None
 ) -> tuple[int, list[Claim]]:
     async with store.read() as connection:
         version, content = await events.get_event(connection, timeline, event, caller, known_at=known_at)
@@ -40,7 +42,7 @@ async def _claims(
     | {200: {"description": "All claims of the event.", **answers.headers("ETag")}},
 )
 async def list_claims(
-    timeline: TimelineSlug, event: EventId, store: Store, caller: Reader, known_at: KnownAt = None
+    timeline: TimelineSlug, event: EventId, store: ReadStore, caller: Reader, known_at: KnownAt = None
 ) -> Response:
     """Read who says so.
 
@@ -84,7 +86,7 @@ async def create_claim(
     responses=answers.problems(400, 401, 404, 410) | {200: {"description": "The claim.", **answers.headers("ETag")}},
 )
 async def get_claim(
-    timeline: TimelineSlug, event: EventId, claim: ClaimId, store: Store, caller: Reader, known_at: KnownAt = None
+    timeline: TimelineSlug, event: EventId, claim: ClaimId, store: ReadStore, caller: Reader, known_at: KnownAt = None
 ) -> Response:
     """Read one claim.
 

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import WithJsonSchema
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
+from service.api.freshness import ReadStore
 from service.api.known import Clock
 from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit, TimelineSlug
@@ -20,8 +21,8 @@ from service.api.strict import StrictRoute
 from service.dates import format_instant
 from service.store.comparison import compare_states, stream_changes
 from service.store.cursor import Cursors
-from service.store.database import Database
 from service.store.query import Caller
+from service.store.replica import Readable
 from service.store.timelines import check_timeline
 from service.wire.comparison import HEADINGS, Comparison, Summary, sort_out
 
@@ -46,7 +47,7 @@ _VARY = {"Vary": "Accept"}
 async def compare_timeline(
     request: Request,
     timeline: TimelineSlug,
-    store: Store,
+    store: ReadStore,
     caller: Reader,
     start: Annotated[
         Clock, Query(alias="from", description="As it was known then, read as `known_at` is.", examples=["2013-02-15"])
@@ -86,7 +87,7 @@ async def compare_timeline(
 
 
 async def _tell(
-    request: Request, timeline: str, store: Database, caller: Caller, start: int, end: int
+    request: Request, timeline: str, store: Readable, caller: Caller, start: int, end: int
 ) -> answers.HeldStream:
     """Send all changes as text, from one view of the store; the first are read before the answer begins."""
     for name in ("cursor", "limit"):

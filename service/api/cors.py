@@ -14,6 +14,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _SENT = (
     "Authorization",
     "Content-Type",
+    "Dateline-Position",
     "Idempotency-Key",
     "If-Match",
     "If-None-Match",
@@ -22,6 +23,7 @@ _SENT = (
     "X-Request-Id",
 )
 _READ = (
+    "Dateline-Position",
     "ETag",
     "Idempotency-Replayed",
     "Link",

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from service.api import answers
 from service.api.access import Reader, Store, check_write
 from service.api.etag import IfMatch, IfNoneMatch, expectation, is_known
+from service.api.freshness import ReadStore
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit
 from service.api.strict import StrictRoute
 from service.api.writing import AddingWrite, UncheckedWrite, Writing
@@ -178,7 +179,7 @@ def router_of(shelf: Shelf) -> APIRouter:
 
     async def list_entries(
         request: Request,
-        store: Store,
+        store: ReadStore,
         caller: Reader,
         limit: Limit = PAGE_EVENTS,
         cursor: Cursor = None,
@@ -192,7 +193,9 @@ def router_of(shelf: Shelf) -> APIRouter:
         items = [entry.model_dump_json().encode() for entry in entries.items]
         return answers.page(request, items, following, headers={})
 
-    async def get_entry(slug: EntrySlug, store: Store, caller: Reader, if_none_match: IfNoneMatch = None) -> Response:
+    async def get_entry(
+        slug: EntrySlug, store: ReadStore, caller: Reader, if_none_match: IfNoneMatch = None
+    ) -> Response:
         async with store.read() as connection:
             found, version = await directory.get_entry(connection, kind, slug, caller)
         if is_known(if_none_match, version):

@@ -6,25 +6,21 @@ and after a while ends it. The client comes back with the cursor of the last mes
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
-import signal
-import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, aclosing, contextmanager
-from types import FrameType
 
 from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from service.api.slow_client import Clients, SlowClientError
+from service.api.stopping import LAST_SECONDS
 from service.errors import Unavailable
 
 logger = logging.getLogger("dateline.streams")
 
 MEDIA_TYPE = EventSourceResponse.media_type
-_LAST_SECONDS = 1.0  # for a message on its way when the service stops
 _RETRY_MILLISECONDS = (1_000, 5_000)  # spread, so that clients do not all come back at once
 _HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
 
@@ -57,10 +53,10 @@ class Streams:
             self._taken -= 1
 
     def end(self) -> None:
-        """Have every stream say good-bye: those that wait at once, those whose clients are slow after a moment."""
+        """Have every stream say good-bye, those that wait at once; who is slow, of an export too, has a last while."""
         self.is_ending = True
         self._wake()
-        self.clients.hurry(_LAST_SECONDS)
+        self.clients.hurry(LAST_SECONDS)
 
 
 class EventStream(EventSourceResponse):
@@ -69,8 +65,10 @@ class EventStream(EventSourceResponse):
     `held` is its place among the streams, which it gives back however it ends.
     """
 
-    def __init__(self, messages: AsyncGenerator[bytes], streams: Streams, held: ExitStack) -> None:
-        super().__init__(messages, headers=_HEADERS)
+    def __init__(
+        self, messages: AsyncGenerator[bytes], streams: Streams, held: ExitStack, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(messages, headers={**_HEADERS, **headers})
         self._messages = messages
         self._streams = streams
         self._held = held
@@ -97,31 +95,3 @@ class EventStream(EventSourceResponse):
 def retry_milliseconds() -> int:
     """Choose when a client should come back."""
     return random.randint(*_RETRY_MILLISECONDS)  # noqa: S311  # nothing secret hangs on it
-
-
-@contextmanager
-def told_of_stop(act: Callable[[], None]) -> Iterator[None]:
-    """Call `act` on the running loop when the process is told to stop, before the server begins to wait for answers.
-
-    The server's own handlers are called as before.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # no signal arrives here
-        return
-    loop = asyncio.get_running_loop()
-    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(act)
-        handler = former[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    handled = [number for number, handler in former.items() if callable(handler)]
-    for number in handled:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number in handled:
-            signal.signal(number, former[number])

@@ -9,8 +9,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
 from service.api.etag import CreateOnly, IfMatch, IfNoneMatch, expectation, is_known, known_versions
+from service.api.freshness import ReadStore
 from service.api.known import KnownAt
 from service.api.negotiation import choose
 from service.api.parameters import PAGE_EVENTS, EventId, EventParameters, TimelineSlug
@@ -21,9 +22,9 @@ from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
 from service.store.cursor import read_cursor, write_cursor
-from service.store.database import Database
 from service.store.paging import read_page
 from service.store.query import Caller, EventQuery
+from service.store.replica import Readable
 from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.store.timelines import check_timeline
@@ -52,7 +53,7 @@ async def list_events(
     request: Request,
     timeline: TimelineSlug,
     parameters: Annotated[EventParameters, Query()],
-    store: Store,
+    store: ReadStore,
     caller: Reader,
 ) -> Response:
     """Find the events of a timeline in a window of time.
@@ -70,7 +71,7 @@ async def list_events(
     responses=answers.problems(400, 401, 406) | _PAGE_RESPONSES,
 )
 async def list_events_everywhere(
-    request: Request, parameters: Annotated[EventParameters, Query()], store: Store, caller: Reader
+    request: Request, parameters: Annotated[EventParameters, Query()], store: ReadStore, caller: Reader
 ) -> Response:
     """Find events of all timelines that you may read.
 
@@ -80,7 +81,7 @@ async def list_events_everywhere(
 
 
 async def _answer(
-    request: Request, parameters: EventParameters, timeline: str | None, store: Database, caller: Caller
+    request: Request, parameters: EventParameters, timeline: str | None, store: Readable, caller: Caller
 ) -> Response:
     query = parameters.query(timeline)
     media_type = (
@@ -101,7 +102,7 @@ async def _answer(
 
 
 async def _stream(
-    request: Request, parameters: EventParameters, query: EventQuery, store: Database, caller: Caller
+    request: Request, parameters: EventParameters, query: EventQuery, store: Readable, caller: Caller
 ) -> Response:
     """Send an event a line, from one cursor; the first batch is read before the answer begins."""
     for name in ("cursor", "count"):
@@ -167,7 +168,7 @@ async def create_event(timeline: TimelineSlug, body: EventBody, write: Repeatabl
 async def get_event(
     timeline: TimelineSlug,
     event: EventId,
-    store: Store,
+    store: ReadStore,
     caller: Reader,
     if_none_match: IfNoneMatch = None,
     known_at: KnownAt = None,

@@ -1,7 +1,7 @@
 """What a server process counts of itself, for Prometheus.
 
 Several server processes share a port, and a scrape reaches any one of them. They keep their figures in files of one
-folder (`SHARED_FOLDER`, the library's own way), so that whichever answers tells those of all: counts are of all
+folder (`service.figures_folder`), so that whichever answers tells those of all: counts are of all
 processes since the service started, gauges the sum of those that live.
 """
 
@@ -17,9 +17,9 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from service.figures_folder import SHARED_FOLDER
 from service.store.database import PoolState
-
-SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+from service.store.replica import Outcome
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _OTHER = "other"  # anyone may invent methods and paths: neither may make a figure of its own
@@ -81,6 +81,13 @@ class Figures:
             registry=own,
             multiprocess_mode="livesum",
         )
+        self._reads = Counter(
+            "dateline_replica_reads",
+            "Reads for which there is a replica: begun there; not, since it did not come as far in time as the client "
+            "had seen; not, since it was away or too far behind; failed there, and done by the primary.",
+            ("outcome",),
+            registry=own,
+        )
         self.registry = own if self._folder is None else CollectorRegistry()
         if self._folder is not None:
             MultiProcessCollector(self.registry)
@@ -102,6 +109,10 @@ class Figures:
         requests.inc()
         if seconds is not None:
             durations.observe(seconds)
+
+    def count_read(self, outcome: Outcome) -> None:
+        """Count a read that the replica might have done."""
+        self._reads.labels(outcome).inc()
 
     def note(self, pool: PoolState, streams: int) -> None:
         """Note how this process is now."""

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
+from service.api.freshness import ReadStore
 from service.api.known import KNOWN_AT, Clock
 from service.api.parameters import EventFilters, TimelineSlug, WindowText
 from service.api.problems import InvalidParameters
@@ -45,7 +46,7 @@ class HistogramParameters(EventFilters):
     responses=answers.problems(400, 401, 404) | {200: {"description": "The buckets."}},
 )
 async def get_histogram(
-    timeline: TimelineSlug, parameters: Annotated[HistogramParameters, Query()], store: Store, caller: Reader
+    timeline: TimelineSlug, parameters: Annotated[HistogramParameters, Query()], store: ReadStore, caller: Reader
 ) -> Response:
     """Count the events of a timeline by days, weeks, months or other units of the calendar.
 

@@ -7,7 +7,8 @@ import json
 from fastapi import APIRouter, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
+from service.api.freshness import ReadStore
 from service.api.known import RecordedAsOf
 from service.api.parameters import PAGE_EVENTS, Cursor, EventId, Limit, TimelineSlug
 from service.api.strict import StrictRoute
@@ -29,7 +30,7 @@ async def list_history(
     request: Request,
     timeline: TimelineSlug,
     event: EventId,
-    store: Store,
+    store: ReadStore,
     caller: Reader,
     limit: Limit = PAGE_EVENTS,
     cursor: Cursor = None,

@@ -6,6 +6,7 @@ Each is a layer of its own, and an operator's to set; what is beyond one is refu
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 
 from starlette.datastructures import Headers
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.layer import Layer
 from service.api.problems import BUSY, MAY_BE_DONE, QUERY_TOO_LONG, TOO_SLOW, problem
+from service.api.stopping import LAST_SECONDS, Stopping
 from service.errors import Invalid
 
 # Who watches over the service is answered even when all others have to wait.
@@ -51,12 +53,24 @@ class RequestLimit(Layer):
     and nothing more would shut everyone out. Where no place is free once it has come, the reader of the body is told.
     """
 
-    def __init__(self, app: ASGIApp, *, requests: int, seconds: float, import_seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, requests: int, seconds: float, import_seconds: float, stopping: Stopping
+    ) -> None:
         super().__init__(app)
         self._most = requests
         self._seconds = seconds
         self._import_seconds = import_seconds
         self._waiting = 0
+        self._limits: set[asyncio.Timeout] = set()
+        self._last = math.inf  # of the times at which a request is given up, once the process begins to end
+        stopping.then(self._hurry)
+
+    def _hurry(self) -> None:
+        """Have those who wait answered before the server itself gives them up, without a word."""
+        self._last = asyncio.get_running_loop().time() + LAST_SECONDS
+        for limit in self._limits:
+            if not limit.expired() and (when := limit.when()) is not None:
+                limit.reschedule(min(when, self._last))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 503: at once where too many wait, or when its time is up."""
@@ -97,24 +111,32 @@ class RequestLimit(Layer):
                     limit.reschedule(None)
             await send(message)
 
+        limit = asyncio.timeout_at(min(asyncio.get_running_loop().time() + seconds, self._last))
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
+                self._limits.add(limit)
                 await self.app(scope, receive_uncounted, send_begun)
         except TimeoutError:
             if has_begun or not limit.expired():
                 raise  # it is another's
-            given_up = problem(Request(scope), TOO_SLOW, _given_up(scope["method"], seconds, has_body=counts))
+            given_up = problem(
+                Request(scope), TOO_SLOW, _given_up(scope["method"], self._why(seconds), has_body=counts)
+            )
             await given_up(scope, receive, send)
         finally:
+            self._limits.discard(limit)
             self._waiting -= counts
 
+    def _why(self, seconds: float) -> str:
+        return f"after {seconds:g} seconds" if self._last == math.inf else "since the service ends"
 
-def _given_up(method: str, seconds: float, *, has_body: bool) -> str:
+
+def _given_up(method: str, why: str, *, has_body: bool) -> str:
     """Say what was given up, and what may have become of it: a commit can be on its way when the time is up."""
     if not has_body:
-        return f"the body had not come after {seconds:g} seconds, and nothing was done"
+        return f"the wait for the body was given up {why}, and nothing was done"
     unsure = "" if method == "GET" else f". {MAY_BE_DONE}"
-    return f"the request was given up after {seconds:g} seconds{unsure}"
+    return f"the request was given up {why}{unsure}"
 
 
 class BodyLimit(Layer):

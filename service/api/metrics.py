@@ -24,6 +24,7 @@ from service.errors import DatelineError
 from service.store.backlog import read_backlog
 from service.store.database import Database
 from service.store.lag import read_lag
+from service.store.replica import Replica
 
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
 
@@ -49,7 +50,8 @@ async def get_metrics(request: Request, store: Store) -> Response:
     Requests by method, route and status, and how long they took; connections to the database; how far the change feed
     lags behind the writes; what waits to be sent to webhooks: while it is `due`, no worker has got round to it, and the
     rest waits for its next try. The figures are those of all server processes of this instance. While the database
-    does not answer, `dateline_database_up` is 0 and what it alone knows is left out.
+    does not answer, `dateline_database_up` is 0 and what it alone knows is left out. Of a replica it is told whether it
+    is up, how far it is behind, and what became of the reads that it might have done.
     """
     figures: Figures = request.app.state.figures
     feed: Feed = request.app.state.feed
@@ -80,6 +82,12 @@ async def get_metrics(request: Request, store: Store) -> Response:
                 "dateline_webhooks_disabled": ("Webhooks that nothing is sent to.", backlog.disabled_webhooks),
             }
     gauges["dateline_database_up"] = ("Whether the database answered when it was asked for figures.", bool(gauges))
+    replica: Replica | None = request.app.state.replica
+    if replica is not None:
+        standing = replica.standing
+        gauges["dateline_replica_up"] = ("Whether the replica answered when it was last looked at.", standing.is_up)
+        if standing.is_up:
+            gauges["dateline_replica_lag_seconds"] = ("How far it was behind the primary.", standing.lag_seconds)
     asked = CollectorRegistry()
     asked.register(_Gauges(gauges))
     return Response(generate_latest(figures.registry) + generate_latest(asked), media_type=MEDIA_TYPE)

@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.api import answers
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
+from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
 from service.api.schemas import CHOICES, completed, name_operations
@@ -71,6 +73,11 @@ with `Idempotency-Replayed: true`, another one a 422, and one that comes while t
 was done is kept: what was refused wrote nothing, and may be tried again under its key. The first answer is given \
 again as it was, a secret in it too. With `dry_run=true` anything is checked and answered as if it were done.
 
+**Reading your own writes.** Reads may be served by a replica, which follows a moment behind. The answer to a write, \
+and to a request for changes, says in `Dateline-Position` how far the database had come; whoever sends that along with \
+a read finds that write there, and all before it. Send the newest that you have. Without one, what you read may be as \
+old as the replica is; changes, webhooks, keys and the audit trail never are.
+
 The examples are of the timeline that comes along, `syria-2013`.
 """
 _TEXT = {"type": "string"}
@@ -104,6 +111,7 @@ _HEADERS: Json = {
         "description": "The answer to an earlier request with this key, byte by byte; absent when it was done now.",
         "schema": {"type": "string", "const": "true"},
     },
+    POSITION_HEADER: POSITION,
     "X-Request-Id": {
         "description": "Names this request in our log: yours, if you sent one, or one of ours.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
@@ -120,6 +128,9 @@ _HEADERS_OF_STATUS = {
 }
 # Those of every answer of an operation that is limited.
 _LIMITS = ("RateLimit", "RateLimit-Policy")
+# A write is what can be tried; these of its refusals may be the database's, and then say how far it had come.
+_TRIAL = "dry_run"
+_REFUSED = frozenset({"404", "409", "410", "412", "422", "428"})
 # A 412 bears the present version, where there is one.
 _VERSION_CONFLICT = "412"
 # A 409 says when to repeat a write that is under way.
@@ -160,13 +171,22 @@ def build(app: FastAPI) -> Json:
     name_operations(components["schemas"])
     schemas = {name: completed(schema) for name, schema in components["schemas"].items()}
     components["schemas"] = dict(sorted((schemas | dict(CHOICES)).items()))
+    readers = {route.name for route in _routes(app) if takes_position(route.dependant)}
     for path, method, operation in operations(document):
         _describe(operation)
+        if operation["operationId"] in readers:
+            operation["parameters"] = [*operation.get("parameters", ()), dict(POSITION_PARAMETER)]
         _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
         _complete_answers(_filled(path, operation), operation)
     return document
+
+
+def _routes(app: FastAPI) -> Iterator[APIRoute]:
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context.original_route
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -240,7 +260,8 @@ def _complete_answers(path: str, operation: Json) -> None:
         del found["422"]
     operation["responses"] = {status: found[status] for status in sorted(found)}
     limits = _LIMITS if "429" in found else ()
-    is_repeatable = any(one["name"] == KEY_HEADER for one in operation.get("parameters", ()))
+    parameters = {one["name"] for one in operation.get("parameters", ())}
+    is_repeatable, is_write = KEY_HEADER in parameters, _TRIAL in parameters
     for status, answer in operation["responses"].items():
         names = [*_HEADERS_OF_STATUS.get(status, ()), *limits, "X-Request-Id"]
         answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
@@ -249,6 +270,8 @@ def _complete_answers(path: str, operation: Json) -> None:
             answer["headers"] |= answers.headers(REPLAYED_HEADER)["headers"]
         if is_repeatable and status == _CONFLICT:
             answer["headers"] |= answers.headers("Retry-After")["headers"]
+        if is_write and (status < "300" or status in _REFUSED):
+            answer["headers"] |= answers.headers(POSITION_HEADER)["headers"]
         if status == _VERSION_CONFLICT:
             answer["headers"] |= answers.headers("ETag")["headers"]
         if MEDIA_TYPE in content:

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from service.api import answers
-from service.api.access import Reader, Store
+from service.api.access import Reader
+from service.api.freshness import ReadStore
 from service.api.parameters import PAGE_EVENTS, Cursor, Limit, TimelineSlug
 from service.api.strict import StrictRoute
 from service.store.cursor import Cursors
@@ -27,7 +28,7 @@ router = APIRouter(tags=["History"], route_class=StrictRoute)
 async def list_plans(
     request: Request,
     timeline: TimelineSlug,
-    store: Store,
+    store: ReadStore,
     caller: Reader,
     state: Annotated[
         PlanState,

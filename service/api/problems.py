@@ -25,6 +25,8 @@ from service.wording import in_words
 logger = logging.getLogger("dateline.problems")
 
 MEDIA_TYPE = "application/problem+json"
+# Where, in a request's state, headers stand that its answer bears whatever is wrong with it.
+ANSWER_HEADERS = "answer_headers"
 MAY_BE_DONE = "It may have been done: repeat it under its Idempotency-Key, or read."
 
 
@@ -61,8 +63,8 @@ CURSOR_OUTLIVED = Kind(
     410,
     "Changes behind this cursor are missing",
     "The feed no longer holds what follows the cursor: it was swept, or the database was restored from a dump or a "
-    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events, "
-    "then follow from that cursor.",
+    "backup. Start again, so that nothing is missed: take `latest` of the feed with `after=latest`, list the events "
+    "with the `Dateline-Position` of that answer, then follow from that cursor.",
 )
 MALFORMED_BODY = Kind(
     "malformed-body",
@@ -184,7 +186,15 @@ RATE_LIMITED = Kind(
     "are unknown. Try again after `Retry-After`; `RateLimit` and `RateLimit-Policy` say which limit it is.",
 )
 INTERNAL = Kind("internal", 500, "Something went wrong here", "The fault is ours. `request_id` finds it in our log.")
-UNAVAILABLE = Kind("unavailable", 503, "Not now", "The database cannot answer now. Try again after `Retry-After`.")
+# a full disk is no 507 (RFC 4918, section 11.5), which forbids to repeat a request unasked: with room it will be done
+UNAVAILABLE = Kind(
+    "unavailable",
+    503,
+    "Not now",
+    "The database cannot answer now, or has no room to write, or the service is stopping. Try again after "
+    "`Retry-After`. A write may have been done where the database was lost meanwhile: repeat it under its "
+    "Idempotency-Key, or read.",
+)
 TOO_SLOW = Kind(
     "too-slow",
     503,
@@ -219,6 +229,7 @@ OF_ERROR: Mapping[type[errors.DatelineError], Kind] = {
     errors.Forbidden: FORBIDDEN,
     errors.Unavailable: UNAVAILABLE,
     errors.TooSlow: TOO_SLOW,
+    errors.ReplicaFailed: UNAVAILABLE,
 }
 _OF_STATUS = {
     400: MALFORMED_BODY,
@@ -285,7 +296,7 @@ def problem(
     for name, value in members.items():
         if value is not None:
             body = f'{body[:-1]},"{name}":{value.decode()}}}'
-    sent = dict(headers or {})
+    sent = {**request.scope.get("state", {}).get(ANSWER_HEADERS, {}), **(headers or {})}
     if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
         sent["Retry-After"] = _RETRY_AFTER_SECONDS
     if kind is KEY_IN_FLIGHT:

@@ -17,7 +17,7 @@ class Clients:
     """Everybody to whom this process is sending something in parts."""
 
     def __init__(self) -> None:
-        self.most_seconds = math.inf
+        self.deadline = math.inf
         self._sends: WeakSet[PatientSend] = WeakSet()
 
     def patient(self, send: Send, seconds: float) -> PatientSend:
@@ -27,10 +27,10 @@ class Clients:
         return patient
 
     def hurry(self, seconds: float) -> None:
-        """Wait at most so long from now on, for the parts that are on their way, too."""
-        self.most_seconds = seconds
+        """Send nothing more after so many seconds: not what is to come, and not what is on its way."""
+        self.deadline = asyncio.get_running_loop().time() + seconds
         for send in self._sends:
-            send.hurry(seconds)
+            send.hurry(self.deadline)
 
 
 class PatientSend:
@@ -44,15 +44,18 @@ class PatientSend:
 
     async def __call__(self, message: Message) -> None:
         """Send a part. Raises SlowClientError where the client has not made room in time."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._clients.deadline:
+            raise SlowClientError
         try:
-            async with asyncio.timeout(min(self._seconds, self._clients.most_seconds)) as self._patience:
+            async with asyncio.timeout_at(min(now + self._seconds, self._clients.deadline)) as self._patience:
                 await self._send(message)
         except TimeoutError as error:
             raise SlowClientError from error
         finally:
             self._patience = None
 
-    def hurry(self, seconds: float) -> None:
-        """Give a part that is on its way only so long."""
-        if self._patience is not None:
-            self._patience.reschedule(asyncio.get_running_loop().time() + min(self._seconds, seconds))
+    def hurry(self, deadline: float) -> None:
+        """Wait no longer than until the deadline, a time of the loop, for a part that is on its way."""
+        if self._patience is not None and not self._patience.expired():
+            self._patience.reschedule(min(deadline, self._patience.when() or deadline))

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.arguments import plain_arguments
+from service.api.freshness import once_more_at_the_primary
 from service.api.limits import check_shape
 from service.api.problems import InvalidParameters
 from service.settings import Settings
@@ -54,7 +55,7 @@ class StrictRoute(APIRoute):
 
         taken = self.taken
         arguments = plain_arguments(self.dependant, declared)
-        handle = super().get_route_handler() if arguments is None else arguments.answer
+        handle = once_more_at_the_primary(super().get_route_handler() if arguments is None else arguments.answer)
 
         async def checked(request: Request) -> Response:
             limits: Settings = request.app.state.settings

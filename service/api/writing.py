@@ -14,8 +14,10 @@ from typing import Annotated
 from fastapi import Depends, Header, Query, Request, Response
 
 from service.api.access import Administrator, Contributor, Reader, Store, Writer
+from service.api.freshness import position_header, tell_refused
 from service.api.lock import Lock
 from service.api.problems import InvalidParameters
+from service.errors import Unavailable
 from service.settings import Settings
 from service.store.audit import Trace, record_trace
 from service.store.database import Database
@@ -68,9 +70,11 @@ class Writing:
 
         An answer is kept where the work was done, and so is who did it. What is refused raises, writes nothing, and may
         be tried again. On trial, keys are neither asked nor kept. `sent` is the SHA-256 of a body too long to be held.
+        Either way the answer says by when what it tells of is to be read (`service.api.freshness`).
         """
         repeatable = None if self._key is None else await self._repeatable(self._key, sent)
-        async with self._store.transaction(trial=self._trial) as connection:
+
+        async def once(connection: Connection) -> Response:
             if repeatable is not None:
                 kept = await begin(connection, repeatable)
                 if kept is not None:
@@ -82,6 +86,16 @@ class Writing:
             if repeatable is not None:
                 await keep(connection, repeatable, self._kept(answer))
             return answer
+
+        try:
+            answer, position = await self._store.write(once, trial=self._trial)
+        except Unavailable:
+            raise
+        except Exception:
+            await tell_refused(self._request, self._store)
+            raise
+        answer.headers.update(await position_header(self._store, position))
+        return answer
 
     def _trace(self) -> Trace:
         scope = self._request.scope

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +24,13 @@ SYSTEM_FOLDERS = (
 )
 
 
+# The first of them is the one that is asked for its version.
+SERVER = ("postgres", "initdb")
+CLIENTS = ("pg_dump", "pg_restore", "psql")
+
+
 class Programs(NamedTuple):
-    """A folder with `postgres` and `initdb`, and their major version."""
+    """A folder with PostgreSQL's programs, and their major version."""
 
     folder: Path
     major: int
@@ -39,9 +44,9 @@ def package_folder() -> Path | None:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
-def system_folders() -> Iterator[Path]:
-    """Yield where a system's own PostgreSQL may be, the likeliest first."""
-    on_path = shutil.which("postgres")
+def system_folders(name: str = SERVER[0]) -> Iterator[Path]:
+    """Yield where a system's own PostgreSQL may have a program of this name, the likeliest first."""
+    on_path = shutil.which(name)
     if on_path is not None:
         yield Path(on_path).resolve().parent
     configuration = shutil.which("pg_config")
@@ -57,24 +62,24 @@ def _numbers(path: Path) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", str(path))]
 
 
-def read_programs(folder: Path) -> Programs | None:
-    """Look at a folder; None where it lacks a program or they do not run here."""
-    if not ((folder / "initdb").is_file() and (folder / "postgres").is_file()):
+def read_programs(folder: Path, names: Sequence[str] = SERVER) -> Programs | None:
+    """Look at a folder; None where it lacks one of these programs or they do not run here."""
+    if not all((folder / name).is_file() for name in names):
         return None
     try:
-        answer = subprocess.run([folder / "postgres", "-V"], capture_output=True, text=True, check=False)
+        answer = subprocess.run([folder / names[0], "-V"], capture_output=True, text=True, check=False)
     except OSError:
         return None
     version = re.search(r"(\d+)[.\w]*\s*(\(|$)", answer.stdout)
     return Programs(folder, int(version[1])) if version and answer.returncode == 0 else None
 
 
-def list_programs(*, system: bool = False) -> Iterator[Programs]:
-    """Yield every usable PostgreSQL on this machine, the package's first; `system` leaves it out."""
+def list_programs(*, system: bool = False, names: Sequence[str] = SERVER) -> Iterator[Programs]:
+    """Yield every PostgreSQL on this machine that has these programs, the package's first; `system` leaves it out."""
     package = None if system else package_folder()
     seen: set[Path] = set()
-    for folder in ([package] if package is not None else []) + list(system_folders()):
-        programs = None if folder in seen else read_programs(folder)
+    for folder in ([package] if package is not None else []) + list(system_folders(names[0])):
+        programs = None if folder in seen else read_programs(folder, names)
         seen.add(folder)
         if programs is not None and programs.major >= OLDEST_MAJOR:
             yield programs

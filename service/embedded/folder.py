@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from service.embedded.errors import EmbeddedError
 LOG_LIMIT_BYTES = 10_000_000
 SOCKET_LIMIT_BYTES = 107  # of sun_path on Linux, less its closing NUL; unix(7)
 RUNTIME_PREFIX = "dateline-"
+SOCKET_FOLDER = "socket"
+PORT = 5432  # by which the socket is named
 
 
 class DataFolder:
@@ -61,6 +64,23 @@ class DataFolder:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n{self.runtime}\n".encode(), 0)
 
+    def socket_in_use(self) -> Path | None:
+        """Find the folder of the socket at which the server of another process answers; None where none does.
+
+        Nothing is taken: whoever starts on the folder meanwhile is not disturbed.
+        """
+        lock = self.path / "lock"
+        try:
+            runtime = Path(lock.read_text(encoding="utf-8").partition("\n")[2].strip())
+            # what was left behind by a process that was killed may since be somebody else's
+            if not runtime.name.startswith(RUNTIME_PREFIX) or runtime.lstat().st_uid != lock.stat().st_uid:
+                return None
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(runtime / SOCKET_FOLDER / f".s.PGSQL.{PORT}"))
+        except OSError:
+            return None
+        return runtime / SOCKET_FOLDER
+
     def clear_left_behind(self) -> None:
         """Remove the runtime folder of a process that was killed; only once its server has ended, too."""
         folder = self._left_behind
@@ -97,7 +117,7 @@ class DataFolder:
 def _runtime_parent() -> str:
     """Choose where the runtime folder goes: a socket's whole path must be short."""
     parent = tempfile.gettempdir()
-    example = f"{parent}/{RUNTIME_PREFIX}12345678/socket/.s.PGSQL.5432"
+    example = f"{parent}/{RUNTIME_PREFIX}12345678/{SOCKET_FOLDER}/.s.PGSQL.{PORT}"
     return parent if len(os.fsencode(example)) <= SOCKET_LIMIT_BYTES else "/tmp"  # noqa: S108  # mkdtemp makes it private
 
 

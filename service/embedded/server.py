@@ -20,7 +20,8 @@ from service.embedded import launch
 from service.embedded.account import Account, may_enter, require_name, server_account
 from service.embedded.binaries import Programs, find_programs, lend_programs
 from service.embedded.errors import EmbeddedError
-from service.embedded.folder import DataFolder
+from service.embedded.folder import PORT, SOCKET_FOLDER, DataFolder
+from service.embedded.room import tell_full
 
 logger = logging.getLogger("dateline.embedded")
 
@@ -72,12 +73,16 @@ class EmbeddedPostgres:
 
         Raises EmbeddedError where that cannot be.
         """
-        self._folder.lock()
         try:
+            self._folder.lock()
             self._start_locked()
-        except OSError as error:
+        except (EmbeddedError, OSError) as error:
             self.stop()
-            raise EmbeddedError(f"PostgreSQL cannot be started on {self._folder.path}: {error}") from error
+            reason = str(error)
+            if isinstance(error, OSError):
+                reason = f"PostgreSQL cannot be started on {self._folder.path}: {error}"
+            full = tell_full(self._folder.path, reason)
+            raise EmbeddedError(reason if full is None else f"{full}\n{reason}") from error
         except BaseException:
             self.stop()
             raise
@@ -86,7 +91,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """The URL of the database, for libpq and SQLAlchemy."""
-        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}"
+        return _url(self._socket_folder)
 
     def watch(self, when_lost: Callable[[], None]) -> None:
         """Call back, from a thread of its own, when the server ends without having been asked to."""
@@ -142,7 +147,7 @@ class EmbeddedPostgres:
 
     @property
     def _socket_folder(self) -> Path:
-        return self._runtime / "socket"
+        return self._runtime / SOCKET_FOLDER
 
     def _start_locked(self) -> None:
         self._folder.rotate_log()
@@ -190,7 +195,7 @@ class EmbeddedPostgres:
 
     def _launch_with_patience(self, programs: Programs, account: Account | None) -> None:
         """Launch the server, again and again while that of a killed process is still ending."""
-        arguments = ["-k", str(self._socket_folder), "-h", ""]
+        arguments = ["-k", str(self._socket_folder), "-h", "", "-p", str(PORT)]
         for name, value in self._options.items():
             arguments += ["-c", f"{name}={value}"]
         deadline = time.monotonic() + RETRY_SECONDS
@@ -263,6 +268,17 @@ class EmbeddedPostgres:
                 return log.read().decode(errors="replace").strip()[-2000:]
         except OSError:
             return "(no log)"
+
+
+def running_url(folder: Path) -> str | None:
+    """Answer the URL of the server that another process runs on a data folder; None where none answers."""
+    found = DataFolder(folder).socket_in_use()
+    return None if found is None else _url(found)
+
+
+def _url(socket_folder: Path) -> str:
+    # with the port: libpq takes it from the environment otherwise
+    return f"postgresql://{USER}@/{DATABASE}?port={PORT}&host={quote(str(socket_folder), safe='')}"
 
 
 def _locale_arguments(major: int) -> list[str]:

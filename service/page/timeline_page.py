@@ -11,8 +11,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
-from service.api.access import Reader, Store
+from service.api.access import Reader
 from service.api.events import event_path
+from service.api.freshness import ReadingRoute, ReadStore
 from service.dates import Answer, EdtfError, Relation, Window, describe, parse, parse_window, relate
 from service.page.templates import page
 from service.store.directory import TIMELINES, get_entry, list_entries
@@ -22,7 +23,7 @@ from service.store.statement import Connection
 from service.wire.directory import Timeline
 from service.wire.event import Event
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=ReadingRoute)
 
 _MOST_TIMELINES = 200
 _MOST_EVENTS = 200
@@ -44,7 +45,7 @@ class Shown:
 
 @router.get("/")
 async def timeline_page(
-    store: Store,
+    store: ReadStore,
     caller: Reader,
     timeline: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
     datetime: Annotated[str, Query(max_length=200)] = "",

@@ -8,23 +8,40 @@ for all pieces, and the task wakes when the answer is complete.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import QueryCanceled
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
 
+# What a connection is made with where its URL says nothing else: a network that swallows packets is no reason to wait
+# for as long as the system would.
+_NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _INTERVAL_SECONDS = 0.1  # psycopg's own
 _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
 
 
+def network_options(url: str) -> dict[str, Any]:
+    """Give what a connection to this URL is to be made with beside it, so that a dead network is noticed."""
+    chosen = conninfo_to_dict(url)
+    return {name: value for name, value in _NETWORK.items() if name not in chosen}
+
+
 class PooledConnection(AsyncConnection[Row]):
-    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg."""
+    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg.
+
+    While `is_given_up` says so, a statement that nobody waits for any more takes the connection with it: to end it by
+    asking the server, which does not answer, would take long.
+    """
+
+    is_given_up: Callable[[], bool] = staticmethod(lambda: False)
 
     async def wait(
         self,
@@ -33,6 +50,8 @@ class PooledConnection(AsyncConnection[Row]):
         timeout: float | None = None,  # noqa: ASYNC109  # psycopg's signature
     ) -> RV:
         """Run one of psycopg's operations to its end. Raises what the operation does."""
+        # begun on a connection that is lost already, it would be left in its midst, and fail once more when collected
+        socket = self.pgconn.socket
         try:
             state = next(gen)
         except StopIteration as end:
@@ -40,15 +59,21 @@ class PooledConnection(AsyncConnection[Row]):
         if timeout is not None or state != Wait.R:
             return await super().wait(_resumed(gen, state), interval, timeout)
         try:
-            return await self._read(gen)
+            return await self._read(gen, socket)
         except _OtherStateError as error:
             return await super().wait(_resumed(gen, error.state), interval)
 
-    async def _read(self, gen: PQGen[RV]) -> RV:
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109  # psycopg's signature
+        """End the statement under way, or the connection. Raises psycopg.Error where neither ends in time."""
+        if self.is_given_up():
+            self.pgconn.finish()
+        else:
+            await super().cancel_safe(timeout=timeout)
+
+    async def _read(self, gen: PQGen[RV], socket: int) -> RV:
         """Feed the operation each piece as it comes. Raises _OtherStateError where it waits for something else."""
         loop = asyncio.get_running_loop()
         over: asyncio.Future[RV] = loop.create_future()
-        socket = self.pgconn.socket
         is_enrolled = True
 
         def leave() -> None:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NamedTuple, TypeVar
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
 
 from service.errors import Unavailable
 from service.store.adapters import register
 from service.store.changes import take_untold
-from service.store.connection import PooledConnection
+from service.store.connection import PooledConnection, network_options
 from service.store.failures import translated
+from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled
+from service.store.wal import WalPosition, read_written
 from service.tables import signing_key
+
+ResultT = TypeVar("ResultT")
 
 # How long a request waits for a free connection before it is told to come again.
 _WAIT_SECONDS = 5.0
 # How many requests may wait for each connection: what these take is well under the time above, and who comes later
 # is told so at once.
 _MOST_WAITING_EACH = 250
-
-
-async def _configure(connection: PooledConnection) -> None:
-    register(connection)
+_CLOSING_SECONDS = 1.0  # for what still tries to connect
 
 
 def _chosen(statement_timeout_seconds: float) -> dict[str, object]:
@@ -65,13 +67,32 @@ class Database:
 
     `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
     `pooled` tells that the URL leads through a pooler that lends connections by the transaction: nothing is left behind
-    on one then, neither settings nor prepared statements.
+    on one then, neither settings nor prepared statements. Whoever asks for a connection waits `wait_seconds` for one;
+    where a `pulse` is felt, nobody waits for a database without.
     """
 
-    def __init__(self, url: str, *, pool_size: int, statement_timeout_seconds: float, pooled: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int,
+        statement_timeout_seconds: float,
+        pooled: bool = False,
+        wait_seconds: float = _WAIT_SECONDS,
+        pulse: Pulse | None = None,
+    ) -> None:
         chosen = _chosen(statement_timeout_seconds)
         self._limits = _setting(chosen) if pooled else None
         options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
+        self._url = url
+        self._size = pool_size
+        self._wait_seconds = wait_seconds
+        self._kept: dict[str, Any] = {
+            "autocommit": True,
+            "application_name": "dateline",
+            **({"prepare_threshold": None} if pooled else options),
+            **network_options(url),
+        }
         # exports last: they may hold half of the connections, so that the other half answers all else
         self._exports = asyncio.Semaphore(max(1, pool_size // 2))
         # and batches, which write for long, a quarter; those that come meanwhile wait their turn
@@ -80,32 +101,50 @@ class Database:
         self.imports = asyncio.Semaphore(1)
         self._cursor_key: bytes | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
+        self._pulse = pulse or Pulse()
+        self._pool = self._make_pool()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def _make_pool(self) -> AsyncConnectionPool[PooledConnection]:
         # no reset when a connection is given back: no statement of ours changes its state, and it would cost a task
-        self._pool: AsyncConnectionPool[PooledConnection] = AsyncConnectionPool(
-            url,
+        return AsyncConnectionPool(
+            self._url,
             connection_class=PooledConnection,
-            kwargs={
-                "autocommit": True,
-                "application_name": "dateline",
-                **({"prepare_threshold": None} if pooled else options),
-            },
-            min_size=min(2, pool_size),
-            max_size=pool_size,
-            timeout=_WAIT_SECONDS,
-            max_waiting=_MOST_WAITING_EACH * pool_size,
+            kwargs=self._kept,
+            min_size=min(2, self._size),
+            max_size=self._size,
+            timeout=self._wait_seconds,
+            max_waiting=_MOST_WAITING_EACH * self._size,
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
-            configure=_configure,
+            configure=self._configure,
             open=False,
         )
+
+    async def _configure(self, connection: PooledConnection) -> None:
+        connection.is_given_up = lambda: self._pulse.is_lost
+        register(connection)
 
     async def open(self) -> None:
         """Start connecting; a database that is not there yet is waited for by whoever needs it."""
         await self._pool.open()
+        self._pulse.when_back(self._renew)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._pool.close()
+        self._pulse.forget(self._renew)
+        await self._pool.close(_CLOSING_SECONDS)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _renew(self) -> None:
+        """Connect anew: what was connected before may lead nowhere. Raises psycopg.Error."""
+        pool = self._make_pool()
+        await pool.open(wait=True, timeout=_WAIT_SECONDS)
+        stale, self._pool = self._pool, pool
+        retiring = asyncio.create_task(stale.close(_CLOSING_SECONDS))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
@@ -117,13 +156,15 @@ class Database:
             async with self.transaction() as connection:
                 yield connection
             return
-        with translated():
-            connection = await self._pool.getconn()
-            try:
-                yield connection
-            finally:
-                # not by the pool's own block, which ends a transaction that there is none of
-                await self._pool.putconn(connection)
+        async with self._pulse.needed():
+            with translated():
+                pool = self._pool
+                connection = await pool.getconn()
+                try:
+                    yield connection
+                finally:
+                    # not by the pool's own block, which ends a transaction that there is none of
+                    await pool.putconn(connection)
 
     @asynccontextmanager
     async def transaction(self, *, trial: bool = False) -> AsyncIterator[Connection]:
@@ -131,15 +172,40 @@ class Database:
 
         Raises the domain's error for whatever the database reports, at the commit too.
         """
-        with translated():
-            async with self._pool.connection() as connection:
-                try:
-                    async with connection.transaction(force_rollback=trial):
-                        if self._limits is not None:
-                            await connection.execute(self._limits)
-                        yield connection
-                finally:
-                    appended = take_untold(connection)
+        async with self._pulse.needed():
+            with translated():
+                async with self._pool.connection() as connection, self._within(connection, trial=trial):
+                    yield connection
+
+    async def write(
+        self, work: Callable[[Connection], Awaitable[ResultT]], *, trial: bool = False
+    ) -> tuple[ResultT, WalPosition | None]:
+        """Do work in one transaction, as `transaction`, and tell how far the log had come once it was committed.
+
+        None where that cannot be told, and on trial.
+        """
+        async with self._pulse.needed():
+            with translated():
+                async with self._pool.connection() as connection:
+                    async with self._within(connection, trial=trial):
+                        result = await work(connection)
+                    position = None
+                    if not trial:
+                        # it is done, whatever becomes of this question
+                        with suppress(psycopg.Error):
+                            position = await read_written(connection)
+                    return result, position
+
+    @asynccontextmanager
+    async def _within(self, connection: Connection, *, trial: bool) -> AsyncIterator[None]:
+        """Have a transaction for a block, and tell of changes that were committed with it."""
+        try:
+            async with connection.transaction(force_rollback=trial):
+                if self._limits is not None:
+                    await connection.execute(self._limits)
+                yield
+        finally:
+            appended = take_untold(connection)
         if appended and not trial:
             self.changed.set()
 
@@ -154,6 +220,15 @@ class Database:
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+
+    async def written(self) -> WalPosition:
+        """Tell how far the log has come: all that was committed before lies before that."""
+        async with self.read() as connection:
+            return await read_written(connection)
+
+    async def replace_lost(self) -> None:
+        """Replace those idle connections that were lost meanwhile."""
+        await self._pool.check()
 
     def pool_state(self) -> PoolState:
         """Tell how the connections are at this moment."""

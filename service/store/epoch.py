@@ -8,7 +8,6 @@ another epoch and takes another token, by which cursors of the former life are t
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 from sqlalchemy import (
@@ -16,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Text,
-    bindparam,
     cast,
     column,
     func,
@@ -36,22 +34,24 @@ _HOME: ColumnElement[Any] = (
     + literal_column("'/'")
     + cast(select(_DATABASES.c.oid).where(_DATABASES.c.datname == func.current_database()).scalar_subquery(), Text)
 )
+# Two dumps of the same origin go on differently, and the names that are made of epochs (`fanout.message_id`) must not
+# meet: each takes a step of its own.
+_STEPS = 1 << 20
+_NEXT = feed.c.epoch + literal_column("1") + cast(func.floor(func.random() * literal_column(str(_STEPS))), Integer)
+_ENTERED: dict[str, ColumnElement[Any]] = {"epoch": _NEXT, "token": func.gen_random_uuid(), "home": _HOME}
 # Whoever comes second waits for the first one's row, then finds the home to be right.
-_ENTER: Statement = compiled(
-    update(feed)
-    .where(feed.c.home != _HOME)
-    .values(epoch=feed.c.epoch + literal_column("1"), token=bindparam("token", type_=feed.c.token.type), home=_HOME)
-    .returning(feed.c.epoch)
-)
+_ENTER: Statement = compiled(update(feed).where(feed.c.home != _HOME).values(_ENTERED).returning(feed.c.epoch))
+# Without a place for a value: for psql, in the transaction that restores a dump.
+ENTER_ANYWAY = compiled(update(feed).values(_ENTERED)).sql
 
 
 async def enter_epoch(connection: Connection) -> int | None:
     """Enter another epoch if this database is a restored dump; give its number if so. Several may do so at once."""
-    row = await (await _ENTER.run(connection, {"token": uuid4()})).fetchone()
+    row = await (await _ENTER.run(connection, {})).fetchone()
     return None if row is None else int(row[0])
 
 
 def enter_epoch_at(url: str) -> None:
     """Enter another epoch if the database at this URL is a restored dump."""
     with psycopg.connect(url) as connection:
-        connection.execute(_ENTER.sql, {**_ENTER.fixed, "token": uuid4()})
+        connection.execute(_ENTER.sql, _ENTER.fixed)

@@ -6,6 +6,7 @@ the shard's number behind it, so the message is searched where the diagnostics a
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from service.errors import AlreadyExists, DatelineError, InUse, Invalid, NotFound, TooLarge, TooSlow, Unavailable
+
+logger = logging.getLogger("dateline.store")
 
 # A reference to the directory that the directory lacks: the constraint, and where the request said it.
 _UNKNOWN = {
@@ -32,6 +35,21 @@ _IN_USE = {
     "change_timeline_id_fkey": "it keeps the history of events",
     "event_link_timeline_id_other_id_fkey": "other events are linked to it",
 }
+# What is said of a state, or of its class (PostgreSQL, Appendix A).
+_IN_THE_WAY = "another write was in the way; try again"
+_UNREACHABLE = "the database cannot be reached"
+_SAID = {
+    "": _UNREACHABLE,
+    "08": _UNREACHABLE,
+    "40": _IN_THE_WAY,
+    "53": "the database is short of memory or connections",
+    "53100": "the database's disk is full; reading may go on",
+    "55": _IN_THE_WAY,
+    "57": _UNREACHABLE,
+    "58": "the database cannot read or write its disk",
+}
+# Insufficient resources and errors of the system: whoever runs the database must hear what it says.
+_NEEDS_OPERATOR = ("53", "58")
 _SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')
 
 
@@ -56,17 +74,13 @@ def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
 
 
 def _operational(error: psycopg.Error) -> DatelineError:
-    """Tell by its class (PostgreSQL, Appendix A) what kept the database from doing what was asked of it."""
-    match (error.sqlstate or "")[:2]:
-        case "54":
-            return TooLarge("that is more than the database takes in one piece, or works through at once")
-        case "53":
-            return Unavailable("the database is short of memory, disk or connections")
-        case "40" | "55":
-            return Unavailable("another write was in the way; try again")
-        case "" | "08" | "57":
-            return Unavailable("the database cannot be reached")
-    return Unavailable("the database cannot answer now")
+    """Tell what kept the database from doing what was asked of it."""
+    state = error.sqlstate or ""
+    if state[:2] in _NEEDS_OPERATOR:
+        logger.error("the database reports %s: %s", state, str(error).partition("\n")[0])
+    if state.startswith("54"):
+        return TooLarge("that is more than the database takes in one piece, or works through at once")
+    return Unavailable(_SAID.get(state) or _SAID.get(state[:2], "the database cannot answer now"))
 
 
 @contextmanager

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import AsyncConnection
-from sqlalchemy import literal_column, select
 
 from service.store.changes import CHANNEL
 from service.store.epoch import enter_epoch
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,10 +25,11 @@ logger = logging.getLogger("dateline.feed")
 
 _CONNECT_SECONDS = 5
 _RECONNECT_SECONDS = (0.1, 10.0)  # the first wait, doubled up to the last
-_PROBE_SECONDS = 30.0  # a connection that was silent so long is asked whether it lives
+_PROBE_SECONDS = 30.0  # so often it is seen whether the connection lives, and leads to the same database
 
+# By this name the database knows that a service or a worker is there.
+APPLICATION = "dateline feed"
 _LISTEN = Statement(f"LISTEN {CHANNEL}", {})
-_PROBE: Statement = compiled(select(literal_column("1")))
 
 
 class Listener:
@@ -64,11 +64,10 @@ class Listener:
     async def _connect(self) -> Connection:
         """Connect and listen, and see whether the database is another one than before."""
         connection: Connection = await AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="dateline feed"
+            self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name=APPLICATION
         )
         try:
-            if await enter_epoch(connection) is not None:
-                logger.warning("this database is a restored dump: its change feed goes on in another epoch")
+            await _look_at_home(connection)
             await _LISTEN.run(connection, {})
         except BaseException:
             await connection.close()
@@ -86,7 +85,7 @@ class Listener:
                     async for _ in connection.notifies(timeout=_PROBE_SECONDS):
                         self.hear()
                     async with asyncio.timeout(_CONNECT_SECONDS):
-                        await _PROBE.run(connection, {})
+                        await _look_at_home(connection)
             except (psycopg.Error, TimeoutError) as error:
                 logger.info("not listening for changes, but looking: %s", str(error).partition("\n")[0])
             finally:
@@ -95,3 +94,9 @@ class Listener:
                     connection = None
             await asyncio.sleep(wait)
             wait = min(2 * wait, longest)
+
+
+async def _look_at_home(connection: Connection) -> None:
+    """See whether somebody has put a dump into the database's place, while it was away or under our eyes."""
+    if await enter_epoch(connection) is not None:
+        logger.warning("this database is a restored dump: its change feed goes on in another epoch")

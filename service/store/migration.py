@@ -11,6 +11,9 @@ from alembic.script import ScriptDirectory
 
 from service.store.epoch import enter_epoch_at
 
+# Any number will do that no other user of the same database takes; held until the transaction ends, so
+# that it works through a pooler, and that several containers may start at once.
+ADVISORY_LOCK = 0x44_41_54_45
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -50,3 +53,9 @@ def head_revision() -> str:
     if head is None:
         raise RuntimeError(f"no migrations in {MIGRATIONS}")
     return head
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """Name every revision that this release can bring up to its own."""
+    return frozenset(one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions())

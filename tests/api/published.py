@@ -139,8 +139,17 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
             may_lack = {200: {"Link"}, 409: {"Retry-After"}, 412: {"ETag"}}.get(answer.status_code, set())
             # where no limit applies, an answer does not tell of any
             may_lack |= {"RateLimit", "RateLimit-Policy"} if answer.status_code != 429 else set()
-            assert name in may_lack | {"Idempotency-Replayed"}, f"no {name}: {where}"
-    ours = {"etag", "location", "link", "vary", "retry-after", "www-authenticate", "idempotency-replayed"}
+            assert name in may_lack | {"Idempotency-Replayed", "Dateline-Position"}, f"no {name}: {where}"
+    ours = {
+        "dateline-position",
+        "etag",
+        "location",
+        "link",
+        "vary",
+        "retry-after",
+        "www-authenticate",
+        "idempotency-replayed",
+    }
     unpublished = ours & set(answer.headers) - {name.lower() for name in published["headers"]}
     assert not unpublished, f"{unpublished}: {where}"
     content = published.get("content")

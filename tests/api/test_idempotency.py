@@ -36,12 +36,13 @@ def fresh_key() -> dict[str, str]:
 def is_replay(answer: httpx.Response, first: httpx.Response) -> bool:
     """Compare an answer with the first one: the same in all but the name of the request, and it says so."""
     assert first.headers.get("idempotency-replayed") is None, "the first is no replay"
-    own = {"x-request-id", "idempotency-replayed"}
+    own = {"x-request-id", "idempotency-replayed", "dateline-position"}
     told, before = ({k: v for k, v in one.headers.multi_items() if k not in own} for one in (answer, first))
     return (
         answer.headers.get("idempotency-replayed") == "true"
         and (answer.status_code, answer.content, told) == (first.status_code, first.content, before)
         and answer.headers["x-request-id"] != first.headers["x-request-id"]
+        and "dateline-position" in answer.headers
     )
 
 

@@ -198,6 +198,7 @@ def test_answers_say_which_members_they_always_have() -> None:
         "Problem": {"errors", "operations", "current"},
         "ProblemError": {"line", "pointer", "parameter"},
         "Health": {"status"},
+        "Readiness": {"status", "replica"},
         "ChangeItem": {"state", "document"},
         "PatchOperation": {"value"},
         "PatchStep": {"from", "value"},

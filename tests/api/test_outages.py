@@ -60,6 +60,17 @@ def test_the_time_is_that_of_the_settings(module_database_url: str) -> None:
         assert waiting.result().status_code == 200
 
 
+def test_a_slow_database_is_not_a_lost_one(module_database_url: str) -> None:
+    """Every connection waits for longer than it takes to notice that a database hangs."""
+    with connected(module_database_url, pool_size=2, statement_timeout_seconds=30) as client:
+        events = make_timeline(client)
+        with ThreadPoolExecutor(4) as pool:
+            with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
+                waiting = [pool.submit(client.get, events) for _ in range(4)]
+                time.sleep(4)
+            assert [one.result().status_code for one in waiting] == [200] * 4
+
+
 def test_who_finds_no_free_connection_is_told_to_come_again(
     module_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,18 +6,22 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from tests.image import base
-from tests.image.containers import IMAGE, check
-from tests.image.database import external_database
+from tests.image import base, deployment, together
+from tests.image.containers import IMAGE
 from tests.image.tools import NEEDED, Storage, temporary_storage
+from tests.prove.cluster import cluster
 
 ROOT = Path(__file__).parents[2]
 # Where a machine's own certificates are named, pip inside must trust them, too.
 CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE")
 TRUSTED = "/etc/ssl/certs/ca-certificates.crt"
+# On top of the base, since here that is another. It is a tenth more than the image took when this was set: what goes
+# beyond is to be decided upon, and not to come along unnoticed.
+BUDGET_MEGABYTES = 158
 PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "PIP_INDEX_URL")
 
 
@@ -33,13 +37,19 @@ def main() -> int:
     subprocess.run([Path(sys.executable).with_name("hadolint"), ROOT / "Dockerfile"], check=True)
     say("hadolint finds nothing in the Dockerfile")
     tree = base.base_tree()
-    with temporary_storage() as storage, external_database() as database:
+    with (
+        temporary_storage() as storage,
+        tempfile.TemporaryDirectory(prefix="dateline-external-") as folder,
+        cluster(Path(folder)) as database,
+    ):
         storage.add_tree(tree, base.NAME)
         say(f"a stand-in for the base image is made of Debian {base.SUITE}")
         build(storage)
         size, below = (megabytes(storage, name) for name in (IMAGE, base.NAME))
-        say(f"the image is built: {size} MB, {size - below} MB of it on top of the base")
-        check(say, storage, database)
+        say(f"the image is built: {size} MB, {size - below} of {BUDGET_MEGABYTES} MB on top of the base")
+        assert size - below <= BUDGET_MEGABYTES
+        together.check(say, storage, database)
+        deployment.check(say, storage, database)
     say(f"passed in {time.monotonic() - began:.0f} s")
     return 0
 

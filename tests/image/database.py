@@ -1,29 +1,20 @@
-"""A PostgreSQL as a container would meet it: on TCP, with a password, and no superuser for it."""
+"""Where a server may listen, and two roles of a database: one that owns it, and one that serves and owns nothing."""
 
 from __future__ import annotations
 
 import secrets
 import socket
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from service.embedded import EmbeddedPostgres
 
-NAME = "dateline"
+class Roles(NamedTuple):
+    """The URLs of a database as the role that owns it and as the one that serves, passwords included."""
 
-
-class External(NamedTuple):
-    """A database on TCP: a URL without the password, the password, and the superuser's own way in."""
-
-    url: str
-    password: str
-    administrator: str
+    owner: str
+    serving: str
 
 
 def free_port() -> int:
@@ -32,25 +23,17 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@contextmanager
-def external_database() -> Iterator[External]:
-    """Run a PostgreSQL on loopback with an empty database of a role that has a password."""
-    port = free_port()
-    password = secrets.token_urlsafe(24)
-    with tempfile.TemporaryDirectory(prefix="dateline-external-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        rules = folder / "pg_hba.conf"
-        rules.write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        server = EmbeddedPostgres(
-            folder / "data",
-            options={"listen_addresses": "127.0.0.1", "port": str(port), "hba_file": str(rules)},
+def make_database(administrator: str, port: int) -> Roles:
+    """Make an empty database with both roles, as an administrator would who prepares a deployment."""
+    owner, serving = (sql.Identifier(name) for name in ("owner", "serving"))
+    passwords = [secrets.token_hex(16) for _ in range(2)]
+    with psycopg.connect(administrator, autocommit=True) as connection:
+        for role, password in zip((owner, serving), passwords, strict=True):
+            connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(password)))
+        connection.execute(sql.SQL("CREATE DATABASE deployed OWNER {}").format(owner))
+    return Roles(
+        *(
+            f"postgresql://{name}:{password}@127.0.0.1:{port}/deployed"
+            for name, password in zip(("owner", "serving"), passwords, strict=True)
         )
-        with server as url:
-            administrator = f"{url}&port={port}"
-            with psycopg.connect(administrator, autocommit=True) as connection:
-                connection.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(NAME), sql.Literal(password))
-                )
-                connection.execute(sql.SQL("CREATE DATABASE {0} OWNER {0}").format(sql.Identifier(NAME)))
-            yield External(f"postgresql://{NAME}@127.0.0.1:{port}/{NAME}", password, administrator)
+    )

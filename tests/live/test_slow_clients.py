@@ -168,7 +168,7 @@ def test_sigterm_ends_the_service_though_clients_and_receivers_hang(
         assert service.process.wait(20) == 0
         seconds = time.monotonic() - began
         released.set()
-    assert seconds < 5
+    assert seconds < 10
     log = (tmp_path / "stderr.txt").read_text()
     assert "Traceback" not in log
     with psycopg.connect(database_url) as connection:

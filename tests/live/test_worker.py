@@ -194,7 +194,7 @@ def test_one_connection_of_a_process_listens_for_all_in_it(tmp_path: Path, datab
         with psycopg.connect(database_url) as direct:
             row = direct.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND application_name NOT IN ('', 'dateline')"
+                " AND application_name = 'dateline feed'"
             ).fetchone()
         assert row is not None
         return int(row[0])

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 
 import psycopg
 import pytest
+from psycopg.abc import PQGen
+from psycopg.waiting import Wait
 
 from service.errors import TooSlow, Unavailable
 from service.store.connection import PooledConnection
@@ -187,3 +189,21 @@ def test_the_number_of_a_lost_connection_is_free_for_another(database_url: str) 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         asked(lambda: act(ours, theirs))
+
+
+def test_nothing_is_begun_on_a_connection_that_is_lost_already(database_url: str) -> None:
+    begun = False
+
+    def operation() -> PQGen[None]:
+        nonlocal begun
+        begun = True
+        yield Wait.R
+
+    async def act() -> None:
+        async with opened(database_url) as database, database.read() as connection:
+            connection.pgconn.finish()
+            with pytest.raises(psycopg.OperationalError, match=r"lost|closed"):
+                await connection.wait(operation())
+
+    asked(act)
+    assert not begun

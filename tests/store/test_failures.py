@@ -17,14 +17,14 @@ RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
         ("54000", TooLarge, "in one piece"),  # program limit exceeded
         ("54001", TooLarge, "in one piece"),  # statement too complex
         ("53200", Unavailable, "short of memory"),  # out of memory
-        ("53100", Unavailable, "short of memory, disk"),  # disk full
+        ("53100", Unavailable, "disk is full"),  # disk full
         ("53300", Unavailable, "connections"),  # too many connections
         ("40P01", Unavailable, "another write"),  # deadlock
         ("55P03", Unavailable, "another write"),  # a lock that is not to be had
         ("57P01", Unavailable, "cannot be reached"),  # it is shut down
         ("08006", Unavailable, "cannot be reached"),  # the connection broke
         ("25006", Unavailable, "takes no writes"),  # read-only
-        ("58030", Unavailable, "cannot answer now"),  # input or output failed
+        ("58030", Unavailable, "read or write its disk"),  # input or output failed
         ("57014", TooSlow, "time limit"),  # cancelled
     ],
 )
@@ -33,6 +33,17 @@ def test_a_report_of_the_database(database_url: str, code: str, error: type[Date
         connection.execute(RAISING.format(code))
     assert type(raised.value) is error
     assert "insides" not in str(raised.value)
+
+
+@pytest.mark.parametrize("code", ["53100", "53200", "58030"])
+def test_what_needs_an_operator_is_logged_as_the_database_says_it(
+    database_url: str, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with psycopg.connect(database_url) as connection, pytest.raises(Unavailable), translated():
+        connection.execute(RAISING.format(code))
+    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
+        ("ERROR", f"the database reports {code}: insides")
+    ]
 
 
 def test_too_many_words_to_index_are_too_large(database_url: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from service.settings import Settings
 from service.store.listening import Listener
+from service.store.pulse import Pulse
 from service.worker import working
 from tests.factories import make_event
 from tests.worker.conftest import Bench
@@ -21,7 +22,7 @@ def test_a_worker_hears_of_changes_and_does_not_wait_until_it_looks(
     listener = Listener(bench.url)
 
     async def run() -> None:
-        async with listener.run(), working(Settings(webhook_allow_private=True), bench.url, listener):
+        async with listener.run(), working(Settings(webhook_allow_private=True), bench.url, listener, Pulse()):
             await asyncio.sleep(0.5)
             for _ in range(20):  # a change that waits for the horizon is heard of when the next one comes
                 make_event(bench.client, hook["events"])

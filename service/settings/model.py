@@ -1,65 +1,17 @@
-"""What an operator may set, from the environment (`DATELINE_…`); units stand in the names."""
+"""What an operator may set; units stand in the names."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
-from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
-from urllib.parse import quote, urlencode
+from typing import Annotated, Literal
 
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from service.wording import in_words
+from service.settings.database_url import normalized_url
+from service.settings.values import Addresses, Origins, redis_url
 
 PREFIX = "DATELINE_"
-# What Kubernetes puts into the environment of every container beside a Service that is called dateline.
-_OF_A_SERVICE_LINK = re.compile(r"DATELINE_(SERVICE_|PORT_\d)")
-_LIKENESS = 0.7  # of a misspelt name to what is meant, as difflib counts: 1 is the same
-_SERVICE_LINK = (
-    "; Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
-)
-URL_SCHEMES = ("postgresql://", "postgres://")
-# What libpq keeps secret; the rest of a database URL may be shown.
-SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
-
-
-def _listed(value: object) -> object:
-    """Take apart what stands in one variable, separated by commas."""
-    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-
-
-def _network(value: str) -> str:
-    """Take an address or a network."""
-    try:
-        ip_network(value)
-    except ValueError:
-        raise ValueError("is neither an address nor a network, such as 10.0.0.0/8") from None
-    return value
-
-
-def _origin(value: str) -> str:
-    """Take an origin as browsers write it (RFC 6454, section 6.2)."""
-    if value != "*" and not _ORIGIN.fullmatch(value):
-        raise ValueError("is no origin, such as https://a.example: scheme, host and port, and nothing after it")
-    return value
-
-
-def _redis_url(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and not value.get_secret_value().startswith(_REDIS_SCHEMES):
-        raise ValueError(f"is no Redis URL: it starts with none of {', '.join(_REDIS_SCHEMES)}")
-    return value
-
-
-_REDIS_SCHEMES = ("redis://", "rediss://")
-_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
-Addresses = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_listed)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -85,6 +37,25 @@ class Settings(BaseSettings):
         None,
         description="The same PostgreSQL without the pooler, where the database URL leads through one that lends "
         "connections by the transaction (PgBouncer): for migrations, and to hear of changes.",
+    )
+    read_database_url: SecretStr | None = Field(
+        None,
+        description="A streaming replica of the same PostgreSQL, for reads while it can serve them. Where there is a "
+        "direct database URL, this one may lead through such a pooler, too.",
+    )
+    replica_wait_seconds: float = Field(
+        0.5,
+        ge=0,
+        le=60,
+        description="Time that a read waits for the replica to come as far as its Dateline-Position says; then it goes "
+        "to the primary.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    replica_lag_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="How far behind a replica may be and still be read.",
+        json_schema_extra={"unit": "seconds"},
     )
     migration_database_url: SecretStr | None = Field(
         None,
@@ -117,6 +88,14 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="Time after which a request is given up whose answer has not begun.",
+        json_schema_extra={"unit": "seconds"},
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=300,
+        description="Time for which a service that was told to stop is not ready, and serves on: as long as a load "
+        "balancer takes to notice.",
         json_schema_extra={"unit": "seconds"},
     )
     requests: int = Field(
@@ -297,7 +276,7 @@ class Settings(BaseSettings):
         description="Unknown keys that one address may try before no key of it is taken for a while; 0 is no limit.",
         json_schema_extra={"unit": "requests a minute"},
     )
-    rate_limit_redis_url: Annotated[SecretStr | None, AfterValidator(_redis_url)] = Field(
+    rate_limit_redis_url: Annotated[SecretStr | None, AfterValidator(redis_url)] = Field(
         None,
         description="A Redis in which several instances count together; without it each process counts for itself.",
         json_schema_extra={"unit": "redis://…"},
@@ -308,110 +287,7 @@ class Settings(BaseSettings):
     )
     seed: bool = Field(default=True, description="Load the first timeline when a start finds none.")
 
-    @field_validator("database_url", "direct_database_url", "migration_database_url")
+    @field_validator("database_url", "direct_database_url", "migration_database_url", "read_database_url")
     @classmethod
     def _as_url(cls, value: SecretStr | None) -> SecretStr | None:
         return None if value is None else SecretStr(normalized_url(value.get_secret_value()))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address, by number or as `localhost`, is this machine's own and reached by nobody else."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def normalized_url(text: str) -> str:
-    """Write libpq's keywords (`host=… dbname=…`) as a URL; a URL stays as it is.
-
-    Raises ValueError, which never repeats the text, where libpq would not take it.
-    """
-    try:
-        parameters = conninfo_to_dict(text)
-    except psycopg.Error:
-        raise ValueError(
-            "is neither a URL (postgresql://user:password@host:5432/database) nor in libpq's keywords "
-            "(host=… dbname=…); special characters in a URL's password are written as %XX"
-        ) from None
-    if not all(port.isdecimal() for port in str(parameters.get("port", "0")).split(",") if port):
-        raise ValueError("has a port that is no number")
-    if text.startswith(URL_SCHEMES):
-        return text
-    if "://" in text or not parameters:
-        raise ValueError("is no PostgreSQL URL: it starts with neither postgresql:// nor postgres://")
-    database = quote(str(parameters.pop("dbname", "")), safe="")
-    return f"postgresql:///{database}?{urlencode(parameters, quote_via=quote)}"
-
-
-def shown_url(text: str) -> str:
-    """Write a database URL for the eyes: put together anew from what libpq understood, without secrets."""
-    parameters = {name: str(value) for name, value in conninfo_to_dict(text).items()}
-    secret = SECRET_KEYWORDS & parameters.keys()
-    for name in secret:
-        del parameters[name]
-    user = parameters.pop("user", "") + (":***" if secret else "")
-    host = "" if "/" in parameters.get("host", "") else parameters.pop("host", "")  # a socket's folder
-    port = parameters.pop("port", "")
-    database = parameters.pop("dbname", "")
-    address = f"{user}{'@' if user else ''}{host}{':' if port else ''}{port}"
-    return f"postgresql://{address}/{database}{'?' if parameters else ''}{urlencode(parameters)}"
-
-
-class SettingLine(NamedTuple):
-    """One setting, as text for a person; secrets are masked."""
-
-    variable: str
-    unit: str
-    default: str
-    present: str
-    meaning: str
-
-
-def list_settings(settings: Settings) -> Iterator[SettingLine]:
-    """Yield every setting with its present value."""
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        yield SettingLine(
-            variable=variable(name),
-            unit=str(extra.get("unit", "")),
-            default=_shown(name, field.default),
-            present=_shown(name, getattr(settings, name)),
-            meaning=field.description or "",
-        )
-
-
-def variable(name: str) -> str:
-    """Name the environment variable of a setting."""
-    return f"{PREFIX}{name.upper()}"
-
-
-def complaints(error: ValidationError) -> Iterator[str]:
-    """Say what is wrong with the environment, one sentence a setting, without repeating any value."""
-    for item in error.errors(include_url=False):
-        name = variable(str(item["loc"][0]))
-        service_link = str(item["input"]).startswith("tcp://")
-        yield f"{name}: {in_words(item)}{_SERVICE_LINK if service_link else ''}"
-
-
-def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
-    """Say which variables look like settings and are none, one sentence each; what is meant may be another's."""
-    for name in sorted(environment):
-        given = name.lower().removeprefix(PREFIX.lower())
-        if given == name.lower() or given in Settings.model_fields or _OF_A_SERVICE_LINK.match(name):
-            continue
-        nearest = get_close_matches(given, Settings.model_fields, n=1, cutoff=_LIKENESS)
-        meant = f"did you mean {variable(nearest[0])}?" if nearest else "`dateline settings` lists those that there are"
-        yield f"{name} is no setting of this service, and changes nothing; {meant}"
-
-
-def _shown(name: str, value: object) -> str:
-    if value is None or value == ():
-        return "unset"
-    if isinstance(value, tuple):
-        return ",".join(value)
-    if isinstance(value, SecretStr):
-        return shown_url(value.get_secret_value()) if name.endswith("database_url") else "set, not shown"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)

@@ -1,0 +1,82 @@
+"""What a service says and does between being told to stop and its end; `tests/prove/drain.py` has the throng."""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.keys import bearer
+from tests.live.service import Service, running, tracebacks
+from tests.live.stream import opened
+
+BODY = {"title": "Late", "when": "2013", "status": "planned"}
+get = httpx.get
+
+
+def make_timeline(service: Service) -> str:
+    made = httpx.post(
+        f"{service.base}/v1/timelines", json={"slug": "last", "title": "Last"}, headers=bearer(service.key), timeout=30
+    )
+    assert made.status_code == 201
+    return f"{service.base}/v1/timelines/last"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_while_it_drains_it_serves_and_is_not_ready(workers: int, tmp_path: Path, database_url: str) -> None:
+    with running(tmp_path, database_url=database_url, seed=False, workers=workers, drain_seconds=60) as service:
+        timeline = make_timeline(service)
+        assert "connection" not in get(f"{timeline}/events", timeout=30).headers
+        with opened(f"{timeline}/changes", seconds=30) as before:
+            before.message()
+            service.process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + 20
+            while (ready := get(f"{service.base}/health/ready", timeout=30)).status_code == 200:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert (ready.status_code, ready.json()["detail"]) == (503, "the service is stopping")
+            assert int(ready.headers["retry-after"]) > 0
+            if workers == 1:  # of several, another may not have heard of it yet
+                for path in ("/health/live", "/v1/timelines/last/events", "/v1/no-such-thing"):
+                    answer = get(service.base + path, timeout=30)
+                    assert answer.headers["connection"] == "close"
+                    assert answer.status_code == (404 if "no" in path else 200)
+            made = httpx.post(f"{timeline}/events", json=BODY, headers=bearer(service.key), timeout=30)
+            assert made.status_code == 201
+            assert before.item()["event"] == made.json()["id"], "streams go on while it drains"
+            if workers == 1:
+                service.process.send_signal(signal.SIGTERM)  # a second one: enough of that
+                assert set(before.rest()[-1]) == {"id", "retry"}
+                assert service.process.wait(20) == 0
+            else:
+                for process in service.workers():
+                    process.send_signal(signal.SIGTERM)
+                assert service.process.wait(20) == 0
+    assert tracebacks(tmp_path) == []
+
+
+def test_what_takes_longer_than_the_end_may_is_told_so(tmp_path: Path, database_url: str) -> None:
+    """A write that waits for longer than the service has left."""
+    with (
+        running(tmp_path, database_url=database_url, seed=False, statement_timeout_seconds=60) as service,
+        psycopg.connect(database_url) as holder,
+        ThreadPoolExecutor(2) as clients,
+    ):
+        events = f"{make_timeline(service)}/events"
+        holder.execute("LOCK TABLE event IN SHARE ROW EXCLUSIVE MODE")
+        waiting = clients.submit(httpx.post, events, json=BODY, headers=bearer(service.key), timeout=60)
+        time.sleep(1)
+        began = time.monotonic()
+        service.process.send_signal(signal.SIGTERM)
+        answer = waiting.result()
+        assert answer.status_code == 503
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"].startswith("the request was given up since the service ends. It may have been")
+        assert service.process.wait(30) == 0
+        assert time.monotonic() - began < 10
+    assert tracebacks(tmp_path) == []

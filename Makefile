@@ -10,9 +10,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	then echo $$python; break; fi; done)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make pins'
+CLIENTS := build/clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check prove bench image-test pins clean
+.PHONY: help run test check prove clients bench image-test pins clean
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -35,6 +36,9 @@ prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or mor
 	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
 	$(BIN)/python -m tests.prove.feed
 
+clients: $(VENV)/dev.stamp $(CLIENTS)/tools.stamp  ## Lint the published document, make clients of it in three languages, and run them
+	DATELINE_PROVE=long $(BIN)/pytest tests/clients
+
 bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
 	$(BIN)/python -m bench
 
@@ -48,6 +52,8 @@ pins: $(VENV)/dev.stamp  ## Choose the newest versions anew, and write down thei
 	$(COMPILE) --constraints requirements/dev.txt pyproject.toml --extra otel --output-file requirements/run.txt
 	$(COMPILE) --constraints requirements/dev.txt --group build --output-file requirements/build.txt
 	$(COMPILE) --constraints requirements/dev.txt --group sbom --output-file requirements/sbom.txt
+	$(COMPILE) --upgrade --group clients --output-file requirements/clients.txt
+	cd tests/clients && npm update --package-lock-only
 
 clean:  ## Remove what these commands made, but not the data
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -69,3 +75,12 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@ $(VENV)/run.stamp
+
+# Node and Java come along in an environment of their own, and with Node what npm installs.
+$(CLIENTS)/tools.stamp: requirements/clients.txt tests/clients/package.json tests/clients/package-lock.json | $(BIN)/python
+	@echo "Preparing the tools for clients in $(CLIENTS)"
+	$(BIN)/python -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/clients.txt
+	cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc $(CLIENTS)
+	cd $(CLIENTS) && PATH="$$PWD/bin:$$PATH" npm ci --silent
+	touch $@

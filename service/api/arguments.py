@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, fields
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
@@ -98,6 +98,9 @@ def _arguments(dependant: Dependant, several: Mapping[str, bool]) -> Arguments |
     asked = {one.name for one in fields(dependant) if getattr(dependant, one.name)}
     if not asked <= _KNOWN or not _is_awaited(dependant.call):
         return None
+    alone = (*dependant.query_params, *dependant.header_params)
+    if any(_is_several(field.field_info.annotation) for field in alone):
+        return None
     needed = []
     for other in dependant.dependencies:
         arguments = _arguments(other, several)
@@ -112,6 +115,11 @@ def _arguments(dependant: Dependant, several: Mapping[str, bool]) -> Arguments |
     assert dependant.call is not None  # noqa: S101  # it is awaited
     request_name = dependant.request_param_name or dependant.http_connection_param_name
     return Arguments(dependant.call, request_name, tuple(needed), tuple(parameters))
+
+
+def _is_several(annotation: object) -> bool:
+    """Tell whether a parameter by itself, not a member of a model, may stand more than once."""
+    return get_origin(annotation) is list or any(_is_several(one) for one in get_args(annotation))
 
 
 def _is_awaited(call: Callable[..., Any] | None) -> bool:

@@ -33,6 +33,7 @@ from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.store.wal import read_written
 from service.wire.change import ChangePage
+from service.wire.values import AS_CURSOR
 
 router = APIRouter(tags=["Changes"], route_class=StrictRoute)
 
@@ -43,7 +44,7 @@ _RETRY_SECONDS = 1.0  # while the database cannot be reached
 class ChangeParameters(FilterParameters):
     """Which changes: the query string of the feed."""
 
-    after: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+    after: Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=AS_CURSOR)] | None = Field(
         None,
         description="The cursor behind which to begin, or `latest` for the present end; absent, it begins with the "
         "oldest change that is kept.",
@@ -68,6 +69,7 @@ LastEventId = Annotated[
         max_length=500,
         description="Where an event stream goes on: its last message's `id`. Goes before `after`.",
         examples=["ACCg0Uw8S7KU5Rpo_lL-agAAAAEAAAAAAAAC8QAAAAAAAAAZ_BWGTU-qlo8dwtnHZipcCQ"],
+        json_schema_extra=AS_CURSOR,
     ),
 ]
 

@@ -54,7 +54,7 @@ async def compare_timeline(
     ],
     end: Annotated[
         Clock,
-        WithJsonSchema({"type": "string", "maxLength": 200, "examples": ["2013-02-21"]}),
+        WithJsonSchema({"type": "string", "maxLength": 200, "format": "edtf-clock", "examples": ["2013-02-21"]}),
         Query(alias="to", description="As it was known then, read as `known_at` is.", examples=["2013-02-21"]),
     ],
     format: Annotated[  # noqa: A002  # the parameter's name in the contract

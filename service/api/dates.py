@@ -15,7 +15,9 @@ from service.wire.date import DateAnswer, explain
 router = APIRouter(tags=["Dates"], route_class=StrictRoute)
 
 
-@router.get("/dates", response_model=DateAnswer, responses=answers.problems(400))
+@router.get(
+    "/dates", response_model=DateAnswer, responses=answers.problems(400) | {200: {"description": "What it means."}}
+)
 async def explain_date(
     edtf: Annotated[
         str,
@@ -24,6 +26,7 @@ async def explain_date(
             max_length=200,
             description="An EDTF expression: ISO 8601-2:2019 Annex A, levels 0 to 2.",
             examples=["[2013-02-24..2013-02-28]"],
+            json_schema_extra={"format": "edtf"},
         ),
     ],
 ) -> DateAnswer:

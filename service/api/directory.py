@@ -75,7 +75,7 @@ SHELVES = (
         TimelinePatch,
         TimelinePage,
         "Timelines",
-        "a story being followed",
+        "a timeline",
         "While it holds events, or keeps the history of any, it stays",
         visible=", those alone that you may read",
         kept="",
@@ -86,7 +86,7 @@ SHELVES = (
         ActorPatch,
         ActorPage,
         "Directory",
-        "a person, organization, state or group",
+        "an actor",
         "While it takes part in events, it stays",
     ),
     Shelf(
@@ -95,7 +95,7 @@ SHELVES = (
         PlaceEntryPatch,
         PlaceEntryPage,
         "Directory",
-        "a place with its coordinates",
+        "a place",
         "While events take place there, it stays",
     ),
     Shelf(
@@ -104,7 +104,7 @@ SHELVES = (
         SourcePatch,
         SourcePage,
         "Directory",
-        "a publication that claims rest on",
+        "a source",
         "While claims rest on it, it stays",
     ),
 )

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import Header
+from pydantic.config import JsonDict
 
 from service.store.expectation import Expectation
 from service.wire.shape import FIRST_SHAPE
@@ -13,6 +14,7 @@ from service.wire.shape import FIRST_SHAPE
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 # Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds.
 _VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?")
+_AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 VERSION_HEADER = "If-Match"
 IfMatch = Annotated[
@@ -22,11 +24,18 @@ IfMatch = Annotated[
         description="The `ETag` of the version that you have seen.",
         max_length=1000,
         examples=['"1"'],
+        json_schema_extra=_AS_TAGS,
     ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Header(alias="If-None-Match", description="An `ETag` that you hold already.", max_length=1000, examples=['"1"']),
+    Header(
+        alias="If-None-Match",
+        description="An `ETag` that you hold already.",
+        max_length=1000,
+        examples=['"1"'],
+        json_schema_extra=_AS_TAGS,
+    ),
 ]
 CreateOnly = Annotated[
     Literal["*"] | None,

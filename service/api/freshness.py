@@ -21,7 +21,7 @@ from service.store.replica import Readable, Reads, Replica
 from service.store.wal import WalPosition, read_position, write_position
 
 POSITION_HEADER = "Dateline-Position"
-_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}
+_SCHEMA = {"type": "string", "maxLength": 100, "pattern": "^[A-Za-z0-9_-]+$"}
 POSITION = {
     "description": "How far the database had come: for reads from now on that are to see this. Absent where it was not "
     "asked, and on trial.",

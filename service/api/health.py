@@ -36,7 +36,11 @@ class Readiness(Health):
     )
 
 
-@router.get("/live", response_model=Health, responses=answers.problems(400, asks_database=False, is_limited=False))
+@router.get(
+    "/live",
+    response_model=Health,
+    responses=answers.problems(400, asks_database=False, is_limited=False) | {200: {"description": "It lives."}},
+)
 async def get_liveness() -> Health:
     """Tell that the process answers.
 
@@ -49,7 +53,7 @@ async def get_liveness() -> Health:
     "/ready",
     response_model=Readiness,
     response_model_exclude_none=True,
-    responses=answers.problems(400, is_limited=False),
+    responses=answers.problems(400, is_limited=False) | {200: {"description": "They can."}},
 )
 async def get_readiness(request: Request, store: Store) -> Readiness:
     """Tell whether requests can be served.

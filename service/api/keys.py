@@ -15,7 +15,7 @@ from service.api.writing import NOT_TO_BE_KEPT, AdministratorWrite, RepeatableAd
 from service.store import keys
 from service.store.cursor import Cursors
 from service.store.statement import Connection
-from service.wire.key import Key, KeyBody, KeyPage, KeyRotationBody, NewKey
+from service.wire.key import CreatedKey, Key, KeyBody, KeyPage, KeyRotationBody
 from service.wire.key_text import PREFIX_PATTERN
 
 router = APIRouter(tags=["Keys"], route_class=StrictRoute)
@@ -50,7 +50,7 @@ async def list_keys(
 @router.post(
     "/keys",
     status_code=201,
-    response_model=NewKey,
+    response_model=CreatedKey,
     responses=answers.problems(400, 401, 403, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("Location")}},
 )
@@ -85,7 +85,7 @@ async def get_key(key: KeyName, store: Store, _: Administrator) -> Response:
 @router.post(
     "/keys/{key}/rotation",
     status_code=201,
-    response_model=NewKey,
+    response_model=CreatedKey,
     responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("Location")}},
 )
@@ -125,6 +125,6 @@ async def delete_key(key: KeyName, write: AdministratorWrite) -> Response:
 
 
 def _shown(made: Key, text: str) -> Response:
-    shown = NewKey(**dict(made), key=text)
+    shown = CreatedKey(**dict(made), key=text)
     headers = {"Location": f"/v1/keys/{made.prefix}"} | _UNKEPT
     return Response(shown.model_dump_json(), 201, headers, answers.JSON)

@@ -36,7 +36,7 @@ def read_clock(text: object) -> object:
     return end - 1
 
 
-_Text = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS)]
+_Text = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS, json_schema_extra={"format": "edtf-clock"})]
 Clock = Annotated[int, BeforeValidator(read_clock, json_schema_input_type=_Text)]
 
 _WHEN = "an instant (RFC 3339), or the end of a day, month or year (EDTF)"

@@ -16,6 +16,7 @@ from service.api.exchange import Exchange
 from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
+from service.api.schemas import CHOICES, completed, name_operations
 from service.api.specimens import Json
 from service.api.strict import JSON_PATCH, MERGE_PATCHES, PAGE
 from service.api.writing import KEY_HEADER, REPLAYED_HEADER
@@ -43,6 +44,9 @@ An event-timeline service that keeps every date as precisely as it is known, and
 becomes four instants: the event starts somewhere between `bounds.start.earliest` and `bounds.start.latest` and ends \
 somewhere between `bounds.end.earliest` and `bounds.end.latest`. A query for a window of time answers with what is \
 *possible*, or with what is *certain*.
+
+A window of time (`format: edtf-window`) is such an expression, or `a/b` with `..` for an open end. Where one of the \
+two clocks is asked for (`format: edtf-clock`), that is a time, or the end of a day, month or year.
 
 **Instants** are written as in RFC 3339, in UTC. Those that an event's date decides, and those that a client gives, \
 may lie in a year before 0 or after 9999, which is then signed as in ISO 8601 (`-0043-03-15T00:00:00Z`): these are \
@@ -94,13 +98,13 @@ _HEADERS: Json = {
         "example": "5",
     },
     "RateLimit": {
-        "description": "What is left of the limit, and in how many seconds it is whole again.",
+        "description": "What is left of each limit, and in how many seconds it is whole again; absent where none "
+        "applies.",
         "schema": _TEXT,
         "example": '"address";r=0;t=60',
     },
     "RateLimit-Policy": {
-        "description": "The limit: how many requests in how many seconds. Both fields are in other answers, too, where "
-        "a limit applies.",
+        "description": "Each limit: how many requests in how many seconds; absent where none applies.",
         "schema": _TEXT,
         "example": '"address";q=6000;w=60',
     },
@@ -120,9 +124,11 @@ _HEADERS_OF_STATUS = {
     "304": ("ETag",),
     "401": ("WWW-Authenticate",),
     "406": ("Vary",),
-    "429": ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
+# Those of every answer of an operation that is limited.
+_LIMITS = ("RateLimit", "RateLimit-Policy")
 # A write is what can be tried; these of its refusals may be the database's, and then say how far it had come.
 _TRIAL = "dry_run"
 _REFUSED = frozenset({"404", "409", "410", "412", "422", "428"})
@@ -155,6 +161,7 @@ def build(app: FastAPI) -> Json:
         description=_DESCRIPTION.format(**settings.model_dump()),
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         routes=app.routes,
+        servers=[{"url": "/", "description": "The service that this document came from."}],
         tags=_TAGS,
     )
     components = document["components"]
@@ -164,7 +171,9 @@ def build(app: FastAPI) -> Json:
     components["headers"] = _HEADERS
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
-    components["schemas"] = {name: _untitled(schema) for name, schema in sorted(components["schemas"].items())}
+    name_operations(components["schemas"])
+    schemas = {name: completed(schema) for name, schema in components["schemas"].items()}
+    components["schemas"] = dict(sorted((schemas | dict(CHOICES)).items()))
     readers = {route.name for route in _routes(app) if takes_position(route.dependant)}
     for path, method, operation in operations(document):
         _describe(operation)
@@ -209,7 +218,7 @@ def _require_version(method: str, operation: Json) -> None:
 def _complete_parameters(path: str, operation: Json, *, page_items: int) -> None:
     """Show an example where one is needed to send the request at all; elsewhere the schema has them."""
     for parameter in operation.get("parameters", ()):
-        parameter["schema"] = schema = _untitled(parameter["schema"])
+        parameter["schema"] = schema = completed(parameter["schema"])
         schema.pop("description", None)
         if schema.get("default") == []:  # that is: absent
             del schema["default"]
@@ -231,8 +240,9 @@ def _filled(path: str, operation: Json) -> str:
 
 
 def _complete_security(method: str, operation: Json) -> None:
-    """Say that reading works without a key, but for what only writers may read."""
-    if "security" in operation and method == "get" and "403" not in operation["responses"]:
+    """Say that reading works without a key, but for what only writers may read, and what no key is asked for."""
+    operation.setdefault("security", [])
+    if operation["security"] and method == "get" and "403" not in operation["responses"]:
         operation["security"] = [{}, *operation["security"]]
 
 
@@ -251,7 +261,7 @@ def _complete_request(method: str, operation: Json) -> None:
     if JSON_PATCH in shown:
         content[JSON_PATCH] = {"schema": _STEPS}
     for name, media in content.items():
-        media["schema"] = _untitled(media["schema"])
+        media["schema"] = completed(media["schema"])
         media["examples"] = shown[name]
 
 
@@ -261,10 +271,11 @@ def _complete_answers(path: str, operation: Json) -> None:
     if answers.JSON in found.get("422", {}).get("content", {}):
         del found["422"]
     operation["responses"] = {status: found[status] for status in sorted(found)}
+    limits = _LIMITS if "429" in found else ()
     parameters = {one["name"] for one in operation.get("parameters", ())}
     is_repeatable, is_write = KEY_HEADER in parameters, _TRIAL in parameters
     for status, answer in operation["responses"].items():
-        names = [*_HEADERS_OF_STATUS.get(status, ()), "X-Request-Id"]
+        names = [*_HEADERS_OF_STATUS.get(status, ()), *limits, "X-Request-Id"]
         answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
         content = answer.get("content", {})
         if is_repeatable and status < "300":
@@ -286,7 +297,7 @@ def _complete_answers(path: str, operation: Json) -> None:
 
 def _show(exchange: Exchange, answer: Json) -> None:
     for media_type, media in answer.get("content", {}).items():
-        media["schema"] = _untitled(media["schema"])
+        media["schema"] = completed(media["schema"])
         value = exchange.texts.get(media_type, exchange.answer)
         media["examples"] = {"seeded": {"summary": _request_line(exchange), "value": value}}
 
@@ -300,12 +311,3 @@ def _request_line(exchange: Exchange) -> str:
 
 def _exchanges(operation: Json) -> list[Exchange]:
     return [one for one in EXCHANGES if one.operation == operation["operationId"]]
-
-
-def _untitled(schema: Any) -> Any:  # noqa: ANN401  # any part of a JSON Schema
-    """Leave out the titles that pydantic makes of the members' names."""
-    if isinstance(schema, list):
-        return [_untitled(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {name: _untitled(part) for name, part in schema.items() if name != "title" or not isinstance(part, str)}

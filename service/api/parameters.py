@@ -17,7 +17,7 @@ from service.dates import Answer, Relation, parse_window
 from service.store.counting import Count
 from service.store.query import EventQuery, Sort
 from service.wire.event import Status
-from service.wire.values import SLUG_PATTERN, Slug
+from service.wire.values import AS_CURSOR, SLUG_PATTERN, Slug
 
 TimelineSlug = Annotated[
     str, Path(max_length=80, pattern=SLUG_PATTERN, description="A timeline's slug.", examples=["syria-2013"])
@@ -30,9 +30,18 @@ Limit = Annotated[int, Query(ge=1, le=MOST_PAGE_EVENTS, description="The most it
 _A_CURSOR = "AAAAAFEb9wAAAAAA0Zxve5mA5USbKrbBQmwOn1M"
 Cursor = Annotated[
     str | None,
-    Query(min_length=1, max_length=500, description="`next` of the page before, as it is.", examples=[_A_CURSOR]),
+    Query(
+        min_length=1,
+        max_length=500,
+        description="`next` of the page before, as it is.",
+        examples=[_A_CURSOR],
+        json_schema_extra=AS_CURSOR,
+    ),
 ]
 Values = Annotated[list[Slug], Field(max_length=50)]
+RelationName = Literal["intersects", "within", "contains", "before", "after"]
+Certainty = Literal["possible", "certain"]
+EventFormat = Literal["json", "ndjson"]
 
 
 # PostgreSQL's reader of queries has a stack for about thirty that wait for their word.
@@ -48,7 +57,11 @@ def _check_window(text: str) -> str:
     return text
 
 
-WindowText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_check_window)]
+WindowText = Annotated[
+    str,
+    Field(min_length=1, max_length=200, json_schema_extra={"format": "edtf-window"}),
+    AfterValidator(_check_window),
+]
 
 
 class EventFilters(BaseModel):
@@ -123,10 +136,10 @@ class EventFilters(BaseModel):
 class FilterParameters(EventFilters):
     """Which events are meant: what a range query and the change feed have in common."""
 
-    relation: Literal["intersects", "within", "contains", "before", "after"] = Field(
+    relation: RelationName = Field(
         "intersects", description="How an event must stand to the window; it needs `datetime`.", examples=["within"]
     )
-    certainty: Literal["possible", "certain"] = Field(
+    certainty: Certainty = Field(
         "possible",
         description="`possible`: what may stand so; `certain`: what must, whatever its true date.",
         examples=["certain"],
@@ -160,7 +173,7 @@ class EventParameters(FilterParameters):
         description=f"The most events of a page: {PAGE_EVENTS} when absent. As NDJSON all are sent when absent.",
         examples=[50],
     )
-    cursor: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+    cursor: Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=AS_CURSOR)] | None = Field(
         None, description="`next` of the page before, as it is, with the same filters.", examples=[_A_CURSOR]
     )
     count: Count = Field(
@@ -169,7 +182,7 @@ class EventParameters(FilterParameters):
         "is exact and may be slow.",
         examples=["exact"],
     )
-    format: Literal["json", "ndjson"] | None = Field(
+    format: EventFormat | None = Field(
         None, description="The representation, where a link cannot say `Accept`.", examples=["ndjson"]
     )
 

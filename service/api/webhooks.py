@@ -26,11 +26,11 @@ from service.store.position import Place, Position, write_place
 from service.store.statement import Connection
 from service.wire.endpoint import parse_endpoint
 from service.wire.webhook import (
+    CreatedSecret,
+    CreatedWebhook,
     Delivery,
     DeliveryPage,
     DeliveryState,
-    NewSecret,
-    NewWebhook,
     ReplayBody,
     RotationBody,
     Webhook,
@@ -88,7 +88,7 @@ async def list_webhooks(
 @router.post(
     "/timelines/{timeline}/webhooks",
     status_code=201,
-    response_model=NewWebhook,
+    response_model=CreatedWebhook,
     responses=answers.problems(400, 401, 403, 404, 409, 413, 415, 422)
     | {201: {"description": "Created.", **answers.headers("ETag", "Location")}},
 )
@@ -113,7 +113,7 @@ async def create_webhook(
 
     async def create(connection: Connection) -> Response:
         made = await webhooks.create_webhook(connection, timeline, body, write.caller, key)
-        shown = NewWebhook(**dict(made), secret=shown_key(key))
+        shown = CreatedWebhook(**dict(made), secret=shown_key(key))
         headers = {"Location": f"/v1/timelines/{timeline}/webhooks/{made.id}"} | _UNKEPT
         return answers.entry(shown, etag(made.version), status=201, headers=headers)
 
@@ -124,7 +124,7 @@ async def create_webhook(
     "/timelines/{timeline}/webhooks/{webhook}",
     response_model=Webhook,
     responses=answers.problems(400, 401, 403, 404)
-    | {200: {"description": "It.", **answers.headers("ETag")}, 304: {"description": "You hold it already."}},
+    | {200: {"description": "The webhook.", **answers.headers("ETag")}, 304: {"description": "You hold it already."}},
 )
 async def get_webhook(
     timeline: TimelineSlug, webhook: WebhookId, store: Store, caller: Writer, if_none_match: IfNoneMatch = None
@@ -192,7 +192,7 @@ async def delete_webhook(
 @router.post(
     "/timelines/{timeline}/webhooks/{webhook}/secrets",
     status_code=201,
-    response_model=NewSecret,
+    response_model=CreatedSecret,
     responses=answers.problems(*_WRITES, 409) | {201: {"description": "Created.", **answers.headers("ETag")}},
 )
 async def create_secret(
@@ -212,7 +212,7 @@ async def create_secret(
         made, version = await webhooks.rotate_secret(
             connection, timeline, webhook, body, expectation(if_match), write.caller, key
         )
-        shown = NewSecret(**dict(made), secret=shown_key(key))
+        shown = CreatedSecret(**dict(made), secret=shown_key(key))
         return answers.entry(shown, etag(version), status=201, headers=_UNKEPT)
 
     return await write.do(rotate)

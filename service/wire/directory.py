@@ -30,7 +30,9 @@ SameAs = Annotated[list[WebAddress], Field(max_length=50, description="The same 
 Aliases = Annotated[list[Name], Field(max_length=50, description="Other names, each once.")]
 Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
-Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), Field(description="ISO 3166-1 alpha-2 code.")]
+Country = Annotated[
+    str, StringConstraints(max_length=2, pattern=COUNTRY_PATTERN), Field(description="ISO 3166-1 alpha-2 code.")
+]
 
 ItemT = TypeVar("ItemT")
 

@@ -78,7 +78,7 @@ class Key(Answer):
     replaces: KeyPrefix | None = Field(description="The key that was rotated into this one.")
 
 
-class NewKey(Key):
+class CreatedKey(Key):
     """A key that was just made."""
 
     key: str = Field(description="What to send as `Authorization: Bearer …`. It is shown in this answer alone.")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from service.dates import EdtfError, parse, parse_instant
 
@@ -42,6 +43,8 @@ _INSTANT_PATTERN = (
     r"([Zz]|[-+]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 _UTC_PATTERN = r"^([0-9]{4}|-[0-9]{4,6}|\+[0-9]{5,6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
+# Of what cursors are made; one that is not refused as such is refused as a cursor that was never given.
+AS_CURSOR: JsonDict = {"pattern": r"^[A-Za-z0-9_-]+$"}
 
 
 class Body(BaseModel):

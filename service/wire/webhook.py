@@ -12,6 +12,7 @@ from service.dates import format_instant
 from service.wire.endpoint import parse_endpoint
 from service.wire.event import Status
 from service.wire.values import (
+    AS_CURSOR,
     Answer,
     Body,
     Flag,
@@ -135,7 +136,7 @@ class Webhook(Answer):
     created_at: Recorded
 
 
-class NewWebhook(Webhook):
+class CreatedWebhook(Webhook):
     """A webhook that was just made, with its secret."""
 
     secret: str = Field(
@@ -162,7 +163,7 @@ class RotationBody(Body):
     )
 
 
-class NewSecret(Secret):
+class CreatedSecret(Secret):
     """A secret that was just made."""
 
     secret: str = Field(description="What messages are signed with. It is shown this once.")
@@ -171,7 +172,7 @@ class NewSecret(Secret):
 class ReplayBody(Body):
     """From where on changes are to be sent again."""
 
-    after: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = Field(
+    after: Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=AS_CURSOR)] | None = Field(
         None, description="A cursor of the change feed, as it is; `null` for its beginning."
     )
 

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from service.api.known import read_clock
 from service.api.openapi import operations
 from service.app import create_app
-from service.dates import parse, parse_instant
+from service.dates import parse, parse_instant, parse_window
 from service.settings import Settings
 
 PROBLEM = "application/problem+json"
@@ -30,6 +31,16 @@ FORMATS = FormatChecker()
 @FORMATS.checks("edtf", raises=ValueError)
 def _is_edtf(text: object) -> bool:
     return not isinstance(text, str) or bool(parse(text))
+
+
+@FORMATS.checks("edtf-window", raises=ValueError)
+def _is_window(text: object) -> bool:
+    return not isinstance(text, str) or bool(parse_window(text))
+
+
+@FORMATS.checks("edtf-clock", raises=ValueError)
+def _is_clock(text: object) -> bool:
+    return not isinstance(text, str) or read_clock(text) is not None
 
 
 @FORMATS.checks("date-time", raises=ValueError)
@@ -126,6 +137,8 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
             check(answer.headers[name], described["schema"])
         else:
             may_lack = {200: {"Link"}, 409: {"Retry-After"}, 412: {"ETag"}}.get(answer.status_code, set())
+            # where no limit applies, an answer does not tell of any
+            may_lack |= {"RateLimit", "RateLimit-Policy"} if answer.status_code != 429 else set()
             assert name in may_lack | {"Idempotency-Replayed", "Dateline-Position"}, f"no {name}: {where}"
     ours = {
         "dateline-position",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Cookie, Depends, Response
+from fastapi import Cookie, Depends, Header, Query, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -139,7 +139,15 @@ def test_what_only_fastapi_can_give_is_left_to_it() -> None:
     async def asks_for_what_ends_after_it(one: Annotated[int, Depends(opened)]) -> Response:
         return Response(str(one))
 
+    async def asks_for_several(kind: Annotated[list[str], Query()]) -> Response:
+        return Response(str(kind))
+
+    async def asks_for_a_header_several_times(x_tag: Annotated[list[str] | None, Header()] = None) -> Response:
+        return Response(str(x_tag))
+
     for endpoint in (
+        asks_for_several,
+        asks_for_a_header_several_times,
         answers_with_a_model,
         runs_in_a_thread,
         asks_for_a_cookie,

@@ -113,10 +113,10 @@ async def follow(http: httpx.AsyncClient, path: str, traffic: Steady) -> list[tu
     """Read a feed until it holds the newest version of each event; give its events and versions, each once."""
     expected = {(path.rpartition("/")[2], version) for path, version in traffic.versions.items()}
     seen: list[tuple[str, int]] = []
-    page: dict[str, Any] = {"cursor": None}
+    page: dict[str, Any] = {"next": None}
     async with asyncio.timeout(120):
         while not expected <= set(seen):
-            asked = {} if page["cursor"] is None else {"after": page["cursor"]}
+            asked = {} if page["next"] is None else {"after": page["next"]}
             page = (await http.get(path, params={"limit": 200, **asked})).json()
             seen += [(one["event"], one["version"]) for one in page["items"]]
     assert len(seen) == len(set(seen))

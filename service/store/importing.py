@@ -32,6 +32,7 @@ from service.wire.document import Draft, Succession, Surroundings, compose
 from service.wire.event import Event, EventBody, Link
 from service.wire.history import says_the_same
 from service.wire.line import EventLine, with_known_claims
+from service.wire.shape import upgraded
 
 # Each event that is changed takes a lock, of which a database has some thousands.
 MOST_AMENDED = 2_000
@@ -219,7 +220,8 @@ class Import:
         values = {"timeline_id": self._timeline_id, "event_ids": list(event_ids)}
         rows = await (await _READ_KNOWN.run(connection, values)).fetchall()
         return {
-            event_id: None if document is None else Event.model_validate_json(document) for event_id, document in rows
+            event_id: None if document is None else Event.model_validate_json(upgraded(document))
+            for event_id, document in rows
         }
 
 

@@ -113,12 +113,13 @@ async def follow(http: httpx.AsyncClient, path: str, traffic: Steady) -> list[tu
     """Read a feed until it holds the newest version of each event; give its events and versions, each once."""
     expected = {(path.rpartition("/")[2], version) for path, version in traffic.versions.items()}
     seen: list[tuple[str, int]] = []
-    page: dict[str, Any] = {"cursor": None}
+    after: dict[str, Any] = {}
     async with asyncio.timeout(120):
         while not expected <= set(seen):
-            asked = {} if page["cursor"] is None else {"after": page["cursor"]}
-            page = (await http.get(path, params={"limit": 200, **asked})).json()
-            seen += [(one["event"], one["version"]) for one in page["items"]]
+            items = (await http.get(path, params={"limit": 200, **after})).json()["items"]
+            seen += [(one["event"], one["version"]) for one in items]
+            if items:
+                after = {"after": items[-1]["cursor"]}
     assert len(seen) == len(set(seen))
     return seen
 

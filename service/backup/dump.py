@@ -62,9 +62,9 @@ def _written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         _refuse_existing(target, overwrite=overwrite)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)  # of mode 0600
-        os.close(handle)
         part = Path(name)
         try:
+            os.close(handle)
             yield part
             _refuse_existing(target, overwrite=overwrite)
             part.replace(target)

@@ -302,10 +302,10 @@ def test_killed_at_the_last_moment_it_has_done_nothing(
     assert stands(database_url) == before
 
 
-def wait_for_lock(url: str, *, held: bool = True) -> None:
-    """Wait until a restore waits for its tables, or until none is under way any more."""
+def wait_for_lock(url: str, *, program: str = "psql", held: bool = True) -> None:
+    """Wait until a program waits for its tables, or until none of it is under way any more."""
     deadline = time.monotonic() + 60
-    state = "application_name = 'psql'" + (" AND wait_event_type = 'Lock'" if held else "")
+    state = f"application_name = '{program}'" + (" AND wait_event_type = 'Lock'" if held else "")
     with psycopg.connect(url, autocommit=True) as connection:
         query = f"SELECT FROM pg_stat_activity WHERE datname = current_database() AND {state}".encode()
         while (connection.execute(query).fetchone() is not None) is not held:
@@ -320,10 +320,8 @@ def test_a_signal_ends_a_backup_and_leaves_no_part_of_it(database_url: str, tmp_
             command("backup", tmp_path / "backup"), cwd=ROOT, env=environment(database_url),
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
         ) as process:  # fmt: skip
-            deadline = time.monotonic() + 60
-            while not list(tmp_path.iterdir()):
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            wait_for_lock(database_url, program="pg_dump")
+            assert len(list(tmp_path.iterdir())) == 1
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) != 0
     assert list(tmp_path.iterdir()) == []

@@ -63,7 +63,8 @@ def test_a_trial_is_answered_as_the_write_and_writes_nothing(
     monkeypatch.setattr(changed, "set", lambda: told.append("of a change"))
     for do in BEFORE.get((exchange.operation, exchange.status), ()):
         do(writing)
-    asked = Asked(operation_of(exchange.operation), json=exchange.body, headers=dict(exchange.headers))
+    asked = Asked(operation_of(exchange.operation), headers=dict(exchange.headers))
+    asked.give(exchange.body, exchange.media_type)
     if asked.operation.method == "post":
         asked.headers["Idempotency-Key"] = "the same for both"
     writing.get("/v1/timelines", bearer(ADMIN))  # from now on it is noted that the key was used

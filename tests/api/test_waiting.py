@@ -63,7 +63,7 @@ def test_bodies_that_do_not_come_shut_nobody_out(module_database_url: str) -> No
 
         began = time.monotonic()
         for answer in client.portal.call(run):
-            assert "body had not come" in is_problem(answer, 503, "too-slow")["detail"]
+            assert "the wait for the body was given up" in is_problem(answer, 503, "too-slow")["detail"]
         assert SECONDS <= time.monotonic() - began < 4 * SECONDS
         assert [client.get(events).status_code for _ in range(3)] == [200] * 3, "every place is free again"
 

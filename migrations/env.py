@@ -7,15 +7,26 @@ transaction. That one process migrates at a time is seen to by `service.store.mi
 from __future__ import annotations
 
 from alembic import context
-from sqlalchemy import create_engine, pool
+from sqlalchemy import Connection, create_engine, pool
 
 from service.tables import metadata
+
+
+def _take_time(connection: Connection) -> None:
+    """Have no limit of the role or the database end a migration, which then would begin anew for ever."""
+    limits = ["statement_timeout", "idle_in_transaction_session_timeout"]
+    if (connection.dialect.server_version_info or ()) >= (17,):
+        limits.append("transaction_timeout")
+    for name in limits:
+        connection.exec_driver_sql(f"SET {name} = 0")
+    connection.commit()
 
 
 def migrate_url(url: str) -> None:
     """Connect and migrate."""
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:
+        _take_time(connection)
         context.configure(
             connection=connection,
             target_metadata=metadata,

@@ -45,6 +45,7 @@ from service.api.request_id import RequestId
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
+from service.api.spool import Spools
 from service.api.stopping import LastAnswers, Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
@@ -139,6 +140,7 @@ def create_app(settings: Settings) -> FastAPI:
         clients=clients,
         figures=figures,
         limiter=limiter,
+        spools=Spools(settings.import_bytes),
         stopping=stopping,
     )
     guard(app, settings)

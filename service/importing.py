@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from service.errors import DatelineError, Invalid
-from service.formats.reading import Lines, ReadLine, UnreadableLine
+from service.formats.reading import Lines, ReadLine, UnreadableLine, take
 from service.store.importing import Import, Line, Tally
 from service.store.statement import Connection
 from service.wire.problem import ProblemError, pointer
 from service.wire.values import FORMS
 from service.wording import in_words
 
-# What is copied in at once, and what is read before others have their turn.
+# What is copied in at once.
 BATCH_LINES = 250
-_TURN_LINES = 25
 # How much is told of what is wrong.
 MOST_ERRORS = 100
 
@@ -48,18 +47,12 @@ async def write_lines(connection: Connection, lines: Lines, into: Import, refuse
     Raises NotFound without the timeline, and TooLarge and Unavailable as `Import.write` does.
     """
     await into.begin(connection)
-    batch: list[ReadLine] = []
-    for i, one in enumerate(lines):
-        if i % _TURN_LINES == 0:
-            await asyncio.sleep(0)
-        if isinstance(one, UnreadableLine):
-            refuse(one, list(_errors_of(one)))
-            continue
-        batch.append(one)
-        if len(batch) == BATCH_LINES:
-            await _write(connection, batch, into, refuse)
-            batch = []
-    await _write(connection, batch, into, refuse)
+    # read in a thread, since others have their turn meanwhile
+    while some := await asyncio.to_thread(take, lines, BATCH_LINES):
+        for one in some:
+            if isinstance(one, UnreadableLine):
+                refuse(one, list(_errors_of(one)))
+        await _write(connection, [one for one in some if isinstance(one, ReadLine)], into, refuse)
     return into.tally
 
 

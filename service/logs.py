@@ -32,7 +32,7 @@ _SECRET = re.compile(
     | (?P<webhook> whsec_ ) [A-Za-z0-9+/=]+
     | (?P<scheme> (?i:bearer) [ ]+ ) [^\s"'\\,]+
     | (?P<user> :// [^\s:/@"'\\]* : ) [^\s/@"'\\]+ (?=@)
-    | (?P<word> (?i:password) = ) [^\s&"'\\]+
+    | (?P<word> (?i:password|scram_client_key|scram_server_key) = ) [^\s&"'\\]+
     """,
     re.VERBOSE,
 )

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from starlette.exceptions import HTTPException
@@ -16,9 +12,9 @@ from service.api import answers
 from service.api.access import Store
 from service.api.parameters import TimelineSlug
 from service.api.problems import IMPORT_REFUSED, MOST_ERRORS, problem, summary_of
+from service.api.spool import Spools
 from service.api.strict import StrictRoute, media_type
 from service.api.writing import RepeatableWrite
-from service.errors import Unavailable
 from service.formats import csv, ndjson
 from service.formats.reading import Lines, ReadLine, UnreadableFileError, UnreadableLine
 from service.importing import Refusals, write_lines
@@ -53,14 +49,6 @@ class ImportRefused(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """A body that has come: in a file that is gone when it is closed, and its SHA-256."""
-
-    file: BinaryIO
-    digest: bytes
-
-
 @router.post(
     "/timelines/{timeline}/import",
     response_model=ImportResult,
@@ -88,8 +76,11 @@ async def create_import(
     read = _READERS.get(media_type(request.headers))
     if read is None:
         raise HTTPException(415, f"send the body as {' or '.join(_READERS)}")
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HTTPException(415, "send the body as it is, not compressed")
     settings: Settings = request.app.state.settings
-    async with _spooled(request) as body:
+    spools: Spools = request.app.state.spools
+    async with spools.keep(request.stream()) as body:
         lines = read(body.file, line_bytes=settings.body_bytes)
 
         async def do(connection: Connection) -> Response:
@@ -117,26 +108,8 @@ async def create_import(
             )
             return Response(result.model_dump_json(exclude_none=True), 200, media_type=answers.JSON)
 
-        if store.imports.locked():
-            raise Unavailable("an import is under way here; others have their turn after it")
         async with store.imports:
             return await write.do(do, sent=body.digest)
-
-
-@asynccontextmanager
-async def _spooled(request: Request) -> AsyncIterator[Spooled]:
-    """Keep a body in a file until it has come: however slow its sender, no transaction waits for it."""
-    told = hashlib.sha256()
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(tempfile.TemporaryFile(prefix="dateline-import-"))
-            async for chunk in request.stream():
-                told.update(chunk)
-                file.write(chunk)
-            file.seek(0)
-        except OSError as error:
-            raise Unavailable("there is no room to keep the body") from error
-        yield Spooled(file, told.digest())
 
 
 def _on_import_refused(request: Request, error: Exception) -> Response:

@@ -21,7 +21,14 @@ from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 
-from service.formats.reading import Lines, ReadLine, UnreadableFileError, UnreadableLine
+from service.formats.reading import (
+    MOST_BLANK_LINES,
+    TOO_BLANK,
+    Lines,
+    ReadLine,
+    UnreadableFileError,
+    UnreadableLine,
+)
 from service.wire.line import EventLine
 
 MEDIA_TYPE = "text/csv"
@@ -37,7 +44,7 @@ _FAULTS = (csv.Error, UnicodeDecodeError)
 def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
     """Read events record by record, each with the number of its last line; a byte order mark is passed over.
 
-    A cell has at most `line_bytes` characters. Raises UnreadableFileError for a first record that names no columns,
+    A record has at most `line_bytes`. Raises UnreadableFileError for a first record that names no columns,
     or others than there are.
     """
     csv.field_size_limit(line_bytes)
@@ -47,7 +54,9 @@ def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
         columns = _columns(next(records, []))
     except _FAULTS as error:
         raise UnreadableFileError(f"the first line {_in_words(error)}") from error
+    blank = 0
     while True:
+        text.begin_record()
         try:
             cells = next(records)
         except StopIteration:
@@ -56,8 +65,12 @@ def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
             # where it goes on from here, nobody can tell
             yield UnreadableLine(text.line, b"", f"{_in_words(error)}, and what follows is not read")
             return
+        blank = 0 if cells else blank + 1
         if cells:
             yield _read(text.line, cells, columns)
+        elif blank > MOST_BLANK_LINES:
+            yield UnreadableLine(text.line, b"", TOO_BLANK)
+            return
 
 
 def _in_words(error: Exception) -> str:
@@ -65,20 +78,28 @@ def _in_words(error: Exception) -> str:
 
 
 class _Text(Iterator[str]):
-    """A text as its lines, so that what stands before a fault has been read when that is met; `line` is the last."""
+    """A text as its lines, so that what stands before a fault has been read when that is met; `line` is the last.
 
-    def __init__(self, file: BinaryIO, line_bytes: int) -> None:
+    Lines that belong together, as one record, have at most `record_bytes` in all.
+    """
+
+    def __init__(self, file: BinaryIO, record_bytes: int) -> None:
         self.line = 0
         self._file = file
-        self._line_bytes = line_bytes
+        self._most = self._left = record_bytes
+
+    def begin_record(self) -> None:
+        """Begin to count anew."""
+        self._left = self._most
 
     def __next__(self) -> str:
-        line = self._file.readline(self._line_bytes + 1)
+        line = self._file.readline(self._left + 1)
         if not line:
             raise StopIteration
         self.line += 1
-        if len(line) > self._line_bytes:
-            raise csv.Error(f"it is longer than {self._line_bytes} bytes")
+        self._left -= len(line)
+        if self._left < 0:
+            raise csv.Error(f"it is longer than {self._most} bytes")
         return line.decode("utf-8-sig" if self.line == 1 else "utf-8")
 
 

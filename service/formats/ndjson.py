@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from service.formats.reading import Lines, ReadLine, UnreadableLine
+from service.formats.reading import MOST_BLANK_LINES, TOO_BLANK, Lines, ReadLine, UnreadableLine
 from service.wire.line import EventLine
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -18,7 +18,7 @@ def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> L
 
     Lines that begin at or behind the position `end` are left.
     """
-    number = 0
+    number = blank = 0
     while end is None or file.tell() < end:
         text = file.readline(line_bytes + 1)
         if not text:
@@ -29,8 +29,12 @@ def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> L
             yield UnreadableLine(number, text[:_SHOWN_BYTES], f"is longer than {line_bytes} bytes")
             continue
         stripped = text.strip(b" \t\r\n")
+        blank = 0 if stripped else blank + 1
         if stripped:
             yield _read(number, stripped)
+        elif blank > MOST_BLANK_LINES:
+            yield UnreadableLine(number, b"", TOO_BLANK)
+            return
 
 
 def _pass_over(file: BinaryIO, line_bytes: int) -> None:

@@ -37,13 +37,26 @@ class UnreadableFileError(Exception):
     """Say why nothing of a file can be read: its text is in no way what it should be; `str()` is one sentence."""
 
 
-def batches(lines: Lines, size: int) -> Iterator[Sequence[ReadLine | UnreadableLine]]:
-    """Gather lines, so many at a time."""
+# What is held at a time, however many lines that are.
+_MOST_BYTES = 8 * 1024 * 1024
+# As many may follow each other: whoever reads on would read for long, and give nothing.
+MOST_BLANK_LINES = 10_000
+TOO_BLANK = f"is the last of more than {MOST_BLANK_LINES} blank lines, and what follows is not read"
+
+
+def take(lines: Lines, most: int) -> list[ReadLine | UnreadableLine]:
+    """Take the next lines: so many at most, fewer of long ones; none at the end."""
     found: list[ReadLine | UnreadableLine] = []
+    held = 0
     for one in lines:
         found.append(one)
-        if len(found) == size:
-            yield found
-            found = []
-    if found:
+        held += len(one.text)
+        if len(found) == most or held > _MOST_BYTES:
+            break
+    return found
+
+
+def batches(lines: Lines, most: int) -> Iterator[Sequence[ReadLine | UnreadableLine]]:
+    """Gather lines, so many at a time at most."""
+    while found := take(lines, most):
         yield found

@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 URL_SCHEMES = ("postgresql://", "postgres://")
 # What libpq keeps secret; the rest of a database URL may be shown.
-SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret"})
+SECRET_KEYWORDS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 
 
 def normalized_url(text: str) -> str:

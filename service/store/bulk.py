@@ -13,6 +13,7 @@ from typing import Any
 from psycopg import sql
 from sqlalchemy import (
     ARRAY,
+    Boolean,
     Column,
     ColumnElement,
     Integer,
@@ -41,7 +42,12 @@ from service.wire.event import Event
 _PARTS = (event_participant, event_topic, claim)
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
 # What a state says of the write; the rest of a row is the event's.
-_OF_THE_REPORT: dict[str, Any] = {"author": Text(), "reason": Text(), "facets": ARRAY(Text(collation="C"))}
+_OF_THE_REPORT: dict[str, Any] = {
+    "author": Text(),
+    "reason": Text(),
+    "supersedes": Boolean(),
+    "facets": ARRAY(Text(collation="C")),
+}
 # What the values that the database makes are made of.
 _SOURCES: dict[str, Any] = {
     "piece_starts": INSTANTS,
@@ -94,8 +100,8 @@ async def write_newcomers(connection: Connection, newcomers: Sequence[Newcomer])
     parts: dict[str, list[dict[str, object]]] = {table.name: [] for table in _PARTS}
     for i, one in enumerate(newcomers):
         row = event_row(one.document, one.document.model_dump_json())
-        report = {"author": one.report.author, "reason": one.report.reason, "facets": facets(one.document)}
-        rows.append(row | report | {"place_in_order": i})
+        report = {"author": one.report.author, "reason": one.report.reason, "supersedes": one.report.supersedes}
+        rows.append(row | report | {"facets": facets(one.document), "place_in_order": i})
         for name, some in part_rows(one.document, row).items():
             if name in parts:
                 parts[name] += some
@@ -174,13 +180,12 @@ def _state_of(came: Any) -> tuple[list[str], Select[Any]]:  # noqa: ANN401  # a 
     same: dict[str, ColumnElement[Any]] = {
         name: _GIVEN.c[name]
         for name in (
-            "timeline_id", "event_id", "version", "reported_at", "recorded_at", "author", "reason", "document",
-            *_INSTANTS, "every_piece", "status", "facets", "disputed",
+            "timeline_id", "event_id", "version", "reported_at", "recorded_at", "author", "reason", "supersedes",
+            "document", *_INSTANTS, "every_piece", "status", "facets", "disputed",
         )
     }  # fmt: skip
     values = same | {
         "known": func.tstzrange(_GIVEN.c.reported_at, literal_column("NULL")),
-        "supersedes": literal_column("false"),
         "pieces": came.c.pieces,
         "search": came.c.search,
     }

@@ -16,7 +16,7 @@ from sqlalchemy import ARRAY, ColumnElement, Table, Text, and_, bindparam, exist
 from sqlalchemy.dialects import postgresql
 
 from service.dates import parse_instant
-from service.errors import AlreadyExists, DatelineError, Invalid, TooLarge, Unavailable
+from service.errors import AlreadyExists, DatelineError, Invalid, NotFound, TooLarge, Unavailable
 from service.store.bulk import Newcomer, write_newcomers
 from service.store.clock import read_now
 from service.store.events import report_of
@@ -79,7 +79,7 @@ class _Batch:
 
     newcomers: list[tuple[Line, Newcomer]] = field(default_factory=list)
     others: list[tuple[Line, Draft]] = field(default_factory=list)
-    # those of whom another line says how they stand by then
+    # those of whom another line says how they are to stand, if nothing is in its way
     changing: set[UUID] = field(default_factory=set)
     refused: list[RefusedLine] = field(default_factory=list)
 
@@ -95,6 +95,7 @@ class Import:
         self._timeline = timeline_slug
         self._timeline_id = timeline_id_of(timeline_slug)
         self._caller = caller
+        self._locked = 0
         self._stamp = hashlib.sha256(self._timeline_id.bytes + digest).digest()
         self._names: dict[str, dict[str, str]] = {shelf: {} for shelf in _SHELVES}
 
@@ -135,11 +136,12 @@ class Import:
         draft = Draft(self._timeline, event_id, body, () if former is None else tuple(former.links))
         report = report_of(body, self._caller)
         try:
+            start_of(Identity(event_id, (), newest=0), report, around.now)
             if former is None:
-                start_of(Identity(event_id, (), newest=0), report, around.now)
                 document = compose(draft, Succession(None, 1, None), around)
                 batch.newcomers.append((line, Newcomer(document, report)))
                 known[event_id] = document
+                batch.changing.add(event_id)
             elif (
                 event_id not in batch.changing
                 and _is_later(report, former)
@@ -163,7 +165,7 @@ class Import:
                 async with connection.transaction():
                     await write_newcomers(connection, [newcomer for _, newcomer in some])
             self.tally.created += len(some)
-        except Unavailable:
+        except (NotFound, Unavailable):  # of the timeline, which is gone, or of what is no line's fault
             raise
         except DatelineError as error:
             if len(some) == 1:
@@ -175,7 +177,8 @@ class Import:
 
     async def _amend(self, connection: Connection, batch: _Batch, line: Line, draft: Draft) -> None:
         """Change an event as a PUT does, by the one function that knows of states."""
-        if self.tally.amended >= MOST_AMENDED:
+        self._locked += 1
+        if self._locked > MOST_AMENDED:
             raise TooLarge(f"more than {MOST_AMENDED} events that are there would change: import fewer lines at once")
         identity = await lock_identity(connection, self._timeline, draft.event_id)
         if identity.present is None:
@@ -187,7 +190,8 @@ class Import:
         former = Event.model_validate_json(identity.present.document)
         body = with_known_claims(_plain(line.body), draft.event_id, former)
         kept: tuple[Link, ...] = tuple(former.links)
-        report = replace(report_of(body, self._caller), is_news=body.supersede)
+        report = report_of(body, self._caller)
+        report = replace(report, is_news=report.supersedes and not _is_later(report, former))
         try:
             with translated():
                 async with connection.transaction():
@@ -241,7 +245,7 @@ def _plain(line: EventLine) -> EventBody:
 
 def _is_later(report: Report, former: Event) -> bool:
     """Tell whether a report tells of what is known now, not of how it came to that."""
-    return not report.supersedes and (report.at is None or report.at >= parse_instant(former.reported_at))
+    return report.at is None or report.at >= parse_instant(former.reported_at)
 
 
 def _in_words(error: DatelineError) -> DatelineError:

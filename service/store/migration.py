@@ -58,9 +58,11 @@ def migrate(url: str) -> None:
     Raises psycopg.OperationalError or sqlalchemy.exc.OperationalError where the database cannot be reached, and the
     latter too where others held a table for long.
     """
-    with _turn(url):
-        if not _is_ahead(url):
-            _upgrade(configuration(url))
+    # who has nothing to do waits for nobody: a server may start while another one is brought further
+    if not _is_done(url):
+        with _turn(url):
+            if not _is_done(url):
+                _upgrade(configuration(url))
     enter_epoch_at(url)
 
 
@@ -86,13 +88,13 @@ def _try_turn(connection: psycopg.Connection) -> bool:
     return row == (True,)
 
 
-def _is_ahead(url: str) -> bool:
-    """Tell whether the schema is at a revision that this release does not know."""
+def _is_done(url: str) -> bool:
+    """Tell whether the schema is this release's, or at a revision that this release does not know: a later one's."""
     with psycopg.connect(url) as connection:
         if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
             return False
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return row is not None and row[0] not in known_revisions()
+    return row is not None and (row[0] == head_revision() or row[0] not in known_revisions())
 
 
 def _upgrade(config: Config) -> None:

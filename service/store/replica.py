@@ -123,10 +123,14 @@ class Replica:
             async with AsyncExitStack() as trying:
                 connection = await trying.enter_async_context(self._read())
                 # on this very connection, and in a statement before: what comes after sees no less
-                if after is None or (await read_replayed(connection)).covers(after):
+                replayed = None if after is None else await read_replayed(connection)
+                if after is None or replayed is None or replayed.covers(after):
                     held.push_async_exit(trying.pop_all())
                     self._count(Outcome.REPLICA)
                     return connection
+                if replayed.token != after.token:  # of another life of the database, at which it never arrives
+                    self._count(Outcome.UNUSED)
+                    return None
             if time.monotonic() + pause > deadline:
                 self._count(Outcome.WAITED)
                 return None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Annotated
 from uuid import UUID, uuid5
 
 from pydantic import Field, StringConstraints, model_validator
 
-from service.wire.event import Event, EventBody, EventClaimBody
+from service.dates import parse_instant
+from service.wire.event import Assertion, Claim, Event, EventBody, EventClaimBody
 from service.wire.values import NOT_BLANK
 
 # What the service says of an event, and makes itself: left aside, so that what it answered can be imported.
@@ -47,17 +49,49 @@ class EventLine(EventBody):
 
 
 def with_known_claims(body: EventBody, event_id: UUID, former: Event | None) -> EventBody:
-    """Give each claim that has no identity one that is made of what it says, so that it is known again.
+    """Give each claim that has no identity that of the claim that says the same already, or one made of what it says.
 
-    When it was said, if the line does not tell, stays what it was.
+    So it is known again. When it was said, if the line does not tell, stays what it was.
     """
-    said = {} if former is None else {one.id: one.reported_at for one in former.claims}
-    claims: list[EventClaimBody] = []
     told: Counter[str] = Counter()
+    left = [] if former is None else [one for one in former.claims if one.id not in {each.id for each in body.claims}]
+    claims: list[EventClaimBody] = []
     for one in body.claims:
-        content = one.model_dump_json(exclude={"id"})
+        if one.id is not None:
+            claims.append(one)
+            continue
+        same = next((each for each in left if _says(one, each)), None)
+        if same is not None:
+            left.remove(same)
+            claims.append(one.model_copy(update={"id": same.id, "reported_at": same.reported_at}))
+            continue
+        content = _content(one)
         told[content] += 1
-        claim_id = one.id or uuid5(event_id, f"claim:{told[content]}:{content}")
-        reported_at = one.reported_at or said.get(claim_id)
-        claims.append(one.model_copy(update={"id": claim_id, "reported_at": reported_at}))
+        claims.append(one.model_copy(update={"id": uuid5(event_id, f"claim:{told[content]}:{content}")}))
     return body.model_copy(update={"claims": claims})
+
+
+def _says(given: EventClaimBody, kept: Claim) -> bool:
+    """Tell whether a claim is the one that is kept; what it leaves unsaid may be anything."""
+    return (
+        given.source == kept.source
+        and given.title in (None, kept.title)
+        and (given.attributed_to, given.quote) == (kept.attributed_to, kept.quote)
+        and (given.asserts or Assertion()) == kept.asserts
+        and (given.reported_at is None or parse_instant(given.reported_at) == parse_instant(kept.reported_at))
+    )
+
+
+def _content(claim: EventClaimBody) -> str:
+    """Write what a claim says, in a form that never changes: identities are made of it."""
+    asserts = claim.asserts or Assertion()
+    said = [
+        claim.source,
+        claim.title,
+        claim.attributed_to,
+        claim.quote,
+        asserts.status,
+        asserts.when,
+        claim.reported_at,
+    ]
+    return json.dumps(said, ensure_ascii=False)

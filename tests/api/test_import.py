@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import json
+import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,17 +19,20 @@ import pytest
 from psycopg import sql
 
 from service.formats.csv import COLUMNS
+from service.formats.reading import MOST_BLANK_LINES
 from service.importing import BATCH_LINES
 from service.store import importing
 from service.store.importing import Import
 from service.store.query import timeline_id_of
 from service.store.record import purge_event
 from service.tables import metadata
-from service.wire.event import Event
+from service.wire.event import Event, EventBody
+from service.wire.line import with_known_claims
 from tests.api.published import operation_of
 from tests.api.test_changes import feed_of, slug_of, walk
 from tests.api.test_problems import is_problem
 from tests.client import Client, connected
+from tests.conftest import missing
 from tests.factories import event_body, make_actor, make_event, make_place, make_source, make_timeline
 
 Json = dict[str, Any]
@@ -74,6 +83,7 @@ def bodies(api: Client) -> Iterator[Json]:
             "topics": ["one", "two", "one"],
             "claims": claims[: 1 + i % 2],
             "status_reason": "so it was said",
+            "supersede": bool(i % 2),
             "reported_at": "2013-02-20T08:00:00+01:00",
             "reason": "read in a paper",
         }
@@ -381,14 +391,112 @@ def test_a_body_may_be_longer_than_others_and_no_longer_than_is_said(database_ur
 
 
 def test_one_import_is_done_at_a_time(database_url: str) -> None:
-    with connected(database_url) as client:
+    with connected(database_url) as client, ThreadPoolExecutor(1) as pool:
         events = make_timeline(client)
-        client.portal.call(client.app.state.database.imports.acquire)
-        answer = send(client, events, lines(event_body()))
+        turn = client.app.state.database.imports
+        client.portal.call(turn.acquire)
+        waiting = pool.submit(send, client, events, lines(event_body()))
+        while client.portal.call(lambda: not turn._waiters):
+            time.sleep(0.01)
+        assert count(client, events) == 0
+        client.portal.call(turn.release)
+        assert tally(waiting.result(timeout=60)) == {"created": 1}
+
+
+def test_bodies_on_their_way_have_only_so_much_room(database_url: str) -> None:
+    async def held(release: asyncio.Event, begun: asyncio.Event) -> AsyncIterator[bytes]:
+        yield b" " * 800
+        begun.set()
+        await release.wait()
+        yield lines(event_body())
+
+    with connected(database_url, import_bytes=1024) as client, ThreadPoolExecutor(1) as pool:
+        events = make_timeline(client)
+        release, begun = asyncio.Event(), asyncio.Event()
+        first = pool.submit(send, client, events, held(release, begun))
+        client.portal.call(begun.wait)
+        answer = send(client, events, b" " * 400)
         assert is_problem(answer, 503, "unavailable")
-        assert answer.headers["Retry-After"]
-        client.app.state.database.imports.release()
-        assert tally(send(client, events, lines(event_body()))) == {"created": 1}
+        assert "no room for this one" in answer.json()["detail"]
+        client.portal.call(release.set)
+        assert tally(first.result(timeout=60)) == {"created": 1}
+        assert tally(send(client, events, b" " * 900)) == {}
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_a_full_disk_is_no_fault(api: Client, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    if not Path("/dev/full").exists():
+        missing("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    answer = send(api, make_timeline(api), b" " * size)
+    assert is_problem(answer, 503, "unavailable")
+    assert "no room to keep the body" in answer.json()["detail"]
+
+
+def test_a_compressed_body_is_not_taken_for_text(api: Client) -> None:
+    path = make_timeline(api).removesuffix("/events") + "/import"
+    headers = {"Content-Type": NDJSON, "Content-Encoding": "gzip"}
+    answer = api.send("POST", path, content=gzip.compress(lines(event_body())), headers=headers)
+    assert is_problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("media_type", [NDJSON, CSV])
+def test_nobody_waits_for_lines_that_say_nothing(api: Client, media_type: str) -> None:
+    head = b"title,when,status\n" if media_type == CSV else b""
+    answer = send(api, make_timeline(api), head + b"\n" * 5_000_000, media_type)
+    assert is_problem(answer, 422, "import-refused")
+    assert "blank lines" in answer.json()["detail"]
+    assert tally(send(api, make_timeline(api), head + b"\n" * MOST_BLANK_LINES, media_type)) == {}
+
+
+def test_a_record_has_an_end(api: Client) -> None:
+    answer = send(api, make_timeline(api), b"title,when,status\nA,2013,planned\n" + b'"a\n",' * 500_000, CSV)
+    assert is_problem(answer, 422, "import-refused")
+    assert "is longer than 1048576 bytes" in answer.json()["detail"]
+
+
+def test_events_that_are_refused_take_no_more_locks_than_others(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = make_timeline(api)
+    monkeypatch.setattr(importing, "MOST_AMENDED", 2)
+    made = [event_body(key=f"{i}") for i in range(5)]
+    assert tally(send(api, events, lines(*made))) == {"created": 5}
+    future = [one | {"reported_at": "2999-01-01T00:00:00Z"} for one in made]
+    assert tally(send(api, events, lines(*future), atomic=False)) == {"refused": 5}
+    older = [one | {"reported_at": "2013-01-01T00:00:00Z", "kind": "meeting"} for one in made]
+    assert is_problem(send(api, events, lines(*older), atomic=False), 413, "too-large")
+
+
+def test_a_claim_is_known_again_by_what_it_says(api: Client) -> None:
+    events = make_timeline(api)
+    source = make_source(api)
+    claims = [{"source": source, "quote": f"{i}", "asserts": {"status": "planned"}} for i in range(2)]
+    event = make_event(api, events, claims=claims)
+    same = event_body(id=event["id"], claims=claims)
+    assert tally(send(api, events, lines(same))) == {"unchanged": 1}
+    more = event_body(id=event["id"], claims=[*claims, claims[0]])
+    assert tally(send(api, events, lines(more))) == {"amended": 1}
+    kept = api.read(f"{events}/{event['id']}")["claims"]
+    assert kept[:2] == event["claims"]
+    assert kept[2]["id"] not in {one["id"] for one in event["claims"]}
+
+
+def test_the_identity_of_a_claim_never_changes() -> None:
+    body = EventBody.model_validate(event_body(claims=[{"source": "a-paper", "quote": "so it is"}]))
+    (claim,) = with_known_claims(body, UUID(int=1), None).claims
+    assert claim.id == UUID("1ed2e954-844d-5a07-8242-b1da0e56ed6e")
+
+
+def test_a_timeline_that_is_deleted_meanwhile_is_not_there(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = make_timeline(api)
+    looked = Import._look_around
+
+    async def then_deleted(self: Import, connection: Any, some: Any) -> Any:  # noqa: ANN401
+        around = await looked(self, connection, some)
+        await connection.execute("DELETE FROM timeline WHERE slug = %s", [slug_of(events)])
+        return around
+
+    monkeypatch.setattr(Import, "_look_around", then_deleted)
+    assert is_problem(send(api, events, lines(event_body()), atomic=False), 404, "not-found")
 
 
 def test_what_is_created_meanwhile_is_told_line_by_line(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,10 +210,11 @@ def test_a_position_of_another_life_is_for_the_primary(server: ReplicaServer, po
         events = make_timeline(before)
         made = before.post(events, event_body())
     name = database_url.rpartition("@/")[2].partition("?")[0]
-    with fresh_database(postgres, name) as restored, following(server, restored, replica_wait_seconds=0) as client:
-        before_reading = count(client, "replica")
+    with fresh_database(postgres, name) as restored, following(server, restored, replica_wait_seconds=60) as client:
+        before_reading, unused = count(client, "replica"), count(client, "unused")
         assert client.get(path_of(made.json()), seen(made)).status_code == 200
-        assert (count(client, "waited"), count(client, "replica")) == (1, before_reading)
+        assert (count(client, "unused"), count(client, "replica")) == (unused + 1, before_reading)
+        assert count(client, "waited") == 0
 
 
 def test_a_replica_that_is_killed_is_missed_by_nobody(server: ReplicaServer, client: Client) -> None:

@@ -38,8 +38,8 @@ IfNoneMatch = Annotated[
         json_schema_extra=_AS_TAGS,
     ),
 ]
-# generators know a constant of a body, but not of a header, and leave out the operation
-_Star = Annotated[Literal["*"], WithJsonSchema({"type": "string", "pattern": r"^\*$", "maxLength": 1})]
+# generators know a `const` of a body, but not of a header, and leave out the operation
+_Star = Annotated[Literal["*"], WithJsonSchema({"type": "string", "enum": ["*"]})]
 CreateOnly = Annotated[
     _Star | None,
     Header(alias="If-None-Match", description="`*` creates, and never replaces.", examples=["*"]),

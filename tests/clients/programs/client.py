@@ -25,6 +25,7 @@ from dateline_client.models import (
     EventStatus,
     HistoryPage,
     Problem,
+    PutEventIfNoneMatch,
     Timeline,
     TimelineBody,
 )
@@ -61,7 +62,7 @@ def main(address: str, key: str) -> None:
 
     history = expect(HistoryPage, list_history.sync(timeline, event.id, client=client))
     stale = expect(Problem, amend_event.sync(timeline, event.id, client=client, body=patch, if_match=tag))
-    put = put_event.sync(timeline, event.id, client=client, body=body, if_none_match="*")
+    put = put_event.sync(timeline, event.id, client=client, body=body, if_none_match=PutEventIfNoneMatch.VALUE_0)
     taken = expect(Problem, put)
     odd = EventBody(title="They meet", when="2013-02-30", status=EventStatus.PLANNED)
     refused = expect(Problem, create_event.sync(timeline, client=client, body=odd))

@@ -39,7 +39,7 @@ async function main(address: string, key: string): Promise<void> {
   const params = { path: { ...path, event: event.id } };
   const history = expect(await client.GET("/v1/timelines/{timeline}/events/{event}/history", { params }));
   const stale = problem(await amend());
-  const createOnly = { ...params, header: { "If-None-Match": "*" } };
+  const createOnly = { ...params, header: { "If-None-Match": "*" as const } };
   const put = await client.PUT("/v1/timelines/{timeline}/events/{event}", { params: createOnly, body });
   const taken = problem(put);
   const odd: Schemas["EventBody"] = { ...body, when: "2013-02-30" };

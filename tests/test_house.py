@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"dates", "errors"},
     "store": {"tables", "wire", "dates", "errors"},
     "formats": {"wire", "dates", "errors"},
+    "import_report": {"importing", "intake", "store"},
     "intake": {"importing", "formats", "store", "wire"},
     "importing": {"formats", "store", "wire", "errors", "wording"},
     "delivery": {"wire", "errors"},
@@ -45,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {"app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs", "figures_folder"},
     "cli": {
-        "serving", "app", "backup", "embedded", "formats", "importing", "intake", "keyring", "purging",
+        "serving", "app", "backup", "embedded", "formats", "import_report", "importing", "intake", "keyring", "purging",
         "recounting", "rerendering", "seeding", "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},

@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Literal
 
 from fastapi import Header
+from pydantic import WithJsonSchema
 from pydantic.config import JsonDict
 
 from service.store.expectation import Expectation
@@ -37,8 +38,10 @@ IfNoneMatch = Annotated[
         json_schema_extra=_AS_TAGS,
     ),
 ]
+# generators know a `const` of a body, but not of a header, and leave out the operation
+_Star = Annotated[Literal["*"], WithJsonSchema({"type": "string", "enum": ["*"]})]
 CreateOnly = Annotated[
-    Literal["*"] | None,
+    _Star | None,
     Header(alias="If-None-Match", description="`*` creates, and never replaces.", examples=["*"]),
 ]
 

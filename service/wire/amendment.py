@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from service.dates import parse_instant
 from service.errors import PatchConflict
 from service.wire.merge import InvalidMerge, amended
+from service.wire.values import having
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -80,12 +81,9 @@ class PatchStep(BaseModel):
         extra="ignore",
         serialize_by_alias=True,
         json_schema_extra={
-            "if": {"properties": {"op": {"enum": ["move", "copy"]}}},
-            "then": {"required": ["from"], "properties": {"from": {"type": "string"}}},
-            "else": {
-                "if": {"properties": {"op": {"const": "remove"}}},
-                "else": {"required": ["value"]},
-            },
+            "if": having({"op": {"enum": ["move", "copy"]}}),
+            "then": having({"from": {"not": {"type": "null"}}}),
+            "else": {"if": having({"op": {"const": "remove"}}), "else": having({"value": {}})},
         },
     )
 

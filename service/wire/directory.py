@@ -20,6 +20,7 @@ from service.wire.values import (
     StoredEdtf,
     Title,
     WebAddress,
+    having,
     never_null,
     refuse_null,
 )
@@ -116,9 +117,9 @@ class PlaceEntryBody(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"required": ["latitude"], "properties": {"latitude": {"type": "number"}}},
-            "then": {"required": ["longitude"], "properties": {"longitude": {"type": "number"}}},
-            "else": {"properties": {"longitude": {"type": "null"}}},
+            "if": having({"latitude": {"type": "number"}}),
+            "then": having({"longitude": {"type": "number"}}),
+            "else": having({"longitude": {"type": "null"}}, required=False),
         }
     )
 

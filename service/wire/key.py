@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from service.wire.key_text import PREFIX_PATTERN
-from service.wire.values import Answer, Body, Instant, Name, Recorded, Slug, StoredInstant, Whole
+from service.wire.values import Answer, Body, Instant, Name, Recorded, Slug, StoredInstant, Whole, having
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[str, ...] = get_args(Scope)
@@ -25,8 +25,8 @@ class KeyBody(Body):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "if": {"properties": {"scopes": {"contains": {"const": "admin"}}}},
-            "then": {"properties": {"timelines": {"type": "null"}}},
+            "if": having({"scopes": {"contains": {"const": "admin"}}}),
+            "then": having({"timelines": {"type": "null"}}, required=False),
         }
     )
 

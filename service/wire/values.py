@@ -86,6 +86,15 @@ def never_null(*members: str) -> Callable[[dict[str, Any]], None]:
     return narrow
 
 
+def having(members: JsonDict, *, required: bool = True) -> JsonDict:
+    """Describe an object by some of its members, or by what they are where they are there; for `if`, `then`, `else`.
+
+    The others are said to be as they may: there are validators that let a part which names members have no others.
+    """
+    described: JsonDict = {"properties": members, "unevaluatedProperties": True}
+    return described | {"required": [*members]} if required else described
+
+
 def without_point(value: object) -> object:
     """Read a whole number, which JSON may write with a fraction of zeros (JSON Schema, section 4.2.3 of its core)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -20,9 +20,9 @@ TOOLS = HERE.parents[1] / "build" / "clients"
 DOCUMENT = "openapi.json"
 _SECONDS = 300
 
-# How a client's code is made, as the README says it.
+# How a client's code is made, as the README says it for the root of the repository.
 GENERATED: Mapping[str, str] = {
-    "python": "openapi-python-client generate --path openapi.json --config openapi-python-client.yaml"
+    "python": "openapi-python-client generate --path openapi.json --config tests/clients/openapi-python-client.yaml"
     " --meta none --output-path dateline_client",
     "typescript": "openapi-typescript openapi.json --default-non-nullable=false --output dateline.d.ts",
     "go": "openapi-generator-cli generate -i openapi.json -g go -o dateline"
@@ -62,7 +62,9 @@ def run(folder: Path, *command: str, **environment: str) -> str:
 def make_python(folder: Path) -> Command:
     """Make a client with openapi-python-client, and check its types and the program's."""
     shutil.copy(HERE / "programs" / "client.py", folder)
-    shutil.copy(HERE / "openapi-python-client.yaml", folder)
+    settings = folder / "tests" / "clients"
+    settings.mkdir(parents=True)
+    shutil.copy(HERE / "openapi-python-client.yaml", settings)
     said = run(folder, *GENERATED["python"].split())
     left_out = re.findall(r"Unsupported content type (\S+)", said)
     assert sorted(left_out) == ["text/csv", "text/plain"], "what the settings leave out"

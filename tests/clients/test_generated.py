@@ -20,6 +20,7 @@ MET = {
     "found": [[1, 0], [1, 1]],  # possibly and certainly on that day, before and after the day was named
     "history": [[2, "The day was named."], [1, None]],
     "stale": [412, "/problems/version-conflict", 2],
+    "taken": [412, "/problems/version-conflict", 2],  # by a PUT that only creates
     "refused": [422, "/problems/invalid-body", ["/when"]],
     "batch": [201],
 }

@@ -14,9 +14,12 @@ from tests.clients.making import DOCUMENT, GENERATED, HERE, make_typescript, run
 
 
 def test_the_readme_makes_clients_as_the_tests_do() -> None:
-    readme = re.sub(r" \\\n +", " ", (HERE.parents[1] / "README.md").read_text(encoding="utf-8"))
+    root = HERE.parents[1]
+    readme = re.sub(r" \\\n +", " ", (root / "README.md").read_text(encoding="utf-8"))
     for command in GENERATED.values():
         assert f"\n{command}\n" in readme
+    for settings in re.findall(r" --config (\S+)", readme):
+        assert (root / settings).is_file(), settings
 
 
 @pytest.fixture

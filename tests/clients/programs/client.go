@@ -59,6 +59,8 @@ func main() {
 
 	_, err = amend()
 	stale := problem(err)
+	_, _, err = client.EventsAPI.PutEvent(with, timeline, event.Id).EventBody(*body).IfNoneMatch("*").Execute()
+	taken := problem(err)
 	odd := dateline.NewEventBody("They meet", "2013-02-30", dateline.PLANNED)
 	_, _, err = client.EventsAPI.CreateEvent(with, timeline).EventBody(*odd).Execute()
 	refused := problem(err)
@@ -83,6 +85,7 @@ func main() {
 		"found":   [][]int{before, after},
 		"history": history,
 		"stale":   []any{stale.Status, stale.Type, stale.Current["version"]},
+		"taken":   []any{taken.Status, taken.Type, taken.Current["version"]},
 		"refused": []any{refused.Status, refused.Type, pointers},
 		"batch":   statuses,
 	}

@@ -10,7 +10,7 @@ import sys
 from typing import TypeVar
 
 from dateline_client import AuthenticatedClient
-from dateline_client.api.events import amend_event, create_batch, create_event, list_events
+from dateline_client.api.events import amend_event, create_batch, create_event, list_events, put_event
 from dateline_client.api.history import list_history
 from dateline_client.api.timelines import create_timeline
 from dateline_client.models import (
@@ -25,6 +25,7 @@ from dateline_client.models import (
     EventStatus,
     HistoryPage,
     Problem,
+    PutEventIfNoneMatch,
     Timeline,
     TimelineBody,
 )
@@ -41,7 +42,7 @@ def expect(kind: type[T], answer: object) -> T:
 
 
 def main(address: str, key: str) -> None:
-    """Make a timeline and an event, find it, amend it, read its history, and meet two problems."""
+    """Make a timeline and an event, find it, amend it, read its history, and meet three problems."""
     client = AuthenticatedClient(base_url=address, token=key)
     story = create_timeline.sync(client=client, body=TimelineBody(slug=TIMELINE, title="A story"))
     timeline = expect(Timeline, story).slug
@@ -61,6 +62,8 @@ def main(address: str, key: str) -> None:
 
     history = expect(HistoryPage, list_history.sync(timeline, event.id, client=client))
     stale = expect(Problem, amend_event.sync(timeline, event.id, client=client, body=patch, if_match=tag))
+    put = put_event.sync(timeline, event.id, client=client, body=body, if_none_match=PutEventIfNoneMatch.VALUE_0)
+    taken = expect(Problem, put)
     odd = EventBody(title="They meet", when="2013-02-30", status=EventStatus.PLANNED)
     refused = expect(Problem, create_event.sync(timeline, client=client, body=odd))
     batch = BatchBody(operations=[CreationBody(operation="create", body=body)])
@@ -72,6 +75,7 @@ def main(address: str, key: str) -> None:
         "found": [before, after],
         "history": [[one.version, one.reason] for one in history.items],
         "stale": [stale.status, stale.type_, stale.current["version"] if stale.current else None],
+        "taken": [taken.status, taken.type_, taken.current["version"] if taken.current else None],
         "refused": [refused.status, refused.type_, [one.pointer for one in refused.errors or []]],
         "batch": [one.status for one in done.items],
     }

@@ -39,6 +39,9 @@ async function main(address: string, key: string): Promise<void> {
   const params = { path: { ...path, event: event.id } };
   const history = expect(await client.GET("/v1/timelines/{timeline}/events/{event}/history", { params }));
   const stale = problem(await amend());
+  const createOnly = { ...params, header: { "If-None-Match": "*" as const } };
+  const put = await client.PUT("/v1/timelines/{timeline}/events/{event}", { params: createOnly, body });
+  const taken = problem(put);
   const odd: Schemas["EventBody"] = { ...body, when: "2013-02-30" };
   const refused = problem(await client.POST("/v1/timelines/{timeline}/events", { params: { path }, body: odd }));
   const batch: Schemas["BatchBody"] = { operations: [{ operation: "create", body }] };
@@ -50,6 +53,7 @@ async function main(address: string, key: string): Promise<void> {
     found: [before, after],
     history: history.items.map((one) => [one.version, one.reason]),
     stale: [stale.status, stale.type, stale.current?.["version"]],
+    taken: [taken.status, taken.type, taken.current?.["version"]],
     refused: [refused.status, refused.type, (refused.errors ?? []).map((one) => one.pointer)],
     batch: done.items.map((one) => one.status),
   };

@@ -247,20 +247,34 @@ def owner_url(settings: Settings, url: str) -> str:
 
 
 @contextmanager
+def existing_database(settings: Settings) -> Iterator[str]:
+    """Do what `prepared_database` does, for commands that have no use for a new database: none is set up for them."""
+    require_set_up(settings)
+    with prepared_database(settings) as url:
+        yield url
+
+
+@contextmanager
 def database_as_it_is(settings: Settings) -> Iterator[str]:
     """Answer the URL of the database, as the role that owns its schema, which is left as it is.
 
     The embedded one may be in use by a service; where it has not been set up, it is not set up for this.
     """
-    if settings.database_url is None:
-        url = running_url(settings.data)
-        if url is not None:
-            yield url
-            return
-        if not (settings.data / "postgresql").exists():
-            raise CannotServeError(f"There is no database in {settings.data}; DATELINE_DATA names its folder.")
+    require_set_up(settings)
+    running = running_url(settings.data) if settings.database_url is None else None
+    if running is not None:
+        yield running
+        return
     with database(settings) as url:
         yield owner_url(settings, url)
+
+
+def require_set_up(settings: Settings) -> None:
+    """Refuse a folder in which there is no database: it is named by a path that depends on where one stands."""
+    if settings.database_url is None and not (settings.data / "postgresql").exists():
+        raise CannotServeError(
+            f"There is no database in {settings.data.absolute()}; {variable('data')} names its folder."
+        )
 
 
 def require_database(url: str, *, pooled: bool = False) -> None:
@@ -321,7 +335,6 @@ def local_address(listener: socket.socket) -> tuple[str, int]:
 def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) -> str:
     """Write where to look."""
     base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
     if key is None:
         opens = "made by `dateline keys create`; without one nobody writes"
     else:
@@ -329,12 +342,17 @@ def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) ->
         if key.made is not None:
             opens = f"{key.made}, shown this once and {opens}"
     return (
-        f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
+        f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept_in(settings)}.\n"
         f"  page     {base}/\n"
         f"  docs     {base}/docs\n"
         f"  key      {opens}\n"
         f"  example  {base}{EXAMPLE}{reach(settings)}"
     )
+
+
+def kept_in(settings: Settings) -> str:
+    """Say where the data are."""
+    return f"the database of {variable('database_url')}" if settings.database_url else str(settings.data.absolute())
 
 
 def reach(settings: Settings) -> str:

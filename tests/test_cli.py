@@ -243,3 +243,28 @@ def test_a_second_signal_does_not_disturb_the_unwinding() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             unwound = True
     assert unwound
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "list"),
+        ("keys", "revoke", "dl_4k2m9xq7wz"),
+        ("keys", "rotate", "dl_4k2m9xq7wz"),
+        ("histogram", "check"),
+        ("histogram", "rebuild"),
+        ("documents", "check"),
+        ("documents", "rerender"),
+        ("purge", "--yes", "story", "018f3d5e-7a10-7000-8000-000000000001"),
+        ("backup", "dateline.backup"),
+    ],
+)
+def test_no_database_is_made_for_what_needs_one_that_is_there(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in another folder than the one in which the service was started."""
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 1
+    assert str(outcome.exception) == f"There is no database in {tmp_path}/data; DATELINE_DATA names its folder."
+    assert list(tmp_path.iterdir()) == []

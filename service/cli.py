@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from service import intake, keyring, purging, recounting, rerendering, seeding, serving
+from service.announcing import kept_in
 from service.backup import BackupError, back_up, put_back
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
@@ -26,7 +27,7 @@ from service.importing import MOST_ERRORS
 from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.store.contents import count_contents
 from service.store.importing import Tally
-from service.wire.key import Key, KeyBody
+from service.wire.key import KeyBody
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -174,10 +175,8 @@ def restore(
     since or not. What comes on standard input is kept below TMPDIR, for its owner alone, until it is done.
     """
     source = None if file == Path("-") else file
-    if source is None and sys.stdin.isatty():
-        raise typer.BadParameter("a terminal has no backup: name a file, or pipe it in")
-    if source is not None and not source.is_file():
-        raise typer.BadParameter(f"there is no file {source}", param_hint="FILE")
+    if sys.stdin.isatty() if source is None else not source.is_file():
+        raise typer.BadParameter(f"a backup is a file, or piped in: {file} is neither", param_hint="FILE")
     settings = _settings()
     with serving.database(settings) as url:
         put_back(serving.owner_url(settings, url), source, replace=replace)
@@ -348,7 +347,7 @@ def create_key(
         raise typer.Exit(EXIT_USAGE) from None
     with serving.prepared_database(_settings()) as url:
         made, text = keyring.create(url, body)
-    typer.echo(f"{made.prefix} may {_opens(made)}. The key, shown this once:", err=True)
+    typer.echo(f"{made.prefix} may {keyring.opens(made)}. The key, shown this once:", err=True)
     typer.echo(text)
 
 
@@ -359,11 +358,9 @@ def list_keys() -> None:
     with serving.existing_database(settings) as url:
         found = keyring.list_all(url)
     for key in found:
-        used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
-        ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
-        typer.echo(f"{key.prefix}  {key.name}: {_opens(key)}; {ends}; {used}")
+        typer.echo(keyring.describe(key))
     if not found:
-        typer.echo(f"No keys. Looked in {serving.kept_in(settings)}.", err=True)
+        typer.echo(f"No keys. Looked in {kept_in(settings)}.", err=True)
 
 
 @keys.command("rotate")
@@ -385,10 +382,6 @@ def revoke_key(prefix: Prefix) -> None:
     with serving.existing_database(_settings()) as url:
         keyring.revoke(url, prefix)
     typer.echo(f"{prefix} is revoked.")
-
-
-def _opens(key: Key) -> str:
-    return f"{'+'.join(key.scopes)} {'all timelines' if key.timelines is None else ', '.join(key.timelines)}"
 
 
 @app.command()

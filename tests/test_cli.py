@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
-from service import seeding, serving
+from service import announcing, seeding, serving
 from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
@@ -134,7 +134,7 @@ def test_what_is_no_misspelt_setting_is_not_remarked_upon(name: str, monkeypatch
 )
 def test_the_start_says_who_may_read_where_that_is_not_this_machine_alone(host: str, read: str, said: str) -> None:
     settings = Settings.model_validate({"host": host, "read": read})
-    text = serving.addresses("127.0.0.1", 8000, settings, None).partition(serving.EXAMPLE)[2]
+    text = announcing.addresses("127.0.0.1", 8000, settings, None).partition(announcing.EXAMPLE)[2]
     assert text == (f"\nIt listens on {host}, beyond this machine: {said}." if said else "")
 
 

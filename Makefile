@@ -22,8 +22,8 @@ run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a Postg
 	@exec $(BIN)/dateline serve
 
 test: check  ## Run everything that CI runs: check, then all tests
-	$(BIN)/pytest -n 2
-	$(BIN)/pytest -n 2 --postgres=system
+	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal --postgres=system
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

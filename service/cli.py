@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 from uuid import UUID
 
 import psycopg
@@ -23,10 +23,9 @@ from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.formats import csv
 from service.formats.reading import UnreadableFileError
-from service.importing import MOST_ERRORS
+from service.import_report import Report, shown_progress
 from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.store.contents import count_contents
-from service.store.importing import Tally
 from service.wire.key import KeyBody
 
 HELP = """\
@@ -208,45 +207,41 @@ def import_files(
     file. The PostgreSQL that comes along serves one process: stop the service before, or ask it over HTTP.
     """
     chosen = intake.FORMATS[f".{format_}"] if format_ else None
+    for path in files:
+        if path != intake.STANDARD_INPUT and not path.is_file():
+            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
     named = [(path, chosen or _media_type(path)) for path in files]
     if rejects and len(named) > 1 and csv.MEDIA_TYPE in (kind for _, kind in named):
-        raise typer.BadParameter("several tables have no one table of what is refused", param_hint="--rejects")
-    tally = Tally()
-    shown = refused = 0
+        raise typer.BadParameter("what is refused of a table goes into a file of its own", param_hint="--rejects")
     with ExitStack() as stack:
         found = [(stack.enter_context(intake.as_file(path)), kind) for path, kind in named]
         url = stack.enter_context(serving.prepared_database(_settings()))
-        sink = stack.enter_context(rejects.open("wb")) if rejects else None
+        sink = stack.enter_context(_made(rejects)) if rejects else None
         if sink is not None:
             sink.write(intake.header(*found[0]))
-        length = intake.total_bytes(found)
-        bar = stack.enter_context(typer.progressbar(length=length, label="Importing", file=sys.stderr))
+        read = stack.enter_context(shown_progress(intake.total_bytes(found)))
+        report = Report({file: path for (file, _), path in zip(found, files, strict=True)}, sink)
 
         def tell(outcome: intake.Outcome) -> None:
-            nonlocal shown, refused
-            bar.update(outcome.bytes_read)
-            tally.add(outcome.tally)
-            refused += len(outcome.rejected)
-            for one in outcome.rejected:
-                if sink is not None:
-                    sink.write(one.text + b"\n")
-                for error in one.errors[: MOST_ERRORS - shown]:
-                    shown += 1
-                    where = f"line {error.line}{error.pointer and f', {error.pointer}'}"
-                    typer.echo(f"dateline: {where}: {error.detail}", err=True)
+            read(outcome.bytes_read)
+            report.note(outcome)
 
         order = intake.Order(timeline, trial=dry_run, atomic=atomic)
         intake.bring_in(url, order, found, jobs=jobs, told=tell)
-    if atomic and refused:
-        typer.echo(f"dateline: nothing was written: {refused} lines are refused", err=True)
+    if atomic and report.refused:
+        typer.echo(f"dateline: nothing was written: {report.refused} lines are refused", err=True)
         raise typer.Exit(EXIT_FAILED)
-    would = " would be" if dry_run else ""
-    typer.echo(
-        f"{tally.created}{would} created, {tally.amended}{would} amended, {tally.unchanged} unchanged, "
-        f"{tally.deleted} deleted before, {refused} refused."
-    )
-    if refused:
+    typer.echo(report.summary(trial=dry_run))
+    if report.refused:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _made(path: Path) -> BinaryIO:
+    """Make a file that is not there yet: it might be one of those that are read."""
+    try:
+        return path.open("xb")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be made: {error.strerror}", param_hint="--rejects") from error
 
 
 def _media_type(path: Path) -> str:

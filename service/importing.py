@@ -34,6 +34,7 @@ class Refusals:
         """Note that a line is refused."""
         self.lines += 1
         self.errors += errors[: MOST_ERRORS - len(self.errors)]
+        self.errors.sort(key=lambda one: one.line or 0)
 
     @property
     def are_enough(self) -> bool:

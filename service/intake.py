@@ -69,8 +69,9 @@ class Piece:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of some lines."""
+    """What became of some lines of a file."""
 
+    path: Path
     bytes_read: int = 0
     tally: Tally = field(default_factory=Tally)
     rejected: list[Rejected] = field(default_factory=list)
@@ -184,13 +185,14 @@ class _LineRefusedError(Exception):
 async def _write(
     connection: Connection, order: Order, piece: Piece, some: Sequence[ReadLine | UnreadableLine]
 ) -> Outcome:
-    outcome = Outcome(sum(len(one.text) + 1 for one in some))
+    outcome = Outcome(piece.path, sum(len(one.text) + 1 for one in some))
     into = Import(order.timeline, owner(OPERATOR), piece.digest)
 
     def refuse(line: ReadLine | UnreadableLine, errors: list[ProblemError]) -> None:
         outcome.rejected.append(Rejected(line.text, errors))
 
     outcome.tally = await write_lines(connection, iter(some), into, refuse)
+    outcome.rejected.sort(key=lambda one: one.errors[0].line or 0)
     return outcome
 
 

@@ -95,7 +95,28 @@ def test_a_table_of_what_is_refused_is_a_table(client: Client, tmp_path: Path) -
     assert run(table, "--rejects", rejects).exit_code == 1
     assert rejects.read_text() == 'title,when,status\n"A, B",2013-02-31,planned\n'
     assert client.titles(EVENTS) == ["C"]
-    assert run(table, table, "--rejects", rejects).exit_code == 2
+    assert run(table, table, "--rejects", tmp_path / "others.csv").exit_code == 2
+
+
+def test_a_file_of_what_is_refused_is_never_one_that_is_there(client: Client, tmp_path: Path) -> None:
+    file = many(tmp_path / "events.ndjson", 3)
+    before = file.read_bytes()
+    outcome = run(file, "--rejects", file, "--dry-run")
+    assert outcome.exit_code == 2
+    assert "File exists" in outcome.stderr
+    assert file.read_bytes() == before
+    assert run(file, "--rejects", tmp_path / "nowhere" / "x.ndjson").exit_code == 2
+    assert client.titles(EVENTS) == []
+
+
+def test_of_several_files_it_is_said_which(client: Client, tmp_path: Path) -> None:
+    bad = event_body(when="soon"), event_body(participants=[{"actor": "nobody"}]), event_body(titel="x")
+    files = [written(tmp_path / f"{name}.ndjson", *bad) for name in "ab"]
+    told = run(*files).stderr.splitlines()
+    assert [line.split(", /")[0] for line in told] == [
+        f"dateline: {file}, line {number}" for file in files for number in (1, 2, 3)
+    ]
+    assert client.titles(EVENTS) == []
 
 
 def test_all_or_nothing_and_a_trial(client: Client, tmp_path: Path) -> None:
@@ -120,7 +141,8 @@ def test_standard_input_is_read(client: Client) -> None:
 
 def test_what_cannot_be_done_is_said(client: Client, tmp_path: Path) -> None:
     file = many(tmp_path / "events.ndjson", 1)
-    assert run(tmp_path / "nowhere.ndjson").exit_code != 0
+    assert run(tmp_path / "nowhere.ndjson").exit_code == 2
+    assert run(tmp_path).exit_code == 2
     assert run(written(tmp_path / "events.xml")).exit_code == 2
     other = CliRunner().invoke(app, ["import", "--timeline", "other", str(file)])
     assert "no timeline 'other'" in str(other.exception)

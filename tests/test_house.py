@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"dates", "errors"},
     "store": {"tables", "wire", "dates", "errors"},
     "formats": {"wire", "dates", "errors"},
+    "import_report": {"importing", "intake", "store"},
     "intake": {"importing", "formats", "store", "wire"},
     "importing": {"formats", "store", "wire", "errors", "wording"},
     "delivery": {"wire", "errors"},
@@ -48,7 +49,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "announcing", "app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs", "figures_folder",
     },
     "cli": {
-        "serving", "announcing", "app", "backup", "embedded", "formats", "importing", "intake", "keyring", "purging",
+        "serving", "announcing", "app", "backup", "embedded", "formats", "import_report", "importing", "intake",
+        "keyring", "purging",
         "recounting", "rerendering", "seeding", "store", "settings", "wire", "errors",
     },
     "__main__": {"cli"},

@@ -46,7 +46,7 @@ def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
     try:
         columns = _columns(next(records, []))
     except _FAULTS as error:
-        raise UnreadableFileError(f"the first line is no CSV: {error}") from error
+        raise UnreadableFileError(f"the first line {_in_words(error)}") from error
     while True:
         try:
             cells = next(records)
@@ -54,10 +54,14 @@ def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
             return
         except _FAULTS as error:
             # where it goes on from here, nobody can tell
-            yield UnreadableLine(text.line, b"", f"is no CSV, and what follows is not read: {error}")
+            yield UnreadableLine(text.line, b"", f"{_in_words(error)}, and what follows is not read")
             return
         if cells:
             yield _read(text.line, cells, columns)
+
+
+def _in_words(error: Exception) -> str:
+    return "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is no CSV: {error}"
 
 
 class _Text(Iterator[str]):
@@ -82,6 +86,8 @@ def _columns(header: list[str]) -> list[str]:
     columns = [name.strip().lower() for name in header]
     if not any(columns):
         raise UnreadableFileError(f"the first line names no columns; known are: {', '.join(COLUMNS)}")
+    if len(columns) == 1 and ";" in columns[0]:
+        raise UnreadableFileError("the first line names one column: commas stand between columns, not semicolons")
     for name in columns:
         if name not in COLUMNS:
             raise UnreadableFileError(f"the column {name[:100]!r} is unknown; known are: {', '.join(COLUMNS)}")

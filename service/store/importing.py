@@ -79,6 +79,8 @@ class _Batch:
 
     newcomers: list[tuple[Line, Newcomer]] = field(default_factory=list)
     others: list[tuple[Line, Draft]] = field(default_factory=list)
+    # those of whom another line says how they stand by then
+    changing: set[UUID] = field(default_factory=set)
     refused: list[RefusedLine] = field(default_factory=list)
 
 
@@ -138,12 +140,17 @@ class Import:
                 document = compose(draft, Succession(None, 1, None), around)
                 batch.newcomers.append((line, Newcomer(document, report)))
                 known[event_id] = document
-            elif _is_later(report, former) and says_the_same(
-                former, compose(draft, Succession(former, former.version, parse_instant(former.created_at)), around)
+            elif (
+                event_id not in batch.changing
+                and _is_later(report, former)
+                and says_the_same(
+                    former, compose(draft, Succession(former, former.version, parse_instant(former.created_at)), around)
+                )
             ):
                 self.tally.unchanged += 1
             else:
                 batch.others.append((line, draft))
+                batch.changing.add(event_id)
         except Invalid as error:
             batch.refused.append(RefusedLine(line.number, error))
 

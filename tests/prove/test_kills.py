@@ -27,7 +27,7 @@ from tests.prove.mortal import Mortal, Part
 from tests.prove.wholeness import find_partial
 
 WRITERS = 8
-KILLS, EVERY_SECONDS, WORKERS = (20, 3.0, 2) if IS_LONG else (3, 2.0, 1)
+KILLS, EVERY_SECONDS, WORKERS = (20, 3.0, 2) if IS_LONG else (2, 1.5, 1)
 # From a kill until something succeeds that was sent after the start. The short form shares the machine with others.
 RECOVERY_SECONDS = 5.0 if IS_LONG else 60.0
 PAGE = 200

@@ -18,7 +18,7 @@ from tests.prove import IS_LONG
 from tests.prove.cluster import Cluster, Network, cluster, network
 from tests.prove.outage import Outage
 
-SECONDS = 30.0 if IS_LONG else 4.0
+SECONDS = 30.0 if IS_LONG else 3.0
 WAYS = ["it hangs", "it is killed", "the network swallows"] if IS_LONG else ["it hangs", "it is killed"]
 # What is promised; beside other tests on a busy machine, all takes longer.
 REFUSAL_SECONDS, RECOVERY_SECONDS, LIVE_SECONDS = (2.0, 5.0, 1.0) if IS_LONG else (6.0, 20.0, 5.0)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from service import intake, keyring, purging, recounting, rerendering, seeding, serving
+from service.announcing import kept_in
 from service.backup import BackupError, back_up, put_back
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
@@ -25,7 +26,7 @@ from service.formats.reading import UnreadableFileError
 from service.import_report import Report, shown_progress
 from service.settings import Settings, complaints, list_settings, unknown_variables
 from service.store.contents import count_contents
-from service.wire.key import Key, KeyBody
+from service.wire.key import KeyBody
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -135,7 +136,7 @@ def purge(
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
 
@@ -162,7 +163,7 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `dateline backup` wrote.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="What `dateline backup` wrote; - is standard input.")],
     *,
     replace: Annotated[bool, typer.Option("--replace", help="Give up what the database holds.")] = False,
 ) -> None:
@@ -170,11 +171,14 @@ def restore(
 
     The database must be empty, unless told otherwise, and no service may use it meanwhile. Followers of a change feed
     are told to start again; webhooks send nothing until each is enabled again; keys are those of the backup, revoked
-    since or not.
+    since or not. What comes on standard input is kept below TMPDIR, for its owner alone, until it is done.
     """
+    source = None if file == Path("-") else file
+    if sys.stdin.isatty() if source is None else not source.is_file():
+        raise typer.BadParameter(f"a backup is a file, or piped in: {file} is neither", param_hint="FILE")
     settings = _settings()
     with serving.database(settings) as url:
-        put_back(serving.owner_url(settings, url), file, replace=replace)
+        put_back(serving.owner_url(settings, url), source, replace=replace)
         serving.prepare(settings, url)
         counted = count_contents(serving.owner_url(settings, url))
         faults = sum(map(bool, recounting.check_histograms(url).values()))
@@ -259,7 +263,7 @@ OneTimeline = Annotated[str | None, typer.Argument(help="The timeline's slug; al
 @histogram.command("check")
 def check_histogram(timeline: OneTimeline = None) -> None:
     """Compare the summaries with the events; the exit code is 1 where one is wrong."""
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         faults = recounting.check_histograms(url, timeline)
     for slug, buckets in faults.items():
         typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
@@ -270,7 +274,7 @@ def check_histogram(timeline: OneTimeline = None) -> None:
 @histogram.command("rebuild")
 def rebuild_histogram(timeline: OneTimeline = None) -> None:
     """Make the summaries anew from the events; the service may go on meanwhile."""
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         faults = recounting.rebuild_histograms(url, timeline)
     for slug, buckets in faults.items():
         typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
@@ -288,7 +292,7 @@ app.add_typer(documents, name="documents")
 @documents.command("check")
 def check_documents() -> None:
     """Count the documents of an older shape; the exit code is 1 where there are any."""
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         older = rerendering.count(url)
     typer.echo(f"{older} documents are of an older shape." if older else "All documents have the present shape.")
     if older:
@@ -302,7 +306,7 @@ def rerender_documents() -> None:
     Once no process of an earlier release writes any more. When it is interrupted and run again, it goes on with what is
     left. Versions stay, and the change feed says nothing of it; entity tags change.
     """
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         done = rerendering.rerender(url)
         left = rerendering.count(url)
     typer.echo(f"{done} documents have the present shape now; {left} are of an older one.")
@@ -338,18 +342,20 @@ def create_key(
         raise typer.Exit(EXIT_USAGE) from None
     with serving.prepared_database(_settings()) as url:
         made, text = keyring.create(url, body)
-    typer.echo(f"{made.prefix} may {_opens(made)}. The key, shown this once:", err=True)
+    typer.echo(f"{made.prefix} may {keyring.opens(made)}. The key, shown this once:", err=True)
     typer.echo(text)
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: prefix, name, what each may do, and whether it still does."""
-    with serving.prepared_database(_settings()) as url:
-        for key in keyring.list_all(url):
-            used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
-            ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
-            typer.echo(f"{key.prefix}  {key.name}: {_opens(key)}; {ends}; {used}")
+    settings = _settings()
+    with serving.existing_database(settings) as url:
+        found = keyring.list_all(url)
+    for key in found:
+        typer.echo(keyring.describe(key))
+    if not found:
+        typer.echo(f"No keys. Looked in {kept_in(settings)}.", err=True)
 
 
 @keys.command("rotate")
@@ -359,7 +365,7 @@ def rotate_key(
     overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key stays good.")] = 24,
 ) -> None:
     """Make a key that takes another's place, and print it, this once."""
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
     typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
     typer.echo(text)
@@ -368,13 +374,9 @@ def rotate_key(
 @keys.command("revoke")
 def revoke_key(prefix: Prefix) -> None:
     """Have a key open nothing from now on."""
-    with serving.prepared_database(_settings()) as url:
+    with serving.existing_database(_settings()) as url:
         keyring.revoke(url, prefix)
     typer.echo(f"{prefix} is revoked.")
-
-
-def _opens(key: Key) -> str:
-    return f"{'+'.join(key.scopes)} {'all timelines' if key.timelines is None else ', '.join(key.timelines)}"
 
 
 @app.command()

@@ -36,6 +36,18 @@ def in_days(days: int | None) -> str | None:
     return None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
 
 
+def opens(key: Key) -> str:
+    """Say what a key opens."""
+    return f"{'+'.join(key.scopes)} {'all timelines' if key.timelines is None else ', '.join(key.timelines)}"
+
+
+def describe(key: Key) -> str:
+    """Say in a line whose a key is, what it opens, until when, and when it was used."""
+    used = f"last used {key.last_used_at}" if key.last_used_at else "never used"
+    ends = f"revoked {key.revoked_at}" if key.revoked_at else f"expires {key.expires_at or 'never'}"
+    return f"{key.prefix}  {key.name}: {opens(key)}; {ends}; {used}"
+
+
 def create(url: str, body: KeyBody) -> tuple[Key, str]:
     """Make a key, and give what is known of it and the key itself."""
 

@@ -11,8 +11,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -23,11 +21,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from service import logs
+from service.announcing import announce_once_answering
 from service.embedded import EmbeddedPostgres, running_url, tell_full
 from service.figures_folder import figures_shared, reserve_room
-from service.keyring import LocalKey, ensure_local_key
+from service.keyring import ensure_local_key
 from service.seeding import seed_if_empty
-from service.settings import Settings, is_loopback, variable
+from service.settings import Settings, variable
 from service.store.migration import migrate
 from service.store.roles import grant_service
 
@@ -38,7 +37,6 @@ logger = logging.getLogger("dateline.serving")
 
 OLDEST_SERVER_VERSION = 150000  # as libpq counts: 15.0
 CONNECT_SECONDS = 10
-START_SECONDS = 60
 _PROBE = "54321ms"  # what nobody else would choose
 _POOLER = (
     f"{variable('database_url')} leads through a pooler, which drops the options of a connection: "
@@ -49,7 +47,6 @@ BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
-EXAMPLE = "/v1/timelines/syria-2013/events?datetime=2013-02&certainty=certain"
 
 
 class CannotServeError(Exception):
@@ -247,20 +244,34 @@ def owner_url(settings: Settings, url: str) -> str:
 
 
 @contextmanager
+def existing_database(settings: Settings) -> Iterator[str]:
+    """Do what `prepared_database` does, for commands that have no use for a new database: none is set up for them."""
+    require_set_up(settings)
+    with prepared_database(settings) as url:
+        yield url
+
+
+@contextmanager
 def database_as_it_is(settings: Settings) -> Iterator[str]:
     """Answer the URL of the database, as the role that owns its schema, which is left as it is.
 
     The embedded one may be in use by a service; where it has not been set up, it is not set up for this.
     """
-    if settings.database_url is None:
-        url = running_url(settings.data)
-        if url is not None:
-            yield url
-            return
-        if not (settings.data / "postgresql").exists():
-            raise CannotServeError(f"There is no database in {settings.data}; DATELINE_DATA names its folder.")
+    require_set_up(settings)
+    running = running_url(settings.data) if settings.database_url is None else None
+    if running is not None:
+        yield running
+        return
     with database(settings) as url:
         yield owner_url(settings, url)
+
+
+def require_set_up(settings: Settings) -> None:
+    """Refuse a folder in which there is no database: it is named by a path that depends on where one stands."""
+    if settings.database_url is None and not (settings.data / "postgresql").exists():
+        raise CannotServeError(
+            f"There is no database in {settings.data.absolute()}; {variable('data')} names its folder."
+        )
 
 
 def require_database(url: str, *, pooled: bool = False) -> None:
@@ -286,63 +297,6 @@ def require_database(url: str, *, pooled: bool = False) -> None:
 def first_line(error: Exception) -> str:
     """Take the first line of a database's complaint; libpq puts no password in it."""
     return str(error).partition("\n")[0]
-
-
-def announce_once_answering(
-    listener: socket.socket, settings: Settings, key: LocalKey | None, announce: Callable[[str], None]
-) -> None:
-    """Ask the service whether it lives, from a thread, and announce it when it says so.
-
-    One question is enough: the port is taken already, and the question waits there until a server asks for it.
-    """
-    host, port = local_address(listener)
-    text = addresses(host, port, settings, key)
-
-    def ask() -> None:
-        connection = HTTPConnection(host, port, timeout=START_SECONDS)
-        try:
-            connection.request("GET", "/health/live")
-            if connection.getresponse().status == HTTPStatus.OK:
-                announce(text)
-        except (OSError, HTTPException):  # it was stopped, or did not start: that is told elsewhere
-            logger.debug("the service did not answer")
-        finally:
-            connection.close()
-
-    threading.Thread(target=ask, name="announce", daemon=True).start()
-
-
-def local_address(listener: socket.socket) -> tuple[str, int]:
-    """Name the host and port, the one that was really taken, by which this machine reaches the listener."""
-    host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104  # compared, not bound
-
-
-def addresses(host: str, port: int, settings: Settings, key: LocalKey | None) -> str:
-    """Write where to look."""
-    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    kept = "the database of DATELINE_DATABASE_URL" if settings.database_url else settings.data.absolute()
-    if key is None:
-        opens = "made by `dateline keys create`; without one nobody writes"
-    else:
-        opens = f"kept in {key.path.absolute()}"
-        if key.made is not None:
-            opens = f"{key.made}, shown this once and {opens}"
-    return (
-        f"Dateline is running; Ctrl-C stops it. Its data are kept in {kept}.\n"
-        f"  page     {base}/\n"
-        f"  docs     {base}/docs\n"
-        f"  key      {opens}\n"
-        f"  example  {base}{EXAMPLE}{reach(settings)}"
-    )
-
-
-def reach(settings: Settings) -> str:
-    """Say who may read, where that is not only whoever is on this machine."""
-    if is_loopback(settings.host):
-        return ""
-    readers = "whoever reaches it may read what is public" if settings.read == "open" else "reading needs a key, too"
-    return f"\nIt listens on {settings.host}, beyond this machine: {readers}."
 
 
 def run_server(settings: Settings, url: str, listeners: list[socket.socket], request: StopRequest) -> None:

@@ -12,7 +12,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
-from service import seeding, serving
+from service import announcing, seeding, serving
 from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
@@ -134,7 +134,7 @@ def test_what_is_no_misspelt_setting_is_not_remarked_upon(name: str, monkeypatch
 )
 def test_the_start_says_who_may_read_where_that_is_not_this_machine_alone(host: str, read: str, said: str) -> None:
     settings = Settings.model_validate({"host": host, "read": read})
-    text = serving.addresses("127.0.0.1", 8000, settings, None).partition(serving.EXAMPLE)[2]
+    text = announcing.addresses("127.0.0.1", 8000, settings, None).partition(announcing.EXAMPLE)[2]
     assert text == (f"\nIt listens on {host}, beyond this machine: {said}." if said else "")
 
 
@@ -243,3 +243,28 @@ def test_a_second_signal_does_not_disturb_the_unwinding() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             unwound = True
     assert unwound
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "list"),
+        ("keys", "revoke", "dl_4k2m9xq7wz"),
+        ("keys", "rotate", "dl_4k2m9xq7wz"),
+        ("histogram", "check"),
+        ("histogram", "rebuild"),
+        ("documents", "check"),
+        ("documents", "rerender"),
+        ("purge", "--yes", "story", "018f3d5e-7a10-7000-8000-000000000001"),
+        ("backup", "dateline.backup"),
+    ],
+)
+def test_no_database_is_made_for_what_needs_one_that_is_there(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in another folder than the one in which the service was started."""
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(app, arguments)
+    assert outcome.exit_code == 1
+    assert str(outcome.exception) == f"There is no database in {tmp_path}/data; DATELINE_DATA names its folder."
+    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -46,6 +47,14 @@ def test_a_key_lives_and_ends(database_url: str) -> None:
         told = client.read("/v1/audit", caller="operator")["items"]
     assert [one["operation"] for one in told] == ["delete_key", "create_rotation", "create_key"]
     assert key not in run("list")
+
+
+def test_that_there_are_no_keys_is_said_and_where(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DELETE FROM api_key")
+    outcome = CliRunner().invoke(app, ["keys", "list"])
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr == "No keys. Looked in the database of DATELINE_DATABASE_URL.\n"
 
 
 @pytest.mark.parametrize(

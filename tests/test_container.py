@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import unknown_variables
+from service.settings import Settings, unknown_variables
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,9 +66,16 @@ def test_compose_confines_the_service() -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["tmpfs"] == ["/tmp"], "several server processes share their figures there"  # noqa: S108
+    (temporary,) = service["tmpfs"]
+    room = re.fullmatch(r"/tmp:size=(\d+)m,mode=1777", temporary)  # noqa: S108
+    assert room is not None, "several server processes share their figures there"
+    settings = Settings()
+    assert int(room[1]) * 2**20 > settings.workers * settings.import_bytes, (
+        "imports are kept there until they have come"
+    )
     assert int(service["stop_grace_period"].removesuffix("s")) >= 2 * 10, "it takes ten seconds at most to end"
-    assert [port.partition(":")[0] for port in service["ports"]] == ["127.0.0.1"], "nobody else reaches it unasked"
+    for one in compose()["services"].values():
+        assert [port.partition(":")[0] for port in one["ports"]] == ["127.0.0.1"], "nobody else reaches it unasked"
     assert service["depends_on"]["database"]["condition"] == "service_healthy"
 
 

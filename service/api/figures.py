@@ -83,8 +83,8 @@ class Figures:
         )
         self._reads = Counter(
             "dateline_replica_reads",
-            "Reads for which there is a replica: begun there; not, since it did not come as far in time as the client "
-            "had seen; not, since it was away or too far behind; failed there, and done by the primary.",
+            "Reads that the replica may do: done there (replica), or by the primary, since the replica had not come as "
+            "far as the client had seen (waited), was away or too far behind (unused), or failed at it (failed).",
             ("outcome",),
             registry=own,
         )

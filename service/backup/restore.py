@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from service.backup.errors import BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
@@ -22,17 +24,46 @@ _AS_OURS = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-comments"
 _END_OF_HEADER = b"SELECT pg_catalog.set_config"
 
 
-def put_back(url: str, source: Path, *, replace: bool = False) -> None:
+class _Archive(NamedTuple):
+    """A backup: where it is, and what it is called."""
+
+    path: Path
+    name: str
+
+
+def put_back(url: str, source: Path | None, *, replace: bool = False) -> None:
     """Put a backup into the database at a URL, as the role that owns the schema; that is at the backup's release then.
 
-    `replace` gives up what the database holds. Whatever fails, and whenever this process is killed, the database
-    stays as it was: the transaction is committed by the last word that is said to it. Raises BackupError.
+    Without a source it is read from standard input. `replace` gives up what the database holds. Whatever fails, and
+    whenever this process is killed, the database stays as it was: the transaction is committed by the last word that is
+    said to it. Raises BackupError.
     """
+    with unwound_by_sigterm(), _archive(source) as archive:
+        _put_back(url, archive, replace=replace)
+
+
+@contextmanager
+def _archive(source: Path | None) -> Iterator[_Archive]:
+    """Answer the file: pg_restore goes back and forth in it, so that what comes on standard input is kept in one."""
+    if source is not None:
+        yield _Archive(source, str(source))
+        return
+    with tempfile.TemporaryDirectory(prefix="dateline-restore-") as folder:  # of mode 0700
+        path = Path(folder) / "backup"
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        except OSError as error:
+            raise BackupError(f"Standard input cannot be kept in {folder}: {error.strerror}.") from error
+        yield _Archive(path, "Standard input")
+
+
+def _put_back(url: str, archive: _Archive, *, replace: bool) -> None:
     contents = read_contents(url)
-    programs = _reading_programs(contents.major, source)
-    revision = _revision(programs, source)
+    programs = _reading_programs(contents.major, archive)
+    revision = _revision(programs, archive)
     if revision not in known_revisions():
-        raise BackupError(f"{source} is at {revision}, of a later release than this one: restore it with that one.")
+        raise BackupError(f"{archive.name} is at {revision}, of a later release than this one: restore it with that.")
     if contents.tables:
         if contents.revision not in known_revisions():
             raise BackupError(
@@ -45,48 +76,47 @@ def put_back(url: str, source: Path, *, replace: bool = False) -> None:
         raise BackupError("A service or worker uses the database: stop it first.")
     database, environment = reaching(url)
     before, after = restoring_sql(replace=bool(contents.tables))
-    with unwound_by_sigterm():
-        _load(programs, source, database, environment, before=before, after=after)
+    _load(programs, archive, database, environment, before=before, after=after)
 
 
-def _reading_programs(major: int, source: Path) -> Programs:
+def _reading_programs(major: int, archive: _Archive) -> Programs:
     """Choose the programs that read a file, as near to the server's version as may be."""
     complaints = []
     for programs in fitting_programs(major):
         answer = subprocess.run(
-            [programs.folder / "pg_restore", "--list", source], capture_output=True, text=True, check=False
+            [programs.folder / "pg_restore", "--list", archive.path], capture_output=True, text=True, check=False
         )
         if answer.returncode == 0:
             return programs
         complaints.append(_last_line(answer.stderr))
     hint = f" {advice(major)}" if "unsupported version" in complaints[0] else ""
-    raise BackupError(f"{source} is no backup that can be read here: {complaints[0]}.{hint}")
+    raise BackupError(f"{archive.name} is no backup that can be read here: {complaints[0]}.{hint}")
 
 
-def _revision(programs: Programs, source: Path) -> str:
+def _revision(programs: Programs, archive: _Archive) -> str:
     """Read at which revision of the schema a backup was made."""
     answer = subprocess.run(
-        [programs.folder / "pg_restore", "--file=-", "--data-only", "--table=alembic_version", source],
+        [programs.folder / "pg_restore", "--file=-", "--data-only", "--table=alembic_version", archive.path],
         capture_output=True,
         check=False,
     )
     if answer.returncode != 0:
-        raise BackupError(f"{source} is damaged: {_last_line(answer.stderr.decode(errors='replace'))}.")
+        raise BackupError(f"{archive.name} is damaged: {_last_line(answer.stderr.decode(errors='replace'))}.")
     found = _REVISION.search(answer.stdout)
     if found is None:
-        raise BackupError(f"{source} is no backup of Dateline's.")
+        raise BackupError(f"{archive.name} is no backup of Dateline's.")
     return found[1].decode()
 
 
 def _load(
-    programs: Programs, source: Path, database: str, environment: dict[str, str], *, before: str, after: str
+    programs: Programs, archive: _Archive, database: str, environment: dict[str, str], *, before: str, after: str
 ) -> None:
     """Have psql run what pg_restore reads."""
     with ExitStack() as opened:
         said_of_file, said_of_database = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(2))
         reading = opened.enter_context(
             subprocess.Popen(
-                [programs.folder / "pg_restore", "--file=-", *_AS_OURS, source],
+                [programs.folder / "pg_restore", "--file=-", *_AS_OURS, archive.path],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said_of_file,
             )
         )  # fmt: skip
@@ -107,7 +137,7 @@ def _load(
                 process.kill()
             raise
         if not is_whole:
-            raise BackupError(f"{source} is damaged: {_words(said_of_file)}. Nothing was changed.")
+            raise BackupError(f"{archive.name} is damaged: {_words(said_of_file)}. Nothing was changed.")
         if not is_done:
             raise BackupError(f"The database refused, and is as it was: {_words(said_of_database)}.")
 

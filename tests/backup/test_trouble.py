@@ -212,6 +212,32 @@ def test_a_backup_to_standard_output_is_as_good(backed_up: Path, database_url: s
     assert "36 events" in dateline(database_url, "restore", "--replace", backed_up)
 
 
+def test_a_backup_is_restored_from_a_pipe_whole_or_not_at_all(
+    backed_up: Path, database_url: str, elsewhere: Fresh, tmp_path: Path
+) -> None:
+    empty = elsewhere()
+    room = tmp_path / "room"
+    room.mkdir()
+    whole = backed_up.read_bytes()
+
+    def pipe(url: str, sent: bytes, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[bytes]:
+        answer = subprocess.run(
+            command("restore", "-"), cwd=ROOT, env=environment(url) | {"TMPDIR": str(room)}, input=sent,
+            capture_output=True, check=False, preexec_fn=before,
+        )  # fmt: skip
+        assert list(room.iterdir()) == [], "webhooks' secrets are in it"
+        return answer
+
+    # as of a program that decrypts it, and fails in the middle
+    cut = pipe(empty, whole[: len(whole) * 3 // 4])
+    assert (cut.returncode, b"dateline: Standard input is damaged: " in cut.stderr) == (1, True)
+    full = pipe(empty, whole, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    assert (full.returncode, b"dateline: Standard input cannot be kept in " in full.stderr) == (1, True)
+    done = pipe(empty, whole)
+    assert (done.returncode, b"36 events" in done.stdout) == (0, True), done.stderr
+    assert stands(empty)[:2] == stands(database_url)[:2]
+
+
 # --- what a neighbour sees
 
 

@@ -164,8 +164,9 @@ def serving_faults(objects: list[Object]) -> Iterator[str]:
     if spec["replicas"] < 2 or spec["strategy"]["rollingUpdate"]["maxUnavailable"] != 0:
         yield "there are moments with no server"
     room = pod["volumes"][0]["emptyDir"].get("sizeLimit", "0Gi")
-    if not room.endswith("Gi") or int(room.removesuffix("Gi")) * 2**30 <= Settings().import_bytes:
-        yield f"an import does not fit into {room}"
+    workers = int(given.get(variable("workers"), Settings().workers))
+    if not room.endswith("Gi") or int(room.removesuffix("Gi")) * 2**30 <= workers * Settings().import_bytes:
+        yield f"an import for each of {workers} server processes does not fit into {room}"
     if not pod.get("topologySpreadConstraints"):
         yield "all servers may be on one node"
     if only(objects, "PodDisruptionBudget")["spec"].get("maxUnavailable") != 1:

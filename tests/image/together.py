@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from service.serving import EXAMPLE
+from service.announcing import EXAMPLE
 from tests.image import bill, confinement
 from tests.image.containers import Container
 from tests.image.tools import Storage

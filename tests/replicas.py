@@ -7,8 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -20,17 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 from service.embedded import EmbeddedPostgres, find_programs
 from service.embedded.account import server_account
 from tests.servers import HASTY
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 60
 # A statement in the way of what is replayed is ended at once; a primary that was lost is looked for soon.
 IMPATIENT = {"max_standby_streaming_delay": "0", "wal_retrieve_retry_interval": "100ms"}
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class ReplicaServer:

@@ -16,6 +16,7 @@ import pytest
 from tests.api.test_problems import is_problem
 from tests.client import Client, connected
 from tests.factories import event_body, make_timeline
+from tests.waiting import wait_for_waiters
 
 JSON = {"Content-Type": "application/json"}
 SECONDS = 1.0
@@ -37,7 +38,7 @@ def test_a_request_is_given_up_in_time(small: Client, module_database_url: str) 
         problem = is_problem(given_up := waiting.result(), 503, "too-slow")
         assert "It may have been done" in problem["detail"]
         assert int(given_up.headers["retry-after"]) > 0
-        assert SECONDS <= time.monotonic() - began < 4 * SECONDS
+        assert SECONDS <= time.monotonic() - began < 16 * SECONDS
         assert "done" not in is_problem(small.get(events), 503, "too-slow")["detail"], "a reader has done nothing"
     # nothing of it is left: not its write, nor its key, nor its connection
     assert small.walk(events) == []
@@ -64,7 +65,7 @@ def test_bodies_that_do_not_come_shut_nobody_out(module_database_url: str) -> No
         began = time.monotonic()
         for answer in client.portal.call(run):
             assert "the wait for the body was given up" in is_problem(answer, 503, "too-slow")["detail"]
-        assert SECONDS <= time.monotonic() - began < 4 * SECONDS
+        assert SECONDS <= time.monotonic() - began < 16 * SECONDS
         assert [client.get(events).status_code for _ in range(3)] == [200] * 3, "every place is free again"
 
 
@@ -84,7 +85,7 @@ def test_a_request_counts_once_its_body_has_come(module_database_url: str) -> No
             late = asyncio.create_task(client._http.post(events, content=held(), headers=JSON))
             await asyncio.sleep(0.1)
             working = asyncio.create_task(client._http.post(events, content=body, headers=JSON))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(wait_for_waiters, module_database_url)
             goes_on.set()
             refused = await late
             await asyncio.to_thread(holding.rollback)
@@ -109,7 +110,7 @@ def test_who_sends_no_body_where_none_is_read_counts(module_database_url: str, m
         async def run() -> httpx.Response:
             content = json.dumps(event_body()).encode() if method == "POST" else None
             working = asyncio.create_task(client._http.request(method, events, headers=headers, content=content))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(wait_for_waiters, module_database_url)
             answer = await client._http.get("/v1/actors")
             await asyncio.to_thread(holding.rollback)
             assert (await working).is_success

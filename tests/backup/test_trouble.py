@@ -293,16 +293,27 @@ def test_a_url_is_taken_apart_without_loss() -> None:
 # --- killed in the middle
 
 
+@contextmanager
+def under_way(url: str, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command beside the block; at its end none of it is left that waits for what the block holds."""
+    with subprocess.Popen(
+        command(*arguments), cwd=ROOT, env=environment(url),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_killed_while_it_restores_it_has_done_nothing(backed_up: Path, database_url: str, number: int) -> None:
     before = stands(database_url)
     # somebody reads the tables, so that it waits in the middle for as long as this test likes
     with psycopg.connect(database_url) as reader:
         reader.execute("SELECT count(*) FROM event")
-        with subprocess.Popen(
-            command("restore", "--replace", backed_up), cwd=ROOT, env=environment(database_url),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        ) as process:  # fmt: skip
+        with under_way(database_url, "restore", "--replace", backed_up) as process:
             wait_for_lock(database_url)
             process.send_signal(number)
             assert process.wait(60) != 0
@@ -316,14 +327,17 @@ def test_killed_at_the_last_moment_it_has_done_nothing(
     """With everything loaded and only the commit unsaid."""
     before = stands(database_url)
     copy = restore_module._copy_script
+    copied: list[bool] = []
 
     def copy_and_end(script: IO[bytes], taker: IO[bytes]) -> None:
         copy(script, taker)
+        copied.append(True)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(restore_module, "_copy_script", copy_and_end)
     monkeypatch.setenv("DATELINE_DATABASE_URL", database_url)
     assert CliRunner().invoke(app, ["restore", "--replace", str(backed_up)]).exit_code != 0
+    assert copied == [True]
     wait_for_lock(database_url, held=False)
     assert stands(database_url) == before
 
@@ -342,10 +356,7 @@ def wait_for_lock(url: str, *, program: str = "psql", held: bool = True) -> None
 def test_a_signal_ends_a_backup_and_leaves_no_part_of_it(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(database_url) as blocker:
         blocker.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
-        with subprocess.Popen(
-            command("backup", tmp_path / "backup"), cwd=ROOT, env=environment(database_url),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
-        ) as process:  # fmt: skip
+        with under_way(database_url, "backup", tmp_path / "backup") as process:
             wait_for_lock(database_url, program="pg_dump")
             assert len(list(tmp_path.iterdir())) == 1
             process.send_signal(signal.SIGTERM)

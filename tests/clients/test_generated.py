@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.clients.making import MAKERS, run, workshop
+from tests.live import asking
 from tests.live.service import Service, running
 from tests.prove import IS_LONG
 
@@ -35,7 +35,7 @@ def service(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.mark.skipif(not IS_LONG, reason="`make clients` generates, compiles and runs all of them")
 @pytest.mark.parametrize("language", MAKERS)
 def test_a_generated_client_works(language: str, tmp_path: Path, service: Service) -> None:
-    published = httpx.get(f"{service.base}/openapi.json").text
+    published = asking.get(f"{service.base}/openapi.json").text
     folder = workshop(tmp_path, published)
     command = MAKERS[language](folder)
     assert json.loads(run(folder, *command, service.base, service.key)) == MET

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import psycopg
 import pytest
 
 from service.figures_folder import FILES, ROOM_BYTES, SHARED_FOLDER, reserve_room
 from tests.keys import bearer
+from tests.live import asking
 from tests.live.service import Service, running, start, tracebacks
 from tests.tiny_disk import MIB, tiny_disk
+from tests.waiting import wait_until
 
 FULL = "make room on it, then start again. Nothing that was acknowledged is lost."
 EVENT = {"title": "Kept", "when": "2013", "status": "planned"}
@@ -47,7 +47,7 @@ def test_a_service_whose_disk_is_full_says_so_and_goes_on_once_there_is_room(tmp
     with tiny_disk(120) as disk:
         data = disk.path / "data"
         with running(tmp_path, data=data) as service:
-            made = httpx.post(
+            made = asking.post(
                 f"{service.base}/v1/timelines/syria-2013/events", json=EVENT, headers=bearer(service.key)
             ).raise_for_status()
             disk.fill(left_bytes=MIB)
@@ -68,7 +68,7 @@ def test_a_service_whose_disk_is_full_says_so_and_goes_on_once_there_is_room(tmp
         disk.make_room()
         with running(tmp_path, data=data) as service:
             path = made.headers["Location"]
-            assert httpx.get(f"{service.base}{path}").content == made.content
+            assert asking.get(f"{service.base}{path}").content == made.content
     assert tracebacks(tmp_path) == []
 
 
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told_of_where_nothing_was_yet(left_bytes: int, tmp_path:
 
 
 def ask(service: Service, path: str) -> int:
-    return httpx.get(f"{service.base}{path}", headers=bearer(service.key)).status_code
+    return asking.get(f"{service.base}{path}", headers=bearer(service.key)).status_code
 
 
 def ask_much(service: Service) -> set[int]:
@@ -128,14 +128,13 @@ def test_figures_have_their_room_before_the_disk_is_full(
         monkeypatch.setenv("TMPDIR", str(disk.path))
         with running(tmp_path, database_url=database_url, workers=2) as service:
             workers = {worker.pid for worker in service.workers()}
-            while httpx.get(f"{service.base}/health/ready").status_code != 200:
-                time.sleep(0.1)
+            wait_until(lambda: asking.get(f"{service.base}/health/ready").status_code == 200)
             files = sorted(disk.path.glob("dateline-figures-*/*.db"))
             assert [file.name.rpartition("_")[0] for file in files] == sorted(FILES * 2)
             disk.fill()
             assert ask_much(service) == {200, 404}
             assert {worker.pid for worker in service.workers()} == workers
-            assert "dateline_http_requests_total" in httpx.get(f"{service.base}/metrics").text
+            assert "dateline_http_requests_total" in asking.get(f"{service.base}/metrics").text
             # none has grown beyond the room that it was given, and there is no other
             assert sorted(disk.path.glob("dateline-figures-*/*.db")) == files
             assert {file.stat().st_size for file in files} == {ROOM_BYTES}
@@ -146,7 +145,7 @@ def test_a_log_that_finds_no_room_costs_no_request(tmp_path: Path, database_url:
     (tmp_path / "stderr.txt").symlink_to("/dev/full")
     with (
         running(tmp_path, database_url=database_url) as service,
-        httpx.Client(base_url=service.base, headers=bearer(service.key)) as http,
+        asking.client(base_url=service.base, headers=bearer(service.key)) as http,
     ):
         for number in range(200):
             assert http.get("/v1/timelines").status_code == 200, number

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
 from tests.keys import ADMIN, ADMIN_PREFIX, bearer
+from tests.live import asking
 from tests.live.service import read_log, running, tracebacks
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -24,7 +24,7 @@ def access(folder: Path) -> list[dict[str, Any]]:
 def test_every_line_is_json_and_every_request_is_one(workers: int, tmp_path: Path, database_url: str) -> None:
     with running(tmp_path, database_url=database_url, workers=workers) as service:
         answers = [
-            httpx.get(f"{service.base}/v1/timelines/syria-2013", headers={"traceparent": f"00-{TRACE}-{n:016x}-01"})
+            asking.get(f"{service.base}/v1/timelines/syria-2013", headers={"traceparent": f"00-{TRACE}-{n:016x}-01"})
             for n in range(1, 21)
         ]
     assert all(line.startswith("{") for line in (tmp_path / "stderr.txt").read_text().splitlines())
@@ -41,7 +41,7 @@ def test_every_line_is_json_and_every_request_is_one(workers: int, tmp_path: Pat
 
 def test_text_when_it_is_asked_for(tmp_path: Path, database_url: str) -> None:
     with running(tmp_path, database_url=database_url, log_format="text") as service:
-        httpx.get(f"{service.base}/health/live")
+        asking.get(f"{service.base}/health/live")
     said = (tmp_path / "stderr.txt").read_text()
     assert re.search(r"\[info +\] request .* route=/health/live", said)
     assert "{" not in said
@@ -49,7 +49,7 @@ def test_text_when_it_is_asked_for(tmp_path: Path, database_url: str) -> None:
 
 def test_nothing_is_logged_of_requests_when_only_warnings_are_asked_for(tmp_path: Path, database_url: str) -> None:
     with running(tmp_path, database_url=database_url, log_level="warning") as service:
-        httpx.get(f"{service.base}/health/live")
+        asking.get(f"{service.base}/health/live")
     assert (tmp_path / "stderr.txt").read_text() == ""
 
 
@@ -60,7 +60,7 @@ def test_no_secret_is_logged_under_attack(tmp_path: Path, database_url: str) -> 
     own = bearer(ADMIN)
     with (
         running(tmp_path, database_url=url, log_level="debug", worker=False) as service,
-        httpx.Client(base_url=service.base) as http,
+        asking.client(base_url=service.base) as http,
     ):
         assert http.post("/v1/timelines", json={"slug": "s", "title": "S"}, headers=own).status_code == 201
         hook = {"url": "https://me:hunter2@receiver.example/hunter2"}
@@ -86,7 +86,7 @@ def test_no_secret_is_logged_under_attack(tmp_path: Path, database_url: str) -> 
         http.get("/v1/timelines/s/events", params={"q": "hunter2", "key": "hunter2", "cursor": "hunter2"})
         http.get(f"/v1/keys/{wrong}")
         assert http.get("/v1/timelines").status_code == 200
-        with httpx.Client(base_url=service.base, headers=own) as keyed:
+        with asking.client(base_url=service.base, headers=own) as keyed:
             _break(database_url)
             assert keyed.get("/v1/timelines/s/events").status_code == 500
     said = (tmp_path / "stderr.txt").read_text()

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import psutil
 import psycopg
 import pytest
 
+from tests.live import asking
 from tests.live.service import Service, running, start, tracebacks
 
 READS = {"method": "GET", "route": "/v1/dates", "status": "2xx"}
@@ -23,7 +23,7 @@ READS = {"method": "GET", "route": "/v1/dates", "status": "2xx"}
 
 def figure(base: str, name: str, **labels: str) -> float:
     written = ",".join(f'{label}="{text}"' for label, text in sorted(labels.items()))
-    figures = httpx.get(f"{base}/metrics").raise_for_status().text
+    figures = asking.get(f"{base}/metrics").raise_for_status().text
     found = re.findall(rf"^{re.escape(f'{name}{{{written}}}' if written else name)} (\S+)$", figures, re.MULTILINE)
     assert len(found) <= 1, "each figure stands there once"
     return float(found[0]) if found else 0.0
@@ -38,7 +38,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
 
 def ask(base: str) -> int:
     """Ask by a connection of one's own, so that any of the processes may take it."""
-    return httpx.get(f"{base}/v1/dates", params={"edtf": "2013"}).status_code
+    return asking.get(f"{base}/v1/dates", params={"edtf": "2013"}).status_code
 
 
 def test_several_processes_tell_the_figures_of_all(tmp_path: Path, database_url: str) -> None:
@@ -86,15 +86,15 @@ def test_figures_have_a_port_of_their_own_where_one_is_named(tmp_path: Path, dat
         port = taken.getsockname()[1]
     with running(tmp_path, database_url=database_url, metrics_port=port, workers=workers) as service:
         other = f"http://127.0.0.1:{port}"
-        answer = httpx.get(f"{other}/metrics", headers={"Host": f"127.0.0.1:{service.port}"})
+        answer = asking.get(f"{other}/metrics", headers={"Host": f"127.0.0.1:{service.port}"})
         assert "dateline_database_up 1.0" in answer.raise_for_status().text
         for path in ("/", "/docs", "/v1/timelines", "/health/live", "/openapi.json", "/metrics/"):
-            answer = httpx.get(f"{other}{path}")
+            answer = asking.get(f"{other}{path}")
             assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-        answer = httpx.get(f"{service.base}/metrics", headers={"Host": f"127.0.0.1:{port}"})
+        answer = asking.get(f"{service.base}/metrics", headers={"Host": f"127.0.0.1:{port}"})
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
-        assert httpx.get(f"{service.base}/health/live").status_code == 200
-        assert "/metrics" not in httpx.get(f"{service.base}/openapi.json").json()["paths"]
+        assert asking.get(f"{service.base}/health/live").status_code == 200
+        assert "/metrics" not in asking.get(f"{service.base}/openapi.json").json()["paths"]
 
 
 def test_a_taken_port_of_figures_is_named(tmp_path: Path, database_url: str) -> None:
@@ -121,7 +121,7 @@ def test_without_a_database_what_is_known_is_told_soon(tmp_path: Path, database_
                 connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
                 began = time.monotonic()
                 with ThreadPoolExecutor(8) as pool:
-                    answers = list(pool.map(lambda _: httpx.get(f"{service.base}/metrics", timeout=30), range(8)))
+                    answers = list(pool.map(lambda _: asking.get(f"{service.base}/metrics"), range(8)))
                 assert time.monotonic() - began < 15
             finally:
                 connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")  # as above

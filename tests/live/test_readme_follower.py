@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 
 from tests.keys import ADMIN, bearer
+from tests.live import asking
 from tests.live.service import ROOT, running
 
 KILLS = 6
@@ -41,7 +41,7 @@ def read_mirror(file: Path) -> Mirror:
 
 def write(timeline: str, stop: threading.Event) -> None:
     """Create, amend and delete events, without a pause."""
-    with httpx.Client(timeout=30, headers=bearer(ADMIN)) as http:
+    with asking.client(headers=bearer(ADMIN)) as http:
         events: list[tuple[str, str]] = []
         while not stop.is_set():
             dice = random.random()  # noqa: S311  # chance is all that is asked of it
@@ -60,7 +60,7 @@ def write(timeline: str, stop: threading.Event) -> None:
 
 def wait_for_mirror(timeline: str, file: Path) -> None:
     """Wait until the mirror is what the list of events is."""
-    lines = httpx.get(f"{timeline}/events", params={"format": "ndjson"}, timeout=30).text.splitlines()
+    lines = asking.get(f"{timeline}/events", params={"format": "ndjson"}).text.splitlines()
     listed = {event["id"]: event for event in map(json.loads, lines)}
     assert listed
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -75,7 +75,7 @@ def test_the_follower_in_the_readme_survives_being_killed(tmp_path: Path, databa
     assert len([line for line in program().splitlines() if line.strip()]) <= LINES
     with running(tmp_path, database_url=database_url, seed="false") as service:
         made = {"slug": "mirrored", "title": "Mirrored"}
-        httpx.post(f"{service.base}/v1/timelines", json=made, headers=bearer(ADMIN)).raise_for_status()
+        asking.post(f"{service.base}/v1/timelines", json=made, headers=bearer(ADMIN)).raise_for_status()
         timeline = f"{service.base}/v1/timelines/mirrored"
 
         def follow() -> subprocess.Popen[bytes]:

@@ -20,7 +20,8 @@ from tests.client import Client, connected
 from tests.conftest import fresh_database
 from tests.factories import event_body, make_event, make_timeline, path_of
 from tests.keys import bearer
-from tests.replicas import ReplicaServer, replica_of, wait_until
+from tests.replicas import ReplicaServer, replica_of
+from tests.waiting import wait_for_waiters, wait_until
 
 POSITION = "Dateline-Position"
 READS = {"list_events", "list_events_everywhere", "get_event", "list_claims", "get_claim", "list_history", "list_plans"}
@@ -266,8 +267,7 @@ def test_a_read_that_is_in_the_way_of_recovery_is_done_by_the_primary(
         first.execute("LOCK TABLE timeline IN ACCESS EXCLUSIVE MODE")
         server.catch_up()
         reading = pool.submit(client.get, path_of(event))
-        time.sleep(0.3)
-        assert not reading.done()
+        wait_for_waiters(server.url_of(module_database_url))
         second.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
         server.catch_up()
         first.rollback()

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.keys import ADMIN, bearer
+from tests.live import asking
 from tests.live.service import read_log, running, tracebacks
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -75,7 +75,7 @@ def test_a_collector_gets_what_the_log_says(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
         with running(tmp_path, database_url=database_url, workers=workers) as service:
-            answer = httpx.get(
+            answer = asking.get(
                 f"{service.base}/v1/timelines/syria-2013",
                 headers={"traceparent": f"00-{TRACE}-{PARENT}-01", **bearer(ADMIN)},
             )
@@ -101,7 +101,7 @@ def test_a_collector_that_is_not_there_disturbs_nothing(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     with running(tmp_path, database_url=database_url) as service:
         for _ in range(5):
-            assert httpx.get(f"{service.base}/v1/timelines").status_code == 200
+            assert asking.get(f"{service.base}/v1/timelines").status_code == 200
         began = time.monotonic()
         service.process.terminate()
         assert service.process.wait(20) == 0

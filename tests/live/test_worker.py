@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
 from tests.client import Client, connected
 from tests.factories import make_event, make_timeline
 from tests.keys import bearer
+from tests.live import asking
 from tests.live.service import ROOT, running, tracebacks
 from tests.receiver import Answer, Received, Receiver, receiving
 
@@ -152,7 +152,7 @@ def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its
     with receiving() as receiver:
         receiver.answer = lambda _: (500, {})
         with running(tmp_path, webhook_allow_private=True, seed=False, log_level="debug") as service:
-            with httpx.Client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http:
+            with asking.client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http:
                 http.post("/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()
                 made = (
                     http.post("/timelines/story/webhooks", json={"url": receiver.url + "/hunter2"})
@@ -178,7 +178,7 @@ def test_a_service_without_a_worker_sends_nothing(tmp_path: Path) -> None:
     with receiving() as receiver:
         with (
             running(tmp_path, webhook_allow_private=True, seed=False, worker=False) as service,
-            httpx.Client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http,
+            asking.client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http,
         ):
             http.post("/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()
             http.post("/timelines/story/webhooks", json={"url": receiver.url}).raise_for_status()

@@ -89,6 +89,14 @@ class Writers:
         self._wait_until(lambda: self.record.success[0] >= since)
         return self.record.success[1]
 
+    def wait_for_every_kind(self) -> None:
+        """Wait until every kind of write was answered, or lost."""
+        self._wait_until(lambda: {outcome.partition(":")[0] for outcome in list(self.record.outcomes)} == set(Kind))
+
+    def wait_for_repetition(self) -> None:
+        """Wait until a write was acknowledged when it was repeated."""
+        self._wait_until(lambda: self.record.repeated > 0)
+
     def wait_for_refusals(self, refusals: int) -> None:
         """Wait until so many more answers are that it cannot be done now."""
         before = self._refusals

@@ -23,7 +23,7 @@ EVENTS = f"{TIMELINE}/events"
 CHANGES = f"{TIMELINE}/changes"
 WRITERS, READERS, FOLLOWERS = 8, 4, 5
 BEFORE_SECONDS, AFTER_SECONDS = 1.0, 2.0
-PATIENCE_SECONDS = 30.0  # for recovery; how long it took is told
+PATIENCE_SECONDS = 60.0  # for whatever must come about; how long it took is told
 REFUSED = 503
 
 
@@ -32,6 +32,7 @@ class Suffered:
     """What clients saw: how long they waited at most, in seconds, and how everything was again."""
 
     refusals: Counter[str] = field(default_factory=Counter)
+    notice: float = 0.0
     longest_refusal: float = 0.0
     longest_liveness: float = 0.0
     liveness: Counter[int] = field(default_factory=Counter)
@@ -47,6 +48,7 @@ class Suffered:
         back = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.recovery.items())
         return (
             f"{dict(self.refusals)}; the longest wait for a refusal {self.longest_refusal:.2f} s; "
+            f"noticed after {self.notice:.1f} s; "
             f"live {dict(self.liveness)}, after {self.longest_liveness:.2f} s at most; ready {dict(self.readiness)}; "
             f"back: {back}; {self.acknowledged} writes acknowledged, {self.lost} lost, {self.doubled} doubled; "
             f"streams: {self.streams_cut} cut, {self.streams_with_gaps} with gaps"
@@ -60,7 +62,7 @@ class Outage:
         self._base = base
         self._headers = bearer(key)
         self.found = Suffered()
-        self._began = self._ended = float("inf")
+        self._began = self._gone = self._noticed = self._ending = self._ended = float("inf")
         self._titles: set[str] = set()
 
     async def suffer(self, begin: Callable[[], None], end: Callable[[], None], seconds: float) -> Suffered:
@@ -77,14 +79,16 @@ class Outage:
             work += [group.create_task(self._read(working)) for _ in range(READERS)]
             work += [group.create_task(self._look(path, working)) for path in ("/health/live", "/health/ready")]
             await asyncio.sleep(BEFORE_SECONDS)
+            await _until(lambda: len(self._titles) > WRITERS)
             self._began = time.monotonic()
             await asyncio.to_thread(begin)
+            self._gone = time.monotonic()
             await asyncio.sleep(seconds)
+            await _until(lambda: bool(self.found.refusals and self.found.liveness and self.found.readiness))
+            self._ending = time.monotonic()
             await asyncio.to_thread(end)
             self._ended = time.monotonic()
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while len(self.found.recovery) < len(_BACK):  # noqa: ASYNC110  # several events
-                    await asyncio.sleep(0.05)
+            await _until(lambda: len(self.found.recovery) == len(_BACK))
             await asyncio.sleep(AFTER_SECONDS)
             working.clear()
             await asyncio.wait(work)
@@ -140,7 +144,9 @@ class Outage:
                 self.found.longest_liveness = max(self.found.longest_liveness, now - asked)
             else:
                 self._note("ready", status, 200)
-            if self._is_gone(asked):
+                self._notice(status, asked, now)
+            # it is back sooner than whoever gives it back has said so
+            if self._noticed < asked and now < self._ending:
                 seen[status] += 1
             await asyncio.sleep(0.05)
 
@@ -160,9 +166,11 @@ class Outage:
             assert answer.status < 300, answer
         return answer
 
-    def _is_gone(self, instant: float) -> bool:
-        """Tell whether the database was away then, and known to be: it takes a moment to be noticed."""
-        return self._began + _NOTICE_SECONDS < instant < self._ended
+    def _notice(self, status: int, asked: float, now: float) -> None:
+        """Note when it is first told that the database is away: it takes a moment to be noticed."""
+        if status == REFUSED and self._gone < asked and now < self._noticed:
+            self._noticed = now
+            self.found.notice = now - self._began
 
     def _note(self, what: str, status: int, wanted: int) -> None:
         """Note how long after the end of the outage something succeeds for the first time."""
@@ -171,5 +179,10 @@ class Outage:
             self.found.recovery.setdefault(what, now - self._ended)
 
 
+async def _until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not true():  # noqa: ASYNC110  # several events
+            await asyncio.sleep(0.05)
+
+
 _BACK = ("writes", "reads", "ready")
-_NOTICE_SECONDS = 2.0

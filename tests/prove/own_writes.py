@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
@@ -14,6 +15,7 @@ from tests.replicas import ReplicaServer
 
 WRITERS = 6
 POSITION = "Dateline-Position"
+PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -25,17 +27,28 @@ class Seen:
     stale_without: int = 0
 
 
-def prove(client: Client, server: ReplicaServer, seconds: float) -> Seen:
-    """Write and read for so long, while the replica is held up and let go at random."""
+def prove(client: Client, server: ReplicaServer, seconds: float, is_enough: Callable[[Seen], bool]) -> Seen:
+    """Write and read for so long, and until enough is seen, while the replica is held up and let go at random."""
     over = threading.Event()
     events = make_timeline(client)
+    found = [Seen() for _ in range(WRITERS)]
     with ThreadPoolExecutor(WRITERS + 1) as pool:
-        holding = pool.submit(_hold_up, server, over)
-        writing = [pool.submit(_write, client, events, over, Random(number)) for number in range(WRITERS)]  # noqa: S311
-        time.sleep(seconds)
-        over.set()
-        holding.result()
-        found = [one.result() for one in writing]
+        work = [pool.submit(_hold_up, server, over)]
+        work += [pool.submit(_write, client, events, over, Random(n), found[n]) for n in range(WRITERS)]  # noqa: S311
+        try:
+            time.sleep(seconds)
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not (is_enough(_total(found)) or any(one.done() for one in work)):
+                assert time.monotonic() < deadline, found
+                time.sleep(0.1)
+        finally:
+            over.set()
+        for one in work:
+            one.result()
+    return _total(found)
+
+
+def _total(found: list[Seen]) -> Seen:
     return Seen(
         sum(one.reads for one in found),
         sum(one.stale for one in found),
@@ -52,8 +65,7 @@ def _hold_up(server: ReplicaServer, over: threading.Event) -> None:
         server.resume()
 
 
-def _write(client: Client, events: str, over: threading.Event, choose: Random) -> Seen:
-    seen = Seen()
+def _write(client: Client, events: str, over: threading.Event, choose: Random, seen: Seen) -> None:
     made = client.post(events, event_body(title="0"))
     event = path_of(made.json())
     while not over.is_set():
@@ -70,4 +82,3 @@ def _write(client: Client, events: str, over: threading.Event, choose: Random) -
             is_stale = changed.content not in client.get(events, position, format="ndjson").content
         seen.reads += 1
         seen.stale += is_stale
-    return seen

@@ -16,7 +16,7 @@ from tests.prove import IS_LONG
 from tests.prove.handover import Instance, hand_over
 
 RATE, ROUNDS = (100, 4) if IS_LONG else (20, 1)
-DRAIN_SECONDS = 2  # ample for a balancer that asks five times a second
+DRAIN_SECONDS = 2 if IS_LONG else 4  # ample for a balancer that asks five times a second
 
 
 def instance(folder: Path, url: str, running_now: ExitStack) -> Instance:

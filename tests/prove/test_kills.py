@@ -56,7 +56,7 @@ class Outage(NamedTuple):
 
 def kill_in_turn(killed: Killed, parts: Iterable[Enum], writers: Writers) -> list[Outage]:
     """Kill one part after the other, and start it again at once."""
-    writers.wait_for_success(time.monotonic())
+    writers.wait_for_every_kind()
     outages: list[Outage] = []
     for part in islice(cycle(parts), KILLS):
         time.sleep(EVERY_SECONDS if not outages else max(0.0, EVERY_SECONDS - outages[-1].seconds))
@@ -65,6 +65,8 @@ def kill_in_turn(killed: Killed, parts: Iterable[Enum], writers: Writers) -> lis
         killed.restart()
         # what was sent before may have been done by what still was there
         outages.append(Outage(part, writers.wait_for_success(time.monotonic()) - at))
+    # each writer met every kill, but what it then repeats is acknowledged when the machine gets to it
+    writers.wait_for_repetition()
     return outages
 
 

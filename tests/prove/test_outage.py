@@ -21,7 +21,8 @@ from tests.prove.outage import Outage
 SECONDS = 30.0 if IS_LONG else 3.0
 WAYS = ["it hangs", "it is killed", "the network swallows"] if IS_LONG else ["it hangs", "it is killed"]
 # What is promised; beside other tests on a busy machine, all takes longer.
-REFUSAL_SECONDS, RECOVERY_SECONDS, LIVE_SECONDS = (2.0, 5.0, 1.0) if IS_LONG else (6.0, 20.0, 5.0)
+NOTICE_SECONDS, REFUSAL_SECONDS, RECOVERY_SECONDS = (2.0, 2.0, 5.0) if IS_LONG else (15.0, 15.0, 30.0)
+LIVE_SECONDS = 1.0 if IS_LONG else 10.0
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def test_a_database_that_is_gone_is_told_of_and_found_again(way: str, tmp_path: 
             found = asyncio.run(Outage(service.base, ADMIN).suffer(begin, end, SECONDS))
     sys.stdout.write(f"{way} for {SECONDS:g} s: {found}\n")
     assert found.refusals
+    assert found.notice < NOTICE_SECONDS
     assert found.longest_refusal < REFUSAL_SECONDS
     assert set(found.liveness) == {200}
     assert found.longest_liveness < LIVE_SECONDS

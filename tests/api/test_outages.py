@@ -40,7 +40,9 @@ def locked(url: str, statement: str) -> Iterator[None]:
 @pytest.fixture
 def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have whoever finds no free connection wait for longer than any test takes."""
-    monkeypatch.setitem(Database.__init__.__kwdefaults__, "wait_seconds", 60.0)
+    defaults = Database.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "wait_seconds", 60.0)
 
 
 def test_a_statement_has_its_time(module_database_url: str) -> None:

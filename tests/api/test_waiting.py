@@ -19,7 +19,7 @@ from tests.factories import event_body, make_timeline
 from tests.waiting import wait_for_waiters
 
 JSON = {"Content-Type": "application/json"}
-SECONDS = 1.0
+SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_a_request_is_given_up_in_time(small: Client, module_database_url: str) 
         problem = is_problem(given_up := waiting.result(), 503, "too-slow")
         assert "It may have been done" in problem["detail"]
         assert int(given_up.headers["retry-after"]) > 0
-        assert SECONDS <= time.monotonic() - began < 16 * SECONDS
+        assert SECONDS <= time.monotonic() - began < 8 * SECONDS
         assert "done" not in is_problem(small.get(events), 503, "too-slow")["detail"], "a reader has done nothing"
     # nothing of it is left: not its write, nor its key, nor its connection
     assert small.walk(events) == []
@@ -65,14 +65,17 @@ def test_bodies_that_do_not_come_shut_nobody_out(module_database_url: str) -> No
         began = time.monotonic()
         for answer in client.portal.call(run):
             assert "the wait for the body was given up" in is_problem(answer, 503, "too-slow")["detail"]
-        assert SECONDS <= time.monotonic() - began < 16 * SECONDS
+        assert SECONDS <= time.monotonic() - began < 8 * SECONDS
         assert [client.get(events).status_code for _ in range(3)] == [200] * 3, "every place is free again"
 
 
 def test_a_request_counts_once_its_body_has_come(module_database_url: str) -> None:
     body = json.dumps(event_body()).encode()
 
-    with connected(module_database_url, requests=1) as client, psycopg.connect(module_database_url) as holding:
+    with (
+        connected(module_database_url, requests=1, statement_timeout_seconds=30) as client,
+        psycopg.connect(module_database_url) as holding,
+    ):
         events = make_timeline(client)
         goes_on = client.portal.call(asyncio.Event)
 
@@ -103,7 +106,10 @@ def test_a_request_counts_once_its_body_has_come(module_database_url: str) -> No
 def test_who_sends_no_body_where_none_is_read_counts(module_database_url: str, method: str) -> None:
     """A head that announces a body is no way around the limit."""
     headers = {"Content-Length": "10"} if method == "GET" else JSON
-    with connected(module_database_url, requests=1) as client, psycopg.connect(module_database_url) as holding:
+    with (
+        connected(module_database_url, requests=1, statement_timeout_seconds=30) as client,
+        psycopg.connect(module_database_url) as holding,
+    ):
         events = make_timeline(client)
         holding.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
 

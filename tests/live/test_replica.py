@@ -116,13 +116,22 @@ def test_who_sends_the_position_sees_what_they_wrote(server: ReplicaServer, clie
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson"])
-def test_a_read_waits_for_the_replica(form: str, server: ReplicaServer, patient: Client) -> None:
+def test_a_read_waits_for_the_replica(form: str, server: ReplicaServer, patient: Client, database_url: str) -> None:
+    def is_asked() -> bool:
+        """Tell whether a connection for reads has asked the replica how far it has come."""
+        with psycopg.connect(server.url_of(database_url)) as connection:
+            return connection.execute(query).fetchone() is not None
+
+    query = """
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'dateline' AND query LIKE '%pg_last_wal_replay_lsn%'
+    """
     events = make_timeline(patient)
     server.pause()
     made = patient.post(events, event_body())
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(patient.get, events, seen(made), format=form)
-        time.sleep(0.3)
+        wait_until(is_asked)
         assert not waiting.done()
         server.resume()
         assert made.json()["id"] in waiting.result(30).text

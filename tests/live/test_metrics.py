@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from tests.live import asking
 from tests.live.service import Service, running, start, tracebacks
+from tests.waiting import wait_until
 
 READS = {"method": "GET", "route": "/v1/dates", "status": "2xx"}
 
@@ -27,13 +27,6 @@ def figure(base: str, name: str, **labels: str) -> float:
     found = re.findall(rf"^{re.escape(f'{name}{{{written}}}' if written else name)} (\S+)$", figures, re.MULTILINE)
     assert len(found) <= 1, "each figure stands there once"
     return float(found[0]) if found else 0.0
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def ask(base: str) -> int:
@@ -54,10 +47,10 @@ def test_several_processes_tell_the_figures_of_all(tmp_path: Path, database_url:
         before = _children(service)
         killed = service.workers()[0].pid
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: killed not in _children(service) and len(_children(service)) == len(before), seconds=20)
+        wait_until(lambda: killed not in _children(service) and len(_children(service)) == len(before))
         wait_until(lambda: ask(service.base) == 200)
         wait_until(lambda: figure(service.base, "dateline_http_requests_total", **READS) >= 61)
-        wait_until(lambda: _connections(service.base) == 3 * 2, seconds=20)
+        wait_until(lambda: _connections(service.base) == 3 * 2)
         assert figure(service.base, "dateline_http_requests_in_flight") == 1
 
 
@@ -122,7 +115,7 @@ def test_without_a_database_what_is_known_is_told_soon(tmp_path: Path, database_
                 began = time.monotonic()
                 with ThreadPoolExecutor(8) as pool:
                     answers = list(pool.map(lambda _: asking.get(f"{service.base}/metrics"), range(8)))
-                assert time.monotonic() - began < 15
+                assert time.monotonic() - began < 30
             finally:
                 connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")  # as above
         for answer in answers:
@@ -130,5 +123,5 @@ def test_without_a_database_what_is_known_is_told_soon(tmp_path: Path, database_
             assert "\ndateline_database_up 0.0\n" in answer.text
             assert "dateline_feed_lag_seconds" not in answer.text
             assert 'dateline_http_requests_total{method="GET",route="/v1/dates",status="2xx"} 1.0' in answer.text
-        wait_until(lambda: figure(service.base, "dateline_database_up") == 1, seconds=20)
+        wait_until(lambda: figure(service.base, "dateline_database_up") == 1)
     assert tracebacks(tmp_path) == []

@@ -80,7 +80,7 @@ def test_a_collector_gets_what_the_log_says(
                 headers={"traceparent": f"00-{TRACE}-{PARENT}-01", **bearer(ADMIN)},
             )
             assert answer.status_code == 200
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not (found := [one for one in collector.spans() if one.trace_id.hex() == TRACE]):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -104,5 +104,5 @@ def test_a_collector_that_is_not_there_disturbs_nothing(
             assert asking.get(f"{service.base}/v1/timelines").status_code == 200
         began = time.monotonic()
         service.process.terminate()
-        assert service.process.wait(20) == 0
-        assert time.monotonic() - began < 10
+        assert service.process.wait(60) == 0
+        assert time.monotonic() - began < 40

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tests.keys import bearer
 from tests.live import asking
 from tests.live.service import ROOT, running, tracebacks
 from tests.receiver import Answer, Received, Receiver, receiving
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -60,13 +61,6 @@ def make_hook(client: Client, receiver: Receiver) -> tuple[str, str]:
     hooks = events.removesuffix("/events") + "/webhooks"
     made = client.post(hooks, {"url": receiver.url}).json()
     return f"{hooks}/{made['id']}", events
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_workers_share_and_are_woken(tmp_path: Path, database_url: str, client: Client) -> None:
@@ -128,7 +122,7 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_hangs(tmp_path: Path, dat
             receiver.wait_for(1)
             began = time.monotonic()
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
             assert time.monotonic() - began < 5
         hangs.set()
         (one,) = client.read(f"{hook}/deliveries")["items"]
@@ -143,7 +137,7 @@ def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None
         wait_until(lambda: "sending webhooks" in (tmp_path / "stderr.txt").read_text())
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         assert time.monotonic() - began < 5
     assert tracebacks(tmp_path) == []
 
@@ -166,8 +160,8 @@ def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its
                 assert request.payload["type"] == "event.created"
             began = time.monotonic()
             service.process.terminate()
-            assert service.process.wait(20) == 0
-            assert time.monotonic() - began < 10
+            assert service.process.wait(60) == 0
+            assert time.monotonic() - began < 40
     log = (tmp_path / "stderr.txt").read_text()
     assert tracebacks(tmp_path) == []
     assert made["secret"].removeprefix("whsec_") not in log

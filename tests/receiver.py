@@ -62,7 +62,7 @@ class Receiver:
             self._more.notify_all()
         return self.answer(request)
 
-    def wait_for(self, count: int, seconds: float = 20) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 60) -> list[Received]:
         """Wait until so many requests have come, and give all."""
         with self._more:
             assert self._more.wait_for(lambda: len(self._received) >= count, seconds), len(self._received)

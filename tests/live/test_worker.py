@@ -116,14 +116,14 @@ def test_a_worker_that_is_told_to_stop_gives_back_what_hangs(tmp_path: Path, dat
     with receiving() as receiver:
         hook, events = make_hook(client, receiver)
         hangs = threading.Event()
-        receiver.answer = lambda _: (204 if hangs.wait(20) else 500, {})
-        with worker(tmp_path, database_url) as process:
+        receiver.answer = lambda _: (204 if hangs.wait(60) else 500, {})
+        with worker(tmp_path, database_url, webhook_timeout_seconds=60) as process:
             make_event(client, events)
             receiver.wait_for(1)
             began = time.monotonic()
             process.terminate()
             assert process.wait(60) == 0
-            assert time.monotonic() - began < 5
+            assert time.monotonic() - began < 20
         hangs.set()
         (one,) = client.read(f"{hook}/deliveries")["items"]
         assert (one["state"], one["tries"]) == ("pending", 0)
@@ -138,7 +138,7 @@ def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
     assert tracebacks(tmp_path) == []
 
 

@@ -185,6 +185,8 @@ def restore(
     typer.echo(f"Restored: {', '.join(f'{number} {name}' for name, number in counted.items())}.")
     typer.echo(f"Histograms: {f'{faults} wrong; `dateline histogram rebuild` mends them' if faults else 'right'}.")
     typer.echo("Webhooks send nothing until each is enabled again; `dateline keys list` shows which keys are good.")
+    if settings.migration_database_url is None and settings.database_url is not None:
+        typer.echo("What other roles were granted is gone: a start with both database URLs grants the service's anew.")
 
 
 @app.command("import")

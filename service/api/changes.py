@@ -33,7 +33,7 @@ from service.store.sharing import SharedReads
 from service.store.tail import Tail
 from service.store.wal import read_written
 from service.wire.change import ChangePage
-from service.wire.values import AS_CURSOR
+from service.wire.values import AS_CURSOR, CURSOR_PATTERN
 
 router = APIRouter(tags=["Changes"], route_class=StrictRoute)
 
@@ -69,7 +69,7 @@ LastEventId = Annotated[
         max_length=500,
         description="Where an event stream goes on: its last message's `id`. Goes before `after`.",
         examples=["ACCg0Uw8S7KU5Rpo_lL-agAAAAEAAAAAAAAC8QAAAAAAAAAZ_BWGTU-qlo8dwtnHZipcCQ"],
-        json_schema_extra=AS_CURSOR,
+        pattern=CURSOR_PATTERN,  # in a page, which makes nothing of it, too
     ),
 ]
 

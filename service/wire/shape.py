@@ -13,8 +13,9 @@ from typing import Any
 
 FIRST_SHAPE = 1
 
-# Makes a document of the shape that follows; gives one that has that shape already back as it is, and looks at nothing
-# but the document.
+# Makes a document of the shape that follows, by members that come: the release before, which serves beside this one,
+# goes on reading those that it knows. Gives one that has that shape already back as it is, and looks at nothing but the
+# document.
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 # From the first shape to the second, from the second to the third, and so on.

@@ -19,6 +19,7 @@ SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _WEB_ADDRESS = r"^https?://[^\x00-\x20<>\x22]+$"
 _LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
+CURSOR_PATTERN = r"^[A-Za-z0-9_-]+$"
 
 # What a text must be like, for those who do not read patterns.
 PRINTABLE_PATTERN = r"^[\x20-\x7e]+$"
@@ -29,6 +30,7 @@ FORMS: Mapping[str, str] = {
     SLUG_PATTERN: "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013",
     _WEB_ADDRESS: "must be an address that begins with http:// or https://, without blanks",
     _LANGUAGE: "must be a language tag, as en or pt-BR are",
+    CURSOR_PATTERN: "must be a cursor, as it was given",
     COUNTRY_PATTERN: "must be a country's code of two capital letters (ISO 3166-1), as RU is",
 }
 
@@ -44,7 +46,7 @@ _INSTANT_PATTERN = (
 )
 _UTC_PATTERN = r"^([0-9]{4}|-[0-9]{4,6}|\+[0-9]{5,6})-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 # Of what cursors are made; one that is not refused as such is refused as a cursor that was never given.
-AS_CURSOR: JsonDict = {"pattern": r"^[A-Za-z0-9_-]+$"}
+AS_CURSOR: JsonDict = {"pattern": CURSOR_PATTERN}
 
 
 class Body(BaseModel):

@@ -33,6 +33,8 @@ EXPLAINED = {
     _HOW_THINGS_STAND: "a version, or what is to be changed, is there or is not",
     r"sent before, with another request": "an idempotency key is good for one request",
     r"the cursor is damaged": "a cursor is signed",
+    r"is in the future": "no pattern knows what time it is",
+    r"secrets sign already": "there are only so many at a time",
     r"is damaged, or of another service": "and so is a position",
     r"is no date: ": "EDTF is no regular language",
     r"is no (window|time)|window": "a window is written in EDTF",

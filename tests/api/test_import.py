@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
-import tempfile
-import time
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,9 +13,7 @@ import pytest
 from psycopg import sql
 
 from service.formats.csv import COLUMNS
-from service.formats.reading import MOST_BLANK_LINES
 from service.importing import BATCH_LINES
-from service.store import importing
 from service.store.importing import Import
 from service.store.query import timeline_id_of
 from service.store.record import purge_event
@@ -31,8 +23,7 @@ from service.wire.line import with_known_claims
 from tests.api.published import operation_of
 from tests.api.test_changes import feed_of, slug_of, walk
 from tests.api.test_problems import is_problem
-from tests.client import Client, connected
-from tests.conftest import missing
+from tests.client import Client
 from tests.factories import event_body, make_actor, make_event, make_place, make_source, make_timeline
 
 Json = dict[str, Any]
@@ -255,46 +246,6 @@ def test_a_line_that_is_refused_keeps_all_from_being_written_or_only_itself(api:
     assert count(api, events) == len(good)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (b'{"title": ', "is no JSON text"),
-        (b"[]", "must be an object"),
-        (b'"text"', "must be an object"),
-        (b"\xff\xfe", "is no JSON text"),
-        (b"[" * 10_000, "is no JSON text"),
-        (b'{"title": "a\\u0000b", "when": "2013", "status": "planned"}', "NUL"),
-        (b'{"title": "\\ud800", "when": "2013", "status": "planned"}', "is no JSON text"),
-        (b'{"title": "t", "when": "2013", "status": "planned", "id": "7"}', "must be a UUID"),
-        (b'{"title": "t", "when": "2013", "status": "planned", "key": ""}', "must not be empty"),
-        (lines(event_body(key="k", id=str(uuid4()))).strip(), "one of them says which event it is"),
-        (b'{"title": "%b"}' % (b"x" * 1024 * 1024), "is longer than 1048576 bytes"),
-        (lines({f"m{i}": 1 for i in range(200)}).strip(), "more than 100 members"),
-    ],
-    ids=range(12),
-)
-def test_a_line_that_is_no_event_is_told_and_the_next_one_read(api: Client, line: bytes, said: str) -> None:
-    events = make_timeline(api)
-    content = b"\n  \n" + line + b"\n" + lines(event_body(title="after it")).replace(b"\n", b"\r\n")
-    answer = send(api, events, content, atomic=False)
-    assert tally(answer) == {"created": 1, "refused": 1}
-    (error,) = answer.json()["errors"]
-    assert error["line"] == 3
-    assert said in error["detail"]
-    assert api.titles(events) == ["after it"]
-
-
-def test_no_more_is_told_than_anyone_reads(api: Client) -> None:
-    events = make_timeline(api)
-    content = b"nonsense\n" * 5_000 + lines(event_body())
-    answer = send(api, events, content)
-    assert is_problem(answer, 422, "import-refused")
-    assert len(answer.json()["errors"]) == 20
-    answer = send(api, events, content, atomic=False)
-    assert tally(answer) == {"created": 1, "refused": 5_000}
-    assert len(answer.json()["errors"]) == 100
-
-
 def test_a_table_says_what_json_says(api: Client) -> None:
     here, there = make_timeline(api), make_timeline(api)
     actor, place, source = make_actor(api), make_place(api), make_source(api)
@@ -322,32 +273,6 @@ def test_a_table_says_what_json_says(api: Client) -> None:
     assert told == kept
 
 
-@pytest.mark.parametrize(
-    ("table", "line", "said"),
-    [
-        (b"", 1, "names no columns"),
-        (b"title,datum\nA,2013\n", 1, "'datum' is unknown"),
-        (b"title,when,title\n", 1, "stands twice"),
-        (b"title,when,status\nA,2013\n", 2, "has 2 cells where the first line has 3"),
-        (b'title,when,status\n"A\nB",2013,planed\n', 3, "did you mean"),
-        (b"title,when,status\nA,2013,planned\n\xff,2013,planned\n", 3, "is not UTF-8"),
-        (b"title;when;status\nA;2013;planned\n", 1, "not semicolons"),
-        (b'title,when,status\n"A"B,2013,planned\n', 2, "is no CSV"),
-    ],
-    ids=range(8),
-)
-def test_a_table_that_cannot_be_read_says_where(api: Client, table: bytes, line: int, said: str) -> None:
-    answer = send(api, make_timeline(api), table, CSV)
-    assert is_problem(answer, 422, "import-refused")
-    (error,) = answer.json()["errors"]
-    assert error["line"] == line
-    assert said in error["detail"]
-
-
-def test_another_type_is_refused(api: Client) -> None:
-    assert is_problem(send(api, make_timeline(api), b"{}", "application/json"), 415, "unsupported-media-type")
-
-
 def test_a_trial_writes_nothing(api: Client) -> None:
     events = make_timeline(api)
     content = lines(*bodies(api))
@@ -372,100 +297,6 @@ def test_an_import_is_repeated_under_its_idempotency_key(api: Client) -> None:
     assert count(api, events) == 1
 
 
-async def _in_pieces(content: bytes) -> AsyncIterator[bytes]:
-    for i in range(0, len(content), 1000):
-        yield content[i : i + 1000]
-
-
-@pytest.mark.parametrize("is_chunked", [True, False])
-def test_a_body_may_be_longer_than_others_and_no_longer_than_is_said(database_url: str, *, is_chunked: bool) -> None:
-    fits = lines(*(event_body(title=f"{i}") for i in range(100)))
-    with connected(database_url, body_bytes=2_000, import_bytes=len(fits)) as client:
-        events = make_timeline(client)
-        answer = send(client, events, _in_pieces(fits) if is_chunked else fits)
-        assert tally(answer) == {"created": 100}
-        answer = send(client, events, _in_pieces(fits + b"\n") if is_chunked else fits + b"\n")
-        assert is_problem(answer, 413, "too-large")
-        assert f"at most {len(fits)} bytes" in answer.json()["detail"]
-        assert is_problem(client.post(events, event_body(summary="x" * 2_000)), 413, "too-large")
-
-
-def test_one_import_is_done_at_a_time(database_url: str) -> None:
-    with connected(database_url) as client, ThreadPoolExecutor(1) as pool:
-        events = make_timeline(client)
-        turn = client.app.state.database.imports
-        client.portal.call(turn.acquire)
-        waiting = pool.submit(send, client, events, lines(event_body()))
-        while client.portal.call(lambda: not turn._waiters):
-            time.sleep(0.01)
-        assert count(client, events) == 0
-        client.portal.call(turn.release)
-        assert tally(waiting.result(timeout=60)) == {"created": 1}
-
-
-def test_bodies_on_their_way_have_only_so_much_room(database_url: str) -> None:
-    async def held(release: asyncio.Event, begun: asyncio.Event) -> AsyncIterator[bytes]:
-        yield b" " * 800
-        begun.set()
-        await release.wait()
-        yield lines(event_body())
-
-    with connected(database_url, import_bytes=1024) as client, ThreadPoolExecutor(1) as pool:
-        events = make_timeline(client)
-        release, begun = asyncio.Event(), asyncio.Event()
-        first = pool.submit(send, client, events, held(release, begun))
-        client.portal.call(begun.wait)
-        answer = send(client, events, b" " * 400)
-        assert is_problem(answer, 503, "unavailable")
-        assert "no room for this one" in answer.json()["detail"]
-        client.portal.call(release.set)
-        assert tally(first.result(timeout=60)) == {"created": 1}
-        assert tally(send(client, events, b" " * 900)) == {}
-
-
-@pytest.mark.parametrize("size", [1, 300_000])
-def test_a_full_disk_is_no_fault(api: Client, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    if not Path("/dev/full").exists():
-        missing("/dev/full")
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
-    answer = send(api, make_timeline(api), b" " * size)
-    assert is_problem(answer, 503, "unavailable")
-    assert "no room to keep the body" in answer.json()["detail"]
-
-
-def test_a_compressed_body_is_not_taken_for_text(api: Client) -> None:
-    path = make_timeline(api).removesuffix("/events") + "/import"
-    headers = {"Content-Type": NDJSON, "Content-Encoding": "gzip"}
-    answer = api.send("POST", path, content=gzip.compress(lines(event_body())), headers=headers)
-    assert is_problem(answer, 415, "unsupported-media-type")
-
-
-@pytest.mark.parametrize("media_type", [NDJSON, CSV])
-def test_nobody_waits_for_lines_that_say_nothing(api: Client, media_type: str) -> None:
-    head = b"title,when,status\n" if media_type == CSV else b""
-    answer = send(api, make_timeline(api), head + b"\n" * 5_000_000, media_type)
-    assert is_problem(answer, 422, "import-refused")
-    assert "blank lines" in answer.json()["detail"]
-    assert tally(send(api, make_timeline(api), head + b"\n" * MOST_BLANK_LINES, media_type)) == {}
-
-
-def test_a_record_has_an_end(api: Client) -> None:
-    answer = send(api, make_timeline(api), b"title,when,status\nA,2013,planned\n" + b'"a\n",' * 500_000, CSV)
-    assert is_problem(answer, 422, "import-refused")
-    assert "is longer than 1048576 bytes" in answer.json()["detail"]
-
-
-def test_events_that_are_refused_take_no_more_locks_than_others(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    events = make_timeline(api)
-    monkeypatch.setattr(importing, "MOST_AMENDED", 2)
-    made = [event_body(key=f"{i}") for i in range(5)]
-    assert tally(send(api, events, lines(*made))) == {"created": 5}
-    future = [one | {"reported_at": "2999-01-01T00:00:00Z"} for one in made]
-    assert tally(send(api, events, lines(*future), atomic=False)) == {"refused": 5}
-    older = [one | {"reported_at": "2013-01-01T00:00:00Z", "kind": "meeting"} for one in made]
-    assert is_problem(send(api, events, lines(*older), atomic=False), 413, "too-large")
-
-
 def test_a_claim_is_known_again_by_what_it_says(api: Client) -> None:
     events = make_timeline(api)
     source = make_source(api)
@@ -486,19 +317,6 @@ def test_the_identity_of_a_claim_never_changes() -> None:
     assert claim.id == UUID("1ed2e954-844d-5a07-8242-b1da0e56ed6e")
 
 
-def test_a_timeline_that_is_deleted_meanwhile_is_not_there(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    events = make_timeline(api)
-    looked = Import._look_around
-
-    async def then_deleted(self: Import, connection: Any, some: Any) -> Any:  # noqa: ANN401
-        around = await looked(self, connection, some)
-        await connection.execute("DELETE FROM timeline WHERE slug = %s", [slug_of(events)])
-        return around
-
-    monkeypatch.setattr(Import, "_look_around", then_deleted)
-    assert is_problem(send(api, events, lines(event_body()), atomic=False), 404, "not-found")
-
-
 def test_what_is_created_meanwhile_is_told_line_by_line(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     events = make_timeline(api)
     send(api, events, lines(event_body(key="3", title="before")))
@@ -514,16 +332,6 @@ def test_what_is_created_meanwhile_is_told_line_by_line(api: Client, monkeypatch
     assert "meanwhile" in answer.json()["detail"]
     assert tally(send(api, events, content, atomic=False)) == {"created": 6, "refused": 1}
     assert sorted(api.titles(events)) == ["0", "1", "2", "4", "5", "6", "before"]
-
-
-def test_a_transaction_changes_only_so_many_events(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    events = make_timeline(api)
-    monkeypatch.setattr(importing, "MOST_AMENDED", 2)
-    made = [event_body(key=f"{i}") for i in range(3)]
-    assert tally(send(api, events, lines(*made))) == {"created": 3}
-    answer = send(api, events, lines(*(one | {"title": "another"} for one in made)))
-    assert is_problem(answer, 413, "too-large")
-    assert api.titles(events) == ["A meeting"] * 3
 
 
 def test_a_report_from_the_past_takes_its_place(api: Client) -> None:

@@ -21,6 +21,7 @@ from service.store.paging import PageShape, keyset_values, page_statement
 from service.store.query import EventQuery, Keyset, owner, timeline_id_of
 from service.store.selection import Shape, values_of
 from service.store.statement import Statement
+from service.wire.shape import document_shape
 
 SAMPLES = 20  # each is planned once by each connection of pgbench, which must not weigh
 PAGE_EVENTS = 50
@@ -70,6 +71,7 @@ def make_tasks(url: str) -> list[Task]:
                     "timeline_id": timeline_id_of(TIMELINE),
                     "event_id": event_id,
                     "known_versions": [],
+                    "document_shape": document_shape(),
                     **owner("bench").sight,
                 },
             )

@@ -15,10 +15,11 @@ from typing import Any, Literal
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 
 from bench.loading import load
 from bench.questions import Question, questions
+from bench.sample import make_tasks
 from service.store.adapters import register
 from service.store.counting import count_events
 from service.store.paging import read_page
@@ -186,3 +187,13 @@ def test_the_plans_that_are_read_are_those_of_pages(loaded: str) -> None:
     asyncio.run(ask())
     with pytest.raises(AssertionError, match="Seq Scan"):
         check_scans("", watched.plans)
+
+
+def test_the_benchmark_asks_what_the_service_asks(loaded: str) -> None:
+    with psycopg.connect(loaded) as connection:
+        for task in make_tasks(loaded):
+            assert task.paths
+            for statement in task.statements[:5]:
+                # counted, since psycopg reads no instant before year 1
+                counted = sql.SQL("SELECT count(*) FROM ({}) AS asked").format(sql.SQL(statement.rstrip("; \n")))
+                assert connection.execute(counted).fetchone() != (0,), task.name

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from service.backup.errors import BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
+from service.embedded.server import sync_folder
 from service.store.contents import EXTENSIONS, SCHEMA, read_contents
 from service.store.migration import known_revisions
 
@@ -71,7 +72,7 @@ def _written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise BackupError(f"{target} cannot be written: {error.strerror}.") from error
 
@@ -79,11 +80,3 @@ def _written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
 def _refuse_existing(target: Path, *, overwrite: bool) -> None:
     if target.is_dir() or (target.exists() and not overwrite):
         raise BackupError(f"{target} is there already; --overwrite replaces a file, once the new one is written.")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

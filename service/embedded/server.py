@@ -191,7 +191,7 @@ class EmbeddedPostgres:
             shutil.rmtree(cluster, ignore_errors=True)
         if status != 0:
             raise EmbeddedError(f"PostgreSQL's initdb failed (status {status}):\n{self._last_words()}")
-        _sync_folder(self._folder.path)
+        sync_folder(self._folder.path)
 
     def _launch_with_patience(self, programs: Programs, account: Account | None) -> None:
         """Launch the server, again and again while that of a killed process is still ending."""
@@ -294,7 +294,8 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name in ("PATH", "TMPDIR", "LD_LIBRARY_PATH")}
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the disk know which files a folder holds."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

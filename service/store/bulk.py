@@ -171,19 +171,14 @@ def _statement() -> Statement:
     return compiled(insert(change).from_select(list(said), written).add_cte(came, states, found, counted))
 
 
-_INSTANTS = ("start_earliest", "start_latest", "end_earliest", "end_latest")
 _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")
 
 
 def _state_of(came: Any) -> tuple[list[str], Select[Any]]:  # noqa: ANN401  # a CTE
     """Make of each event that came the one state that it has, known from its report on."""
     same: dict[str, ColumnElement[Any]] = {
-        name: _GIVEN.c[name]
-        for name in (
-            "timeline_id", "event_id", "version", "reported_at", "recorded_at", "author", "reason", "supersedes",
-            "document", *_INSTANTS, "every_piece", "status", "facets", "disputed",
-        )
-    }  # fmt: skip
+        one.name: _GIVEN.c[one.name] for one in event_state.columns if one.name in _GIVEN.c
+    }
     values = same | {
         "known": func.tstzrange(_GIVEN.c.reported_at, literal_column("NULL")),
         "pieces": came.c.pieces,

@@ -18,6 +18,7 @@ from service.store.importing import Import
 from service.store.query import timeline_id_of
 from service.store.record import purge_event
 from service.tables import metadata
+from service.wire import shape
 from service.wire.event import Event, EventBody
 from service.wire.line import with_known_claims
 from tests.api.published import operation_of
@@ -139,6 +140,17 @@ def test_what_is_imported_is_stored_as_if_it_had_been_posted(api: Client, direct
     assert changes(api, imported) == changes(api, posted)
     by_century = [api.read(events.removesuffix("events") + "histogram", by="century") for events in (posted, imported)]
     assert by_century[0] == by_century[1]
+
+
+def test_what_is_imported_has_the_present_shape(
+    api: Client, direct: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shape, "UPGRADES", (lambda document: document,))
+    events = make_timeline(api)
+    send(api, events, lines(event_body()))
+    for table in ("event", "event_state"):
+        asked = sql.SQL("SELECT shape FROM {} WHERE timeline_id = %s").format(sql.Identifier(table))
+        assert direct.execute(asked, [timeline_id_of(slug_of(events))]).fetchall() == [(2,)], table
 
 
 def test_the_same_import_done_again_writes_nothing(api: Client) -> None:

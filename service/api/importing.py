@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
@@ -98,14 +99,7 @@ async def create_import(
                 raise ImportRefused([ProblemError(line=1, pointer="", detail=str(error))]) from error
             if atomic and refusals.lines:
                 raise ImportRefused(refusals.errors)
-            result = ImportResult(
-                created=tally.created,
-                amended=tally.amended,
-                unchanged=tally.unchanged,
-                deleted=tally.deleted,
-                refused=refusals.lines,
-                errors=refusals.errors,
-            )
+            result = ImportResult(**asdict(tally), refused=refusals.lines, errors=refusals.errors)
             return Response(result.model_dump_json(exclude_none=True), 200, media_type=answers.JSON)
 
         async with store.imports:

@@ -35,6 +35,7 @@ from service.store.position import write_place
 from service.store.pulse import Pulse
 from service.store.retention import sweep_changes
 from service.store.webhooks import disable_webhook
+from service.tasks import end_tasks
 from service.wire.webhook import write_message
 
 logger = logging.getLogger("dateline.worker")
@@ -97,8 +98,8 @@ class Worker:
         try:
             await self._stopping.wait()
         finally:
-            tidying.cancel()
             await self._end(working)
+            await end_tasks(tidying)
 
     async def _work(self) -> None:
         pause = POLL_SECONDS
@@ -326,6 +327,5 @@ async def working(settings: Settings, url: str, listener: Listener, pulse: Pulse
         yield worker
     finally:
         worker.stop()
-        folding.cancel()
-        await asyncio.gather(work, folding, return_exceptions=True)
+        await asyncio.gather(work, end_tasks(folding), return_exceptions=True)
         await database.close()

@@ -26,6 +26,7 @@ from service.store.database import Database
 from service.store.documents import COUNTED_UP_TO, count_older
 from service.store.lag import read_lag
 from service.store.replica import Replica
+from service.tasks import end_tasks
 
 router = APIRouter(tags=["Health"], route_class=StrictRoute)
 
@@ -128,5 +129,4 @@ async def noted(figures: Figures, store: Database, feed: Feed) -> AsyncIterator[
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        await end_tasks(task)

@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from service.store.changes import CHANNEL
 from service.store.epoch import enter_epoch
 from service.store.statement import Connection, Statement
+from service.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,8 +59,7 @@ class Listener:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_tasks(task)
 
     async def _connect(self) -> Connection:
         """Connect and listen, and see whether the database is another one than before."""

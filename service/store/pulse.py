@@ -19,6 +19,7 @@ from sqlalchemy import literal_column, select
 from service.errors import Unavailable
 from service.store.connection import PooledConnection, network_options
 from service.store.statement import Statement, compiled
+from service.tasks import end_tasks
 
 logger = logging.getLogger("dateline.pulse")
 
@@ -65,8 +66,7 @@ class Pulse:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            await end_tasks(task)
             await question.close()
 
     @asynccontextmanager
@@ -132,8 +132,7 @@ class Pulse:
             return True
         finally:
             if not asking.done():
-                asking.cancel()
-                await asyncio.wait([asking])
+                await end_tasks(asking)
                 await question.close()
 
 

@@ -23,6 +23,7 @@ from service.errors import DatelineError, ReplicaFailed, TooSlow, Unavailable
 from service.store.database import Database
 from service.store.statement import Connection, Statement, compiled
 from service.store.wal import WalPosition, read_flushed, read_replayed
+from service.tasks import end_tasks
 
 logger = logging.getLogger("dateline.replica")
 
@@ -107,8 +108,7 @@ class Replica:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end_tasks(task)
             await self._hang_up()
             await self._database.close()
 

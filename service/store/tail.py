@@ -24,6 +24,7 @@ from service.store.listening import Listener
 from service.store.position import START, Position
 from service.store.statement import Statement, compiled
 from service.tables import feed, timeline
+from service.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,9 +96,7 @@ class Tail:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(*tasks)
 
     @contextmanager
     def follow(self, timeline_id: UUID, position: Position) -> Iterator[End]:

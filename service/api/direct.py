@@ -89,7 +89,9 @@ class Direct(Layer):
 
     @cached_property
     def _answering(self) -> ASGIApp:
-        return ExceptionMiddleware(_answer, self._fastapi.exception_handlers)
+        # what nobody foresaw is for whoever stands further outside, as everywhere
+        handlers = {kind: handler for kind, handler in self._fastapi.exception_handlers.items() if kind is not Exception}
+        return ExceptionMiddleware(_answer, handlers)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""

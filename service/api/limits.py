@@ -107,7 +107,8 @@ class RequestLimit(Layer):
             nonlocal counts
             self._waiting -= counts
             counts = False
-            if not limit.expired():
+            # what begins later is the answer to a fault, made further outside
+            if limit in self._limits and not limit.expired():
                 limit.reschedule(None)
 
         answer.when_begun(begun)

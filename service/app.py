@@ -31,6 +31,8 @@ from service.api import (
     problems,
     webhooks,
 )
+from service.api.caching import Caching
+from service.api.compression import Compression
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
 from service.api.direct import Direct
@@ -233,6 +235,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
         stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
+    app.add_middleware(Compression)
     app.add_middleware(Head)
     app.add_middleware(Faults)
     app.add_middleware(RateLimit, limiter=app.state.limiter, believed=settings.trusted_proxies)
@@ -241,7 +244,8 @@ def guard(app: FastAPI, settings: Settings) -> None:
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     security = SecurityHeaders(is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
-    marks = (mark_request_id, mark_standings, security.mark, stopping.mark)
+    caching = Caching(is_open=settings.read == "open")
+    marks = (mark_request_id, mark_standings, security.mark, caching.mark, stopping.mark)
     app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app), marks=marks)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))

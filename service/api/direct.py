@@ -90,8 +90,8 @@ class Direct(Layer):
     @cached_property
     def _answering(self) -> ASGIApp:
         # what nobody foresaw is for whoever stands further outside, as everywhere
-        handlers = {kind: handler for kind, handler in self._fastapi.exception_handlers.items() if kind is not Exception}
-        return ExceptionMiddleware(_answer, handlers)
+        handlers = self._fastapi.exception_handlers.items()
+        return ExceptionMiddleware(_answer, {kind: handler for kind, handler in handlers if kind is not Exception})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""

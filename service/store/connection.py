@@ -2,21 +2,27 @@
 
 PostgreSQL sends a page in some eight pieces, and psycopg enrols with the event loop, sets a timer and wakes the task
 anew for each: measured, a third of what running the statement costs this process. Here the connection is enrolled once
-for all pieces, and the task wakes when the answer is complete.
+for all pieces, and the task wakes when the answer is complete. A statement is given to libpq as it is: psycopg's cursor
+does much for each that ours, built once, do not need.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
-from psycopg.abc import RV, PQGen
+from psycopg import AsyncConnection, adapt
+from psycopg.abc import RV, PQGen, Transformer
+from psycopg.adapt import PyFormat
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import QueryCanceled
-from psycopg.pq import TransactionStatus
+from psycopg.errors import QueryCanceled, error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
@@ -25,6 +31,8 @@ Row = tuple[Any, ...]
 # for as long as the system would.
 _NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _INTERVAL_SECONDS = 0.1  # psycopg's own
+_MOST_PREPARED = 100
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
 
 
@@ -34,14 +42,104 @@ def network_options(url: str) -> dict[str, Any]:
     return {name: value for name, value in _NETWORK.items() if name not in chosen}
 
 
+class Rows:
+    """What a statement gave, in binary form."""
+
+    __slots__ = ("_given", "_transformer", "result")
+
+    def __init__(self, result: PGresult, transformer: Transformer) -> None:
+        self.result = result
+        self._transformer = transformer
+        self._given = 0  # how many rows have been asked for one by one
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows there are, or were written."""
+        if self.result.status == ExecStatus.TUPLES_OK:
+            return self.result.ntuples
+        return self.result.command_tuples or 0
+
+    async def fetchone(self) -> Row | None:
+        """Give the next row."""
+        if self._given >= self.result.ntuples:
+            return None
+        self._given += 1
+        (row,) = self._load(self._given - 1, self._given)
+        return row
+
+    async def fetchall(self) -> list[Row]:
+        """Give all rows that were not given yet."""
+        first, self._given = self._given, self.result.ntuples
+        return self._load(first, self._given)
+
+    def _load(self, first: int, end: int) -> list[Row]:
+        # other statements of the connection had the transformer meanwhile
+        self._transformer.set_pgresult(self.result)
+        return self._transformer.load_rows(first, end, tuple)
+
+
+class Known(NamedTuple):
+    """A statement as the server knows it: its text, and the types of its parameters."""
+
+    sql: bytes
+    types: tuple[int, ...]
+
+
+class Prepared:
+    """The statements that a server process has prepared for a connection, those in use of late; the rest it forgets."""
+
+    def __init__(self) -> None:
+        self._runs: OrderedDict[Known, int] = OrderedDict()
+        self._names: OrderedDict[Known, bytes] = OrderedDict()
+        self._made = 0
+
+    def name_of(self, statement: Known) -> bytes | None:
+        """Give the name of a statement, if it is prepared."""
+        name = self._names.get(statement)
+        if name is not None:
+            self._names.move_to_end(statement)
+        return name
+
+    def is_worth_it(self, statement: Known, threshold: int) -> bool:
+        """Count a run, and tell whether so many went before that it is worth preparing the statement."""
+        runs = self._runs.pop(statement, 0) + 1
+        if runs > threshold:
+            return True
+        self._runs[statement] = runs
+        if len(self._runs) > _MOST_PREPARED:
+            self._runs.popitem(last=False)
+        return False
+
+    def new_name(self) -> bytes:
+        """Make a name."""
+        self._made += 1
+        return b"dateline_%d" % self._made
+
+    def keep(self, statement: Known, name: bytes) -> bytes | None:
+        """Note that a statement is prepared; gives the name of one that is too many."""
+        self._names[statement] = name
+        return self._names.popitem(last=False)[1] if len(self._names) > _MOST_PREPARED else None
+
+
 class PooledConnection(AsyncConnection[Row]):
-    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg.
+    """psycopg's connection, with ways of its own to run a statement, and to wait for what is to be read.
+
+    In all else it does as psycopg.
 
     While `is_given_up` says so, a statement that nobody waits for any more takes the connection with it: to end it by
     asking the server, which does not answer, would take long.
     """
 
     is_given_up: Callable[[], bool] = staticmethod(lambda: False)
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  # as psycopg's
+        super().__init__(*given, **named)
+        self.prepared = Prepared()
+
+    @cached_property
+    def transformer(self) -> Transformer:
+        """What values pass through; made with the first statement, when it is known how instants and documents do."""
+        return adapt.Transformer(self)
 
     async def wait(
         self,
@@ -110,6 +208,53 @@ class PooledConnection(AsyncConnection[Row]):
             self.pgconn.finish()
             if not isinstance(error, Exception):
                 raise
+
+
+async def run_statement(
+    connection: AsyncConnection[Row], sql: bytes, values: Sequence[object], *, prepare: bool
+) -> Rows:
+    """Run a statement in PostgreSQL's own form. Raises psycopg.Error.
+
+    On a pool's connection it is prepared if it is run again and again. The connection is in autocommit, or in a
+    transaction: none is begun for it.
+    """
+    pooled = connection if isinstance(connection, PooledConnection) else None
+    pgconn = connection.pgconn
+    async with connection.lock:
+        transformer = adapt.Transformer(connection) if pooled is None else pooled.transformer
+        given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        types, formats = transformer.types or (), transformer.formats
+        name = await _prepare(pooled, Known(sql, types)) if prepare and pooled is not None else None
+        if name is not None:
+            pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+        else:
+            pgconn.send_query_params(sql, given, types, formats, Format.BINARY)
+        return Rows(await _result(connection), transformer)
+
+
+async def _prepare(connection: PooledConnection, statement: Known) -> bytes | None:
+    """Give the name of a prepared statement; None for one that is not worth it yet."""
+    threshold, prepared = connection.prepare_threshold, connection.prepared
+    if threshold is None:
+        return None
+    name = prepared.name_of(statement)
+    if name is None and prepared.is_worth_it(statement, threshold):
+        name = prepared.new_name()
+        connection.pgconn.send_prepare(name, statement.sql, statement.types)
+        await _result(connection)
+        forgotten = prepared.keep(statement, name)
+        if forgotten is not None:
+            connection.pgconn.send_query_params(b"DEALLOCATE %b" % forgotten, None)
+            await _result(connection)
+    return name
+
+
+async def _result(connection: AsyncConnection[Row]) -> PGresult:
+    """Wait for what is under way. Raises psycopg.Error for what the server reports."""
+    result: PGresult = (await connection.wait(execute(connection.pgconn)))[-1]
+    if result.status not in _DONE:
+        raise error_from_result(result, connection.info.encoding)
+    return result
 
 
 class _OtherStateError(Exception):

@@ -9,13 +9,13 @@ does much for each that ours, built once, do not need.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection, adapt
+from psycopg._preparing import Prepare
 from psycopg.abc import RV, PQGen, Transformer
 from psycopg.adapt import PyFormat
 from psycopg.conninfo import conninfo_to_dict
@@ -31,7 +31,6 @@ Row = tuple[Any, ...]
 # for as long as the system would.
 _NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _INTERVAL_SECONDS = 0.1  # psycopg's own
-_MOST_PREPARED = 100
 _DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
 
@@ -78,47 +77,11 @@ class Rows:
         return self._transformer.load_rows(first, end, tuple)
 
 
-class Known(NamedTuple):
-    """A statement as the server knows it: its text, and the types of its parameters."""
+class Question(NamedTuple):
+    """A statement as psycopg knows which it has prepared: its text, and the types of its parameters."""
 
-    sql: bytes
+    query: bytes
     types: tuple[int, ...]
-
-
-class Prepared:
-    """The statements that a server process has prepared for a connection, those in use of late; the rest it forgets."""
-
-    def __init__(self) -> None:
-        self._runs: OrderedDict[Known, int] = OrderedDict()
-        self._names: OrderedDict[Known, bytes] = OrderedDict()
-        self._made = 0
-
-    def name_of(self, statement: Known) -> bytes | None:
-        """Give the name of a statement, if it is prepared."""
-        name = self._names.get(statement)
-        if name is not None:
-            self._names.move_to_end(statement)
-        return name
-
-    def is_worth_it(self, statement: Known, threshold: int) -> bool:
-        """Count a run, and tell whether so many went before that it is worth preparing the statement."""
-        runs = self._runs.pop(statement, 0) + 1
-        if runs > threshold:
-            return True
-        self._runs[statement] = runs
-        if len(self._runs) > _MOST_PREPARED:
-            self._runs.popitem(last=False)
-        return False
-
-    def new_name(self) -> bytes:
-        """Make a name."""
-        self._made += 1
-        return b"dateline_%d" % self._made
-
-    def keep(self, statement: Known, name: bytes) -> bytes | None:
-        """Note that a statement is prepared; gives the name of one that is too many."""
-        self._names[statement] = name
-        return self._names.popitem(last=False)[1] if len(self._names) > _MOST_PREPARED else None
 
 
 class PooledConnection(AsyncConnection[Row]):
@@ -131,10 +94,6 @@ class PooledConnection(AsyncConnection[Row]):
     """
 
     is_given_up: Callable[[], bool] = staticmethod(lambda: False)
-
-    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401  # as psycopg's
-        super().__init__(*given, **named)
-        self.prepared = Prepared()
 
     @cached_property
     def transformer(self) -> Transformer:
@@ -213,48 +172,47 @@ class PooledConnection(AsyncConnection[Row]):
 async def run_statement(
     connection: AsyncConnection[Row], sql: bytes, values: Sequence[object], *, prepare: bool
 ) -> Rows:
-    """Run a statement in PostgreSQL's own form. Raises psycopg.Error.
+    """Run a statement in PostgreSQL's own form, prepared if it is run again and again. Raises psycopg.Error.
 
-    On a pool's connection it is prepared if it is run again and again. The connection is in autocommit, or in a
-    transaction: none is begun for it.
+    The connection is in autocommit, or in a transaction: none is begun for it. What is prepared is psycopg's to know,
+    which drops all that it knows of when a transaction is rolled back.
     """
-    pooled = connection if isinstance(connection, PooledConnection) else None
     pgconn = connection.pgconn
+    prepared = connection._prepared  # noqa: SLF001  # nothing public tells, and two who know would not agree
     async with connection.lock:
-        transformer = adapt.Transformer(connection) if pooled is None else pooled.transformer
+        transformer = (
+            connection.transformer if isinstance(connection, PooledConnection) else adapt.Transformer(connection)
+        )
         given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
-        types, formats = transformer.types or (), transformer.formats
-        name = await _prepare(pooled, Known(sql, types)) if prepare and pooled is not None else None
-        if name is not None:
-            pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+        formats = transformer.formats
+        question: Any = Question(sql, transformer.types or ())
+        way, name = prepared.get(question, None if prepare else False)
+        if way is Prepare.NO:
+            pgconn.send_query_params(sql, given, question.types, formats, Format.BINARY)
         else:
-            pgconn.send_query_params(sql, given, types, formats, Format.BINARY)
-        return Rows(await _result(connection), transformer)
-
-
-async def _prepare(connection: PooledConnection, statement: Known) -> bytes | None:
-    """Give the name of a prepared statement; None for one that is not worth it yet."""
-    threshold, prepared = connection.prepare_threshold, connection.prepared
-    if threshold is None:
-        return None
-    name = prepared.name_of(statement)
-    if name is None and prepared.is_worth_it(statement, threshold):
-        name = prepared.new_name()
-        connection.pgconn.send_prepare(name, statement.sql, statement.types)
-        await _result(connection)
-        forgotten = prepared.keep(statement, name)
-        if forgotten is not None:
-            connection.pgconn.send_query_params(b"DEALLOCATE %b" % forgotten, None)
-            await _result(connection)
-    return name
+            if way is Prepare.SHOULD:
+                pgconn.send_prepare(name, sql, question.types)
+                _check(connection, await _result(connection))
+            pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+        key = prepared.maybe_add_to_cache(question, way, name)
+        result = await _result(connection)
+        if key is not None:
+            prepared.validate(key, way, name, [result])
+        _check(connection, result)
+        if key is not None:
+            await connection.wait(prepared.maintain_gen(connection))
+        return Rows(result, transformer)
 
 
 async def _result(connection: AsyncConnection[Row]) -> PGresult:
-    """Wait for what is under way. Raises psycopg.Error for what the server reports."""
     result: PGresult = (await connection.wait(execute(connection.pgconn)))[-1]
+    return result
+
+
+def _check(connection: AsyncConnection[Row], result: PGresult) -> None:
+    """Raise psycopg.Error for what the server reports."""
     if result.status not in _DONE:
         raise error_from_result(result, connection.info.encoding)
-    return result
 
 
 class _OtherStateError(Exception):

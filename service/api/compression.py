@@ -69,12 +69,12 @@ def _find_zstd() -> Any:  # noqa: ANN401  # a module
     return None
 
 
-_ZSTD = _find_zstd()
+ZSTD = _find_zstd()
 
 
 class _Zstd:
     def __init__(self) -> None:
-        self._zstd = _ZSTD.ZstdCompressor(level=_LEVEL)
+        self._zstd = ZSTD.ZstdCompressor(level=_LEVEL)
 
     def part(self, content: bytes) -> bytes:
         compressed: bytes = self._zstd.compress(content, self._zstd.FLUSH_BLOCK)
@@ -86,7 +86,7 @@ class _Zstd:
 
 
 # The codings that are to be had, the better first.
-CODINGS: dict[str, Callable[[], Compressor]] = ({} if _ZSTD is None else {"zstd": _Zstd}) | {"gzip": _Gzip}
+CODINGS: dict[str, Callable[[], Compressor]] = ({} if ZSTD is None else {"zstd": _Zstd}) | {"gzip": _Gzip}
 
 
 @lru_cache(maxsize=256)  # clients are few, and each says the same with every request

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from service.api.compression import LEAST_BYTES, Compression
+from service.api.compression import CODINGS, LEAST_BYTES, ZSTD, Compression
 from tests.client import Client
 from tests.factories import make_event, make_timeline, path_of
 
@@ -92,7 +92,8 @@ def test_an_export_is_compressed_part_by_part(api: Client) -> None:
     assert "content-length" not in compressed.headers
 
 
-def test_each_part_can_be_read_when_it_comes() -> None:
+@pytest.mark.parametrize("coding", CODINGS)
+def test_each_part_can_be_read_when_it_comes(coding: str) -> None:
     parts = [b'{"a": 1}\n' * 200, b'{"b": 2}\n', b""]
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -109,9 +110,10 @@ def test_each_part_can_be_read_when_it_comes() -> None:
     async def receive() -> Message:  # as ASGI has it
         return {"type": "http.disconnect"}
 
-    scope = {"type": "http", "method": "GET", "headers": [(b"accept-encoding", b"gzip")]}
+    scope = {"type": "http", "method": "GET", "headers": [(b"accept-encoding", f"{coding}, br".encode())]}
     asyncio.run(Compression(app).handle(scope, receive, send))
-    reader = zlib.decompressobj(31)
+    assert (b"content-encoding", coding.encode()) in sent[0]["headers"]
+    reader = zlib.decompressobj(31) if coding == "gzip" else ZSTD.ZstdDecompressor()
     assert [reader.decompress(message["body"]) for message in sent[1:]] == parts
     assert reader.eof
 

@@ -7,24 +7,24 @@ and no other service: the operations are those of the router, and what they rais
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Callable
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.convertors import StringConvertor
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.freshness import Handler
-from service.api.layer import Layer
+from service.api.layer import Layer, answer_of
 from service.api.strict import StrictRoute
 
 # What the router knows a request by once it has a route; FastAPI's telemetry is told by the router itself.
 _TELEMETRY = "fastapi.telemetry"
-_OPERATION = "dateline.operation"
 _NAMED = re.compile(r"\(\?P<\w+>")
 
 
@@ -87,12 +87,6 @@ class Direct(Layer):
         """Gather them at the first request, when all routes are there."""
         return Operations(self._fastapi)
 
-    @cached_property
-    def _answering(self) -> ASGIApp:
-        # what nobody foresaw is for whoever stands further outside, as everywhere
-        handlers = self._fastapi.exception_handlers.items()
-        return ExceptionMiddleware(_answer, {kind: handler for kind, handler in handlers if kind is not Exception})
-
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
         found = None
@@ -102,11 +96,21 @@ class Direct(Layer):
             await self.app(scope, receive, send)
             return
         operation, scope["path_params"] = found
-        scope["route"], scope["endpoint"], scope[_OPERATION] = operation.route, operation.route.endpoint, operation
-        await self._answering(scope, receive, send)
+        scope["route"], scope["endpoint"] = operation.route, operation.route.endpoint
+        request = Request(scope, receive, send)
+        try:
+            response = await operation.answer(request)
+            await response(scope, receive, send)
+        except Exception as error:
+            # what nobody foresaw is for whoever stands further outside, as everywhere
+            handler = self._handler_of(error)
+            if handler is None or answer_of(scope).has_begun:
+                raise
+            handled = handler(request, error)
+            refusal: Response = await handled if inspect.isawaitable(handled) else handled
+            await refusal(scope, receive, send)
 
-
-async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
-    operation: Operation = scope[_OPERATION]
-    response = await operation.answer(Request(scope, receive, send))
-    await response(scope, receive, send)
+    def _handler_of(self, error: Exception) -> Callable[[Request, Exception], Any] | None:
+        handlers = self._fastapi.exception_handlers
+        found = (handlers[kind] for kind in type(error).__mro__ if kind in handlers and kind is not Exception)
+        return next(found, None)

@@ -56,8 +56,7 @@ class Figures:
             buckets=_SECONDS,
             registry=own,
         )
-        self.in_flight = 0
-        self._in_flight = Gauge(
+        self.in_flight = Gauge(
             "dateline_http_requests_in_flight",
             "Requests that are being answered, open streams among them.",
             registry=own,
@@ -117,7 +116,6 @@ class Figures:
 
     def note(self, pool: PoolState, streams: int) -> None:
         """Note how this process is now."""
-        self._in_flight.set(self.in_flight)
         self._connections.labels("idle").set(pool.idle)
         self._connections.labels("busy").set(pool.size - pool.idle)
         self._waiting.set(pool.waiting)

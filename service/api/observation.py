@@ -41,13 +41,13 @@ class Observation(Layer):
         state["answer"] = answer = Answer(scope, send, self._marks)
         trace = trace_of(scope)
         named = about({"request_id": request_id, "trace_id": trace.trace_id, "span_id": trace.span_id})
-        self._figures.in_flight += 1
+        self._figures.in_flight.inc()
         try:
             await self.app(scope, receive, answer.send)
         finally:
             seconds = perf_counter() - started
             asked = Asked(scope["method"], self._templates.find(scope), answer.status)
-            self._figures.in_flight -= 1
+            self._figures.in_flight.dec()
             self._figures.count(asked, None if answer.is_stream else seconds)
             self._log.info("request", _line(scope, asked, seconds, answer.size, trace.parent_id))
             about_nothing(named)

@@ -23,7 +23,7 @@ class ReadyPool(AsyncConnectionPool[PooledConnection]):
         """Give a connection that is idle; None where one is to be waited for (`getconn`)."""
         if self._closed or not self._pool or self._lock.locked():
             return None
-        connection = self._pool.popleft()
+        connection = self._pool.pop()  # the one used last, whose backend has all at hand
         self._nconns_min = min(self._nconns_min, len(self._pool))
         self._stats[self._REQUESTS_NUM] += 1
         connection._pool = self  # noqa: SLF001  # as psycopg's pool marks what it has lent

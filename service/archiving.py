@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any, BinaryIO
 
-from service.formats.archive import HEADER, event_of, write_entry, write_totals
+from service.formats.archive import HEADER, event_of, events_of, write_entry, write_totals
 from service.store.archive import get_timeline, stream_directory, stream_states
 from service.store.database import connected
 from service.store.histogram_upkeep import list_timelines
@@ -62,10 +62,9 @@ async def _write_archive(connection: Connection, slugs: Sequence[str], file: Bin
         last = b""
         async with aclosing(stream_states(connection, slug)) as batches:
             async for lines in batches:
-                for line in lines:
-                    event = event_of(line)
-                    events += event != last
-                    last = event
+                found = events_of(lines)
+                events += len(found - {last})
+                last = event_of(lines[-1])
                 states += len(lines)
                 file.write(b"\n".join(lines) + b"\n")
                 told(len(lines))

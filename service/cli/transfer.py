@@ -43,16 +43,12 @@ def import_files(
     What `dateline export` wrote is imported as it was: timelines, directory, and each event with its identity and
     its whole history. It names its timelines itself. What is there otherwise is refused, and stays.
     """
-    if all(map(is_archive, files)):
+    if any(map(is_archive, files)):
         _import_archives(files, jobs=jobs, trial=dry_run, others=timeline or format_ or atomic or rejects)
         return
     if timeline is None:
         raise typer.BadParameter("say into which timeline they go", param_hint="--timeline")
-    chosen = intake.FORMATS[f".{format_}"] if format_ else None
-    for path in files:
-        if path != intake.STANDARD_INPUT and not path.is_file():
-            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
-    named = [(path, chosen or _media_type(path)) for path in files]
+    named = _named(files, format_)
     if rejects and len(named) > 1 and csv.MEDIA_TYPE in (kind for _, kind in named):
         raise typer.BadParameter("what is refused of a table goes into a file of its own", param_hint="--rejects")
     with ExitStack() as stack:
@@ -93,7 +89,17 @@ def _media_type(path: Path) -> str:
     return found
 
 
+def _named(files: list[Path], chosen: str | None) -> list[tuple[Path, str]]:
+    """Say of each file what it is; all must be there before the first is read."""
+    for path in files:
+        if path != intake.STANDARD_INPUT and not path.is_file():
+            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
+    return [(path, intake.FORMATS[f".{chosen}"] if chosen else _media_type(path)) for path in files]
+
+
 def _import_archives(files: list[Path], *, jobs: int, trial: bool, others: object) -> None:
+    if not all(map(is_archive, files)):
+        raise typer.BadParameter("an archive is imported alone, or with others", param_hint="FILE")
     if others:
         raise typer.BadParameter("an archive is imported as it is: of options, --jobs and --dry-run have a meaning")
     report = ArchiveReport()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from service.formats.reading import UnreadableFileError
-from service.wire.archive import ENTRIES, FORMAT, ArchivedEntry, ArchivedState, Header, Totals, entry_kind
+from service.wire.archive import ENTRIES, FORMAT, MARK, ArchivedEntry, ArchivedState, Header, Totals, entry_kind
 
 HEADER = Header().model_dump_json().encode() + b"\n"
 # What of an archive is held at a time: a little more, since an event's states stay together.
@@ -74,7 +74,7 @@ def is_archive(path: Path) -> bool:
     """Tell whether a file says that it is an archive, of whichever format."""
     try:
         with path.open("rb") as packed, opened(packed) as file:
-            return file.readline(1_000).startswith(HEADER.partition(b",")[0])
+            return file.readline(1_000).startswith(MARK)
     except (OSError, EOFError):
         return False
 
@@ -188,6 +188,12 @@ def event_of(text: bytes) -> bytes:
         return str(UUID(json.loads(text)["state"]["event"])).encode()
     except (ValueError, TypeError, KeyError, AttributeError):
         return text
+
+
+def events_of(lines: Sequence[bytes]) -> set[bytes]:
+    """Give what tells the events of lines apart; of lines as the service writes them."""
+    start, end = len(_EVENT), len(_EVENT) + _UUID_LENGTH
+    return {line[start:end] for line in lines}
 
 
 def read_entry(line: Line) -> ArchivedEntry:

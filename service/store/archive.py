@@ -6,15 +6,17 @@ The database writes each state's line itself: it has the document's bytes, and P
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Subquery, Text, cast, exists, func, literal_column, or_, select
 
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, get_entry
 from service.store.query import Caller, timeline_id_of
-from service.store.recorded import instant_text, recorded
+from service.store.recorded import has_stateless, instant_text, recorded, recorded_states
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled
+from service.store.stream import SOONEST, fetched
 from service.tables import claim, event, event_participant, state_facet
 from service.wire.archive import ENTRIES, ArchivedEntry
 from service.wire.values import Answer
@@ -41,10 +43,15 @@ async def stream_directory(connection: Connection, slug: str) -> AsyncGenerator[
 
 async def stream_states(connection: Connection, slug: str) -> AsyncGenerator[list[bytes]]:
     """Iterate over batches of lines: a timeline's states, event by event, in the order in which they were recorded."""
+    key = {"timeline_id": timeline_id_of(slug)}
+    ((some_are_stateless,),) = await (await _HAS_STATELESS.run(connection, key)).fetchall()
+    lines = _LINES if some_are_stateless else STATE_LINES
     async with connection.cursor("states", binary=True) as cursor:
-        await cursor.execute(_LINES.sql, {**_LINES.fixed, "timeline_id": timeline_id_of(slug)})
-        while rows := await cursor.fetchmany(_AT_A_TIME):
-            yield [row[0] for row in rows]
+        await connection.execute(SOONEST)
+        await cursor.execute(lines.sql, {**lines.fixed, **key})
+        async with aclosing(fetched(cursor, _AT_A_TIME)) as batches:
+            async for rows in batches:
+                yield [row[0] for row in rows]
 
 
 def _entry(kind: str, answer: Answer, version: int) -> ArchivedEntry:
@@ -73,25 +80,24 @@ def _used(kind: str) -> Statement:
 _USED: Mapping[str, Statement] = {kind: _used(kind) for kind in _KINDS}
 
 
-def _line() -> Statement:
+def _lines(states: Subquery) -> Statement:
     """Select the line of each state, as `service.wire.archive.ArchivedState` has it, the document behind."""
-    state = recorded().subquery("recorded")
     members: dict[str, list[ColumnElement[Any]]] = {
-        "event": _quoted(cast(state.c.event_id, Text)),
-        "version": [state.c.version],
-        "reported_at": _quoted(instant_text(state.c.reported_at)),
-        "recorded_at": _quoted(instant_text(state.c.recorded_at)),
-        "supersedes": [cast(state.c.supersedes, Text)],
-        "author": _json(state.c.author),
-        "reason": _json(state.c.reason),
-        "shape": [state.c.shape],
+        "event": _quoted(cast(states.c.event_id, Text)),
+        "version": [states.c.version],
+        "reported_at": _quoted(instant_text(states.c.reported_at)),
+        "recorded_at": _quoted(instant_text(states.c.recorded_at)),
+        "supersedes": [cast(states.c.supersedes, Text)],
+        "author": _json(states.c.author),
+        "reason": _json(states.c.reason),
+        "shape": [states.c.shape],
     }
     parts: list[ColumnElement[Any]] = []
     for name, value in members.items():
         parts += [_words(f'{"," if parts else """{"state":{"""}"{name}":'), *value]
-    parts += [_words('},"document":'), func.coalesce(cast(state.c.document, Text), _words("null")), _words("}")]
+    parts += [_words('},"document":'), func.coalesce(cast(states.c.document, Text), _words("null")), _words("}")]
     line = func.convert_to(func.concat(*parts), _words("UTF8"))
-    return compiled(select(line).order_by(state.c.event_id, state.c.version))
+    return compiled(select(line).order_by(states.c.event_id, states.c.version))
 
 
 def _words(text: str) -> ColumnElement[Any]:
@@ -106,4 +112,7 @@ def _json(text: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     return [func.coalesce(cast(func.to_json(text), Text), _words("null"))]
 
 
-_LINES: Statement = _line()
+# Of a timeline whose events have all their states, as nearly all have: in an index's order, so that nothing is sorted.
+STATE_LINES: Statement = _lines(recorded_states().subquery("recorded"))
+_LINES: Statement = _lines(recorded().subquery("recorded"))
+_HAS_STATELESS: Statement = compiled(has_stateless())

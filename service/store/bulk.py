@@ -126,13 +126,10 @@ class NewHistory:
     @property
     def present(self) -> NewState:
         """Give the state that is known once all are there."""
-        known = self.known
+        if len(self.states) == 1:
+            return self.states[0]
+        known = spans(Recorded(one.version, one.reported_at, one.supersedes) for one in self.states)
         return next(one for one in self.states if known[one.version].end == DISTANT_FUTURE)
-
-    @property
-    def known(self) -> dict[int, Span]:
-        """Give from when until when each state is known once all are there, by version."""
-        return spans(Recorded(one.version, one.reported_at, one.supersedes) for one in self.states)
 
 
 def newcomer(document: Event, report: Report) -> NewHistory:
@@ -228,13 +225,15 @@ async def write_histories(connection: Connection, histories: Sequence[NewHistory
 
 def _rows_of(history: NewHistory) -> Iterator[tuple[NewState, dict[str, object]]]:
     """Give the row of each state: until when it is known once all are there, and what the feed says of it."""
-    known = history.known
-    counts = {version: span.start < span.end for version, span in known.items()}
+    known, told = _course(history.states)
     was_planned = any(
-        counts[one.version] and one.document is not None and one.document.status in UNDECIDED for one in history.states
+        one.document is not None
+        and one.document.status in UNDECIDED
+        and known[one.version].start < known[one.version].end
+        for one in history.states
     )
     key = {"timeline_id": timeline_id_of(history.timeline), "event_id": history.event_id}
-    for state, (operation, version_after) in zip(history.states, _told(history.states), strict=True):
+    for state, (operation, version_after) in zip(history.states, told, strict=True):
         span = known[state.version]
         if state.document is None or state.text is None:
             row, found = _NOTHING | key | {"version": state.version, "shape": state.shape}, []
@@ -260,23 +259,28 @@ def _rows_of(history: NewHistory) -> Iterator[tuple[NewState, dict[str, object]]
         )
 
 
-def _told(states: Sequence[NewState]) -> Iterator[tuple[Operation, int]]:
-    """Say what each write did, and which version was present after it."""
+def _course(states: Sequence[NewState]) -> tuple[dict[int, Span], list[tuple[Operation, int]]]:
+    """Say from when until when each state is known in the end, what its write did, and which was present after it."""
     counting_states = Counting()
+    known: dict[int, Span] = {}
+    told: list[tuple[Operation, int]] = []
     deleted: dict[int, bool] = {}
     for one in states:
         present = counting_states.versions[-1] if counting_states.versions else None
         placement = counting_states.place(one.reported_at, supersedes=one.supersedes)
         counting_states.put(one.version, one.reported_at, placement)
+        known |= {span.version: span for span in placement.changed}
+        known[one.version] = Span(one.version, one.reported_at, placement.end)
         deleted[one.version] = one.document is None
         if one.document is None:
-            yield "deleted", one.version
+            told.append(("deleted", one.version))
         elif present is None:
-            yield "created", one.version
+            told.append(("created", one.version))
         elif not placement.is_present:
-            yield "amended", present
+            told.append(("amended", present))
         else:
-            yield "revived" if deleted[present] else "amended", one.version
+            told.append(("revived" if deleted[present] else "amended", one.version))
+    return known, told
 
 
 async def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Integer,
+    Select,
     Table,
     Text,
     and_,
@@ -41,29 +42,44 @@ MEMBERS = ("version", "reported_at", "recorded_at", "supersedes", "author", "rea
 
 def recorded(*, asked_alone: bool = False) -> CompoundSelect[Any]:
     """Select an event's identity and `MEMBERS` of each state of a timeline, or of the events asked for alone."""
+    return union_all(recorded_states(asked_alone=asked_alone), _stateless(asked_alone=asked_alone))
+
+
+def recorded_states(*, asked_alone: bool = False) -> Select[Any]:
+    """Select the same, but for events without states."""
+    return (
+        select(event_state.c.event_id, *(event_state.c[name] for name in MEMBERS))
+        .select_from(_among(event_state, asked_alone=asked_alone))
+        .where(event_state.c.timeline_id == TIMELINE_ID)
+    )
+
+
+def has_stateless() -> Select[Any]:
+    """Select whether a timeline has any event without states."""
+    return select(_stateless(asked_alone=False).exists())
+
+
+def _stateless(*, asked_alone: bool) -> Select[Any]:
     of_event: dict[str, ColumnElement[Any]] = {
         "supersedes": literal_column("false"),
         "author": cast(literal_column(f"'{UNKNOWN_AUTHOR}'"), Text),
         "reason": cast(null(), Text),
     }
-    names = ("event_id", *MEMBERS)
     has_states = exists(
         select(literal_column("1")).where(
             event_state.c.timeline_id == event.c.timeline_id, event_state.c.event_id == event.c.event_id
         )
     )
-
-    def among(table: Table) -> FromClause:
-        return table.join(_asked, table.c.event_id == _asked.c.event_id) if asked_alone else table
-
-    return union_all(
-        select(*(event_state.c[name] for name in names))
-        .select_from(among(event_state))
-        .where(event_state.c.timeline_id == TIMELINE_ID),
-        select(*(of_event[name] if name in of_event else event.c[name] for name in names))
-        .select_from(among(event))
-        .where(event.c.timeline_id == TIMELINE_ID, not_(has_states)),
+    members = (of_event[name] if name in of_event else event.c[name] for name in MEMBERS)
+    return (
+        select(event.c.event_id, *members)
+        .select_from(_among(event, asked_alone=asked_alone))
+        .where(event.c.timeline_id == TIMELINE_ID, not_(has_states))
     )
+
+
+def _among(table: Table, *, asked_alone: bool) -> FromClause:
+    return table.join(_asked, table.c.event_id == _asked.c.event_id) if asked_alone else table
 
 
 _YEAR_1: ColumnElement[Any] = literal_column("'0001-01-01T00:00:00Z'::timestamptz")

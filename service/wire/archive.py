@@ -21,6 +21,8 @@ from service.wire.values import Flag, Instant
 
 # Another one where a line has other members, or another meaning: what wrote the other one cannot read it.
 FORMAT = 1
+# What the first line begins with, of whichever format.
+MARK = b'{"dateline":"archive"'
 
 _Count = Annotated[int, Field(strict=True, ge=0)]
 _Number = Annotated[int, Field(strict=True, ge=1)]

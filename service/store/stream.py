@@ -25,6 +25,9 @@ from service.store.selection import (
 from service.store.statement import Connection, Row, Statement, compiled
 from service.tables import REACHES
 
+# How long whoever leaves off waits for the batch that is under way.
+_LEAVING_SECONDS = 1.0
+
 # Has a cursor planned for its first rows: that plan sorts nothing where an index has the order.
 SOONEST = "SET LOCAL cursor_tuple_fraction = 0"
 
@@ -92,7 +95,9 @@ async def fetched(cursor: AsyncServerCursor[Row], rows: int) -> AsyncGenerator[l
             yield batch
     finally:
         # whoever leaves off closes the cursor, which takes no other statement until this one has ended
-        with suppress(Exception):
+        if not (await asyncio.wait({ahead}, timeout=_LEAVING_SECONDS))[0]:
+            ahead.cancel()
+        with suppress(asyncio.CancelledError, Exception):
             await ahead
 
 

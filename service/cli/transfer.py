@@ -43,33 +43,44 @@ def import_files(
     What `dateline export` wrote is imported as it was: timelines, directory, and each event with its identity and
     its whole history. It names its timelines itself. What is there otherwise is refused, and stays.
     """
-    if any(map(is_archive, files)):
-        _import_archives(files, jobs=jobs, trial=dry_run, others=timeline or format_ or atomic or rejects)
-        return
-    if timeline is None:
-        raise typer.BadParameter("say into which timeline they go", param_hint="--timeline")
-    named = _named(files, format_)
-    if rejects and len(named) > 1 and csv.MEDIA_TYPE in (kind for _, kind in named):
+    for path in files:
+        if path != intake.STANDARD_INPUT and not path.is_file():
+            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
+    with ExitStack() as stack:
+        there = [stack.enter_context(intake.as_file(path)) for path in files]
+        named = list(zip(there, files, strict=True))
+        if any(map(is_archive, there)):
+            _import_archives(named, jobs=jobs, trial=dry_run, others=timeline or format_ or atomic or rejects)
+            return
+        if timeline is None:
+            raise typer.BadParameter("say into which timeline they go", param_hint="--timeline")
+        order = intake.Order(timeline, trial=dry_run, atomic=atomic)
+        _import_events(order, named, format_, jobs=jobs, rejects=rejects)
+
+
+def _import_events(
+    order: intake.Order, named: list[tuple[Path, Path]], format_: str | None, *, jobs: int, rejects: Path | None
+) -> None:
+    found = [(file, intake.FORMATS[f".{format_}"] if format_ else _media_type(name)) for file, name in named]
+    if rejects and len(found) > 1 and csv.MEDIA_TYPE in (kind for _, kind in found):
         raise typer.BadParameter("what is refused of a table goes into a file of its own", param_hint="--rejects")
     with ExitStack() as stack:
-        found = [(stack.enter_context(intake.as_file(path)), kind) for path, kind in named]
         url = stack.enter_context(serving.prepared_database(read_settings()))
         sink = stack.enter_context(_made(rejects)) if rejects else None
         if sink is not None:
             sink.write(intake.header(*found[0]))
         read = stack.enter_context(shown_progress(intake.total_bytes(found)))
-        report = Report({file: path for (file, _), path in zip(found, files, strict=True)}, sink)
+        report = Report(dict(named), sink)
 
         def tell(outcome: intake.Outcome) -> None:
             read(outcome.bytes_read)
             report.note(outcome)
 
-        order = intake.Order(timeline, trial=dry_run, atomic=atomic)
         intake.bring_in(url, order, found, jobs=jobs, told=tell)
-    if atomic and report.refused:
+    if order.atomic and report.refused:
         typer.echo(f"dateline: nothing was written: {report.refused} lines are refused", err=True)
         raise typer.Exit(EXIT_FAILED)
-    typer.echo(report.summary(trial=dry_run))
+    typer.echo(report.summary(trial=order.trial))
     if report.refused:
         raise typer.Exit(EXIT_FAILED)
 
@@ -89,24 +100,16 @@ def _media_type(path: Path) -> str:
     return found
 
 
-def _named(files: list[Path], chosen: str | None) -> list[tuple[Path, str]]:
-    """Say of each file what it is; all must be there before the first is read."""
-    for path in files:
-        if path != intake.STANDARD_INPUT and not path.is_file():
-            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
-    return [(path, intake.FORMATS[f".{chosen}"] if chosen else _media_type(path)) for path in files]
-
-
-def _import_archives(files: list[Path], *, jobs: int, trial: bool, others: object) -> None:
-    if not all(map(is_archive, files)):
+def _import_archives(named: list[tuple[Path, Path]], *, jobs: int, trial: bool, others: object) -> None:
+    if not all(is_archive(file) for file, _ in named):
         raise typer.BadParameter("an archive is imported alone, or with others", param_hint="FILE")
     if others:
         raise typer.BadParameter("an archive is imported as it is: of options, --jobs and --dry-run have a meaning")
     report = ArchiveReport()
     with serving.prepared_database(read_settings()) as url:
-        for path in files:
-            with shown_progress(path.stat().st_size) as read:
-                unarchiving.bring_back(url, path, jobs=jobs, trial=trial, told=report.of(path, read))
+        for file, name in named:
+            with shown_progress(file.stat().st_size) as read:
+                unarchiving.bring_back(url, file, jobs=jobs, trial=trial, told=report.of(name, read))
     typer.echo(report.summary(trial=trial))
     if report.refused:
         raise typer.Exit(EXIT_FAILED)

@@ -36,9 +36,9 @@ def story(here: Client) -> str:
     return str(made[0]["timeline"])
 
 
-def run(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: object) -> Result:
+def run(monkeypatch: pytest.MonkeyPatch, url: str, *arguments: object, given: bytes | None = None) -> Result:
     monkeypatch.setenv("DATELINE_DATABASE_URL", url)
-    return CliRunner().invoke(app, [str(one) for one in arguments])
+    return CliRunner().invoke(app, [str(one) for one in arguments], input=given)
 
 
 @pytest.mark.parametrize("name", ["archive.ndjson", "archive.ndjson.gz"])
@@ -90,6 +90,14 @@ def test_ties_to_events_that_come_later_are_made(
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT count(*) FROM event_link").fetchone() == (9,)
     assert written(database_url) == written(here_url, story)
+
+
+def test_an_archive_goes_through_a_pipe(
+    here_url: str, database_url: str, story: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = run(monkeypatch, here_url, "export", "--timeline", story, "-").stdout_bytes
+    assert run(monkeypatch, database_url, "import", "-", given=gzip.compress(archive)).exit_code == 0
+    assert run(monkeypatch, database_url, "export", "-").stdout_bytes == archive
 
 
 def test_what_has_no_meaning_is_refused(

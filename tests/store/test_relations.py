@@ -23,6 +23,7 @@ from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.wire.directory import TimelineBody
 from service.wire.event import EventBody
+from tests.prove import IS_LONG
 
 ResultT = TypeVar("ResultT")
 

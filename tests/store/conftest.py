@@ -6,11 +6,12 @@ from functools import cache
 import pytest
 
 from service.dates import expression
+from service.dates.pieces import pieces_of
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _taken_apart_once() -> Iterator[None]:
     """Take each expression apart once: whoever compares with the closed forms asks for the same pieces very often."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expression, "pieces_of", cache(expression.pieces_of))
+        patch.setattr(expression, "pieces_of", cache(pieces_of))
         yield

@@ -124,3 +124,8 @@ def translated() -> Iterator[None]:
         raise Unavailable("the database takes no writes now") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _operational(error) from error
+    except psycopg.InternalError as error:
+        # psycopg's own, on what it was not answered: a pooler takes its leave of an idle client with an error, too
+        if error.sqlstate is not None:
+            raise
+        raise Unavailable(_UNREACHABLE) from error

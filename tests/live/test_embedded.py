@@ -45,9 +45,7 @@ def test_a_second_start_takes_less_than_a_second(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path):
         pass
     took = []
-    while (
-        len(took) < 5 and min(took, default=1) >= 1
-    ):  # a machine that has much else to do may take longer now and then
+    while len(took) < 5 and min(took, default=1) >= 1:  # a busy machine may take longer now and then
         began = time.monotonic()
         with EmbeddedPostgres(tmp_path):
             took.append(time.monotonic() - began)

@@ -9,16 +9,9 @@ JSON, the same as tables (Markdown), and a picture (SVG).
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import re
 import tempfile
-from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +21,12 @@ from bench import dates
 from bench.contest import list_contests, list_exports, list_known, opened
 from bench.contestants import YARDSTICK_INDEX
 from bench.plot import panels_of, picture
+from bench.record import machine, write
 from bench.report import markdown
 from bench.sample import make_tasks
 from bench.server import loaded
 from bench.turns import take_turns
 
-RESULTS = Path(__file__).parent / "results"
 # What is known then is asked in many ways, each for a shorter while.
 _KNOWN_ROUNDS, _KNOWN_SECONDS, _EXPORT_ROUNDS = 3, 0.7, 3
 
@@ -80,30 +73,6 @@ def compare(stack: ExitStack, url: str, folder: Path, rounds: int, seconds: floa
         "exports": take_turns(list(list_exports(field)), min(_EXPORT_ROUNDS, rounds), seconds, told),
         "left_out": left_out,
     }
-
-
-def machine() -> dict[str, Any]:
-    """Say what this ran on."""
-    packages = ("fastapi", "starlette", "uvicorn", "uvloop", "httptools", "psycopg", "sqlalchemy", "pydantic")
-    cpus = Path("/proc/cpuinfo")
-    models = re.findall(r"^model name\s*: (.*)$", cpus.read_text(), re.MULTILINE) if cpus.exists() else []
-    return {
-        "processors": f"{os.cpu_count()} x {models[0] if models else platform.machine()}",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-        "load_average": os.getloadavg(),
-    }
-
-
-def write(figures: Mapping[str, Any], others: Mapping[str, str], prefix: str = "") -> Path:
-    """Write figures into the folder of results, and other forms of them beside; answers the path without its ending."""
-    RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    stem.with_suffix(".json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    for ending, text in others.items():
-        stem.with_suffix(ending).write_text(text, encoding="utf-8")
-    return stem
 
 
 if __name__ == "__main__":

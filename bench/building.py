@@ -51,5 +51,5 @@ def build_event(timeline: UUID, event: UUID) -> str:
 
 def build_page(timeline: UUID, after: Keyset, limit: int) -> str:
     """Write the statement that builds the page that follows an event."""
-    values = {"timeline": timeline, "start": At(after.value), "event": after.event_id, "limit": limit}
+    values = {"timeline": timeline, "start": At(int(after.value)), "event": after.event_id, "limit": limit}
     return filled(_PAGE, values)

@@ -130,12 +130,12 @@ def _export(served: Served, _seconds: float) -> Figures:
 
 def _copy(url: str, _seconds: float) -> Figures:
     statement = f"COPY (SELECT document FROM event WHERE timeline_id = '{timeline_id_of(TIMELINE)}') TO STDOUT"
-    command = [find_programs().folder / "psql", "--no-psqlrc", "--quiet", "--command", statement, url]
+    command = [str(find_programs().folder / "psql"), "--no-psqlrc", "--quiet", "--command", statement, url]
     began = time.perf_counter()
     lines = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE) as copying:
         assert copying.stdout is not None  # noqa: S101  # it was asked for
-        while piece := copying.stdout.read1(_PIECE_BYTES):
+        while piece := copying.stdout.read(_PIECE_BYTES):
             lines += piece.count(b"\n")
     if copying.returncode != 0:
         raise RuntimeError(f"COPY ended with status {copying.returncode}")

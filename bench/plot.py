@@ -99,4 +99,4 @@ def _write(root: Element, x: float, y: float, text: str, style: Mapping[str, str
 
 
 def _shape(root: Element, kind: str, measures: Mapping[str, float], style: Mapping[str, str]) -> None:
-    SubElement(root, kind, {name: f"{number:.1f}" for name, number in measures.items()} | style)
+    SubElement(root, kind, {name: f"{number:.1f}" for name, number in measures.items()} | dict(style))

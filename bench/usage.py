@@ -46,13 +46,13 @@ def peak_bytes(pid: int) -> int:
     return max(peaks)
 
 
-def resident_bytes(pid: int) -> list[int]:
-    """List the resident memory of each process of a tree, the largest first."""
-    sizes = []
+def resident_bytes(pid: int) -> dict[int, int]:
+    """Give the resident memory of each process of a tree."""
+    sizes = {}
     for process in tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
-            sizes.append(process.memory_info().rss)
-    return sorted(sizes, reverse=True)
+            sizes[process.pid] = process.memory_info().rss
+    return sizes
 
 
 def _high_water(pid: int) -> int:

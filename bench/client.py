@@ -47,6 +47,7 @@ class Asker(asyncio.Protocol):
         except AnswerError as error:
             if not self.done.done():
                 self.done.set_exception(error)
+            self._close()
             return
         if is_complete:
             self._answered()
@@ -63,6 +64,11 @@ class Asker(asyncio.Protocol):
             self._ask()
         else:
             self.done.set_result(None)
+            self._close()
+
+    def _close(self) -> None:
+        assert self._transport is not None  # noqa: S101  # called only when connected
+        self._transport.close()
 
     def _ask(self) -> None:
         assert self._transport is not None  # noqa: S101  # called only when connected

@@ -110,8 +110,10 @@ def report(figures: Mapping[str, Any]) -> Iterator[str]:
     """Write what was measured as Markdown."""
     trees, measured = figures["trees"], figures["rates"]
     yield f"## {trees[THIS]} beside {trees[BASE]}, {figures['events']:,} events each\n"
-    yield f"{figures['machine']['processors']}, Python {figures['machine']['python']}; ratios of {figures['rounds']} "
-    yield f"turns of {figures['seconds']:g} s each, taken by turns: the median, the least and the most.\n"
+    yield (
+        f"{figures['machine']['processors']}, Python {figures['machine']['python']}; ratios of {figures['rounds']} "
+        f"turns of {figures['seconds']:g} s each, taken by turns: the median, the least and the most.\n"
+    )
     yield (
         f"| answer | {trees[BASE]}/s | {trees[THIS]}/s | times as fast | | server's CPU, times | "
         "| database's CPU, times | | bytes, times |"
@@ -129,7 +131,8 @@ def report(figures: Mapping[str, Any]) -> Iterator[str]:
     for word in ("faster", "slower"):
         found = [name for name, sides in measured.items() if verdict(compared(sides), "faster", "slower") == word]
         yield f"{word.title()}: {', '.join(found) or 'nothing for certain'}."
-    yield from (f"Left out: {reason}." for reason in figures["left_out"])
+    if figures["left_out"]:
+        yield f"Left out: {'; '.join(figures['left_out'])}."
 
 
 def compared(sides: Mapping[str, Any], name: str = "per_second") -> list[float]:

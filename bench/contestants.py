@@ -47,7 +47,7 @@ class Answered(NamedTuple):
 @contextmanager
 def dateline(url: str, tree: Path = HERE, python: str = sys.executable) -> Iterator[Served]:
     """Run the service as its operator does, out of this work tree or another one."""
-    port = _free_port()
+    port = free_port()
     environment = {"DATELINE_DATABASE_URL": url, "DATELINE_PORT": str(port), "DATELINE_SEED": "false"}
     environment["DATELINE_WORKERS"] = str(WORKERS)
     with running([python, "-m", "service", "serve"], environment, port, "/health/live", tree) as served:
@@ -57,7 +57,7 @@ def dateline(url: str, tree: Path = HERE, python: str = sys.executable) -> Itera
 @contextmanager
 def yardstick(url: str) -> Iterator[Served]:
     """Run the idiomatic application, with as many processes, on the same loop and parser."""
-    port = _free_port()
+    port = free_port()
     with running(uvicorn("bench.yardstick:app", port), {"YARDSTICK_URL": url}, port, "/openapi.json") as served:
         yield served
 
@@ -65,7 +65,7 @@ def yardstick(url: str) -> Iterator[Served]:
 @contextmanager
 def constant(document: bytes) -> Iterator[Served]:
     """Run an application of the same framework that answers the same document always, and asks no database."""
-    port = _free_port()
+    port = free_port()
     given = {"CONSTANT_DOCUMENT": document.decode()}
     with running(uvicorn("bench.constant:app", port), given, port, "/openapi.json") as served:
         yield served
@@ -112,7 +112,8 @@ def _answers(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

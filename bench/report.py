@@ -80,9 +80,12 @@ def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
     yield f"## Dateline beside others, {figures['events']:,} events\n"
     yield f"{about['processors']}, {about['system']}, Python {about['python']}, PostgreSQL {figures['postgresql']}."
     yield ", ".join(f"{name} {number}" for name, number in about["packages"].items()) + ".\n"
-    yield f"{_way(figures)[0].upper()}{_way(figures)[1:]} Processor time is of all processes of the server, and of "
-    yield "the database, for each answer; bytes are those of an answer with its head; the memory is that of a "
-    yield "server's largest process.\n"
+    way = _way(figures)
+    yield (
+        f"{way[0].upper()}{way[1:]} Processor time is that of all processes of the server, or of the "
+        "database, for each answer; what the clients take is in neither. Bytes are those of an answer with its head; "
+        "the memory is that of a server's largest process.\n"
+    )
     yield from _targets(figures)
     heads = [head for head, *_ in _COLUMNS]
     yield f"\n| answer | of whom | {' | '.join(heads)} |"
@@ -90,7 +93,8 @@ def _lines(figures: Mapping[str, Any]) -> Iterator[str]:
     for task, contestant, turns in _contests(figures["rates"]):
         cells = [_cell(turns, name, scale, form, brief=name != "per_second") for _, name, scale, form in _COLUMNS]
         yield f"| {task} | {contestant} | {' | '.join(cells)} |"
-    yield from (f"\nLeft out: {reason}." for reason in figures["left_out"])
+    if figures["left_out"]:
+        yield f"\nLeft out: {'; '.join(figures['left_out'])}."
     yield f"\n| page | of the present/s | as known then/s | times as dear, at most {KNOWN_BOUND} |\n|---|---|---|---|"
     for task, dear in list_known(figures["known_at"]).items():
         rates = figures["known_at"][task]
@@ -115,9 +119,11 @@ def _way(figures: Mapping[str, Any]) -> str:
 
 
 def _targets(figures: Mapping[str, Any]) -> Iterator[str]:
-    yield "| ratio | measured | wanted | |\n|---|---|---|---|"
+    yield "| ratio | measured | wanted | | by processor time |\n|---|---|---|---|---|"
     for held in list_held(figures):
-        yield f"| {held.title} | {held.ratio.written('.2f')} | {held.wish} | {'met' if held.is_met else 'missed'} |"
+        cells = [held.title, held.ratio.written(".2f"), held.wish, "met" if held.is_met else "missed"]
+        cells.append("" if held.by_processor is None else f"{held.by_processor:.2f}")
+        yield f"| {' | '.join(cells)} |"
 
 
 def _contests(measured: Mapping[str, Mapping[str, Sequence[Figures]]]) -> Iterator[tuple[str, str, Sequence[Figures]]]:

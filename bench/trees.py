@@ -79,14 +79,14 @@ def fill(tree: Tree, url: str, events: int) -> None:
 def make_key(tree: Tree, url: str) -> str:
     """Make a key that may write, by the tree's own command."""
     said = _run(tree, "making a key", ["-m", "service", "keys", "create", "bench", "--scope", "write"], url)
-    found = _KEY.findall(said)
+    found: list[str] = _KEY.findall(said)
     if not found:
         raise CannotCompareError(f"{tree.name} tells no key where one is made")
     return max(found, key=len)  # its prefix may be told, too
 
 
 def _run(tree: Tree, doing: str, arguments: Sequence[str], url: str) -> str:
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         [tree.python, *arguments], cwd=tree.folder, capture_output=True, text=True, check=False,
         env={**os.environ, "DATELINE_DATABASE_URL": url},
     )  # fmt: skip

@@ -15,10 +15,10 @@ from service.store.query import Keyset
 _EVENT = """
 SELECT e.event_id AS id, t.slug AS timeline, e.title, e.summary, e.edtf AS "when",
  json_build_object(
-  'start', json_build_object('earliest', NULLIF(e.start_earliest, '-infinity'),
-                             'latest', NULLIF(e.start_latest, 'infinity')),
-  'end', json_build_object('earliest', NULLIF(e.end_earliest, '-infinity'),
-                           'latest', NULLIF(e.end_latest, 'infinity'))) AS bounds,
+  'start', json_build_object('earliest', CASE WHEN isfinite(e.start_earliest) THEN e.start_earliest END,
+                             'latest', CASE WHEN isfinite(e.start_latest) THEN e.start_latest END),
+  'end', json_build_object('earliest', CASE WHEN isfinite(e.end_earliest) THEN e.end_earliest END,
+                           'latest', CASE WHEN isfinite(e.end_latest) THEN e.end_latest END)) AS bounds,
  e.status, e.status_reason, e.previously, e.kind,
  (SELECT coalesce(json_agg(json_build_object('actor', p.actor, 'name', p.name, 'role', p.role) ORDER BY p.position),
                   '[]')

@@ -146,7 +146,7 @@ def ask(
         input=dump(spelt), capture_output=True, text=True, check=False, cwd=HERE,
     )  # fmt: skip
     if answer.returncode != 0:
-        raise RuntimeError(answer.stderr[-2000:])
+        raise RuntimeError(answer.stderr[-4000:])
     figures: Figures = json.loads(answer.stdout)
     return figures
 
@@ -171,5 +171,5 @@ def ask_database(url: str, scripts: Sequence[Path], seconds: float) -> Figures:
         )
     }
     if answer.returncode != 0 or found["per_second"] is None:
-        raise RuntimeError(answer.stderr[-2000:])
+        raise RuntimeError(answer.stderr[-4000:])
     return {name: float(one[1]) for name, one in found.items() if one is not None}

@@ -88,7 +88,7 @@ class AnswerReader:
         status = _STATUS.match(self._head)
         if status is None or int(status[1]) != self._status:
             raise AnswerError(
-                f"{self._status} was expected, and this came: {self._head[:500].decode(errors='replace')}"
+                f"{self._status} was expected, and this came: {self._head[:2000].decode(errors='replace')}"
             )
         length = _LENGTH.search(self._head, 0, end + 2)
         self._is_chunked = self._is_last = False

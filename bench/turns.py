@@ -53,14 +53,22 @@ def take_turns(
     """Let each have its turn, round by round, after one that warms up."""
     measured: Measured = defaultdict(lambda: defaultdict(list))
     for contest in contests:
-        contest.turn(min(WARMING_SECONDS, seconds))
+        _turn(contest, min(WARMING_SECONDS, seconds))
         measured[contest.task][contest.contestant] = []
     told("warmed up")
     for number in range(rounds):
         for contest in contests if number % 2 == 0 else reversed(contests):
-            measured[contest.task][contest.contestant].append(contest.turn(seconds))
+            measured[contest.task][contest.contestant].append(_turn(contest, seconds))
         told(f"round {number + 1} of {rounds}")
     return {task: dict(rates) for task, rates in measured.items()}
+
+
+def _turn(contest: Contest, seconds: float) -> Figures:
+    try:
+        return contest.turn(seconds)
+    except Exception as error:
+        error.add_note(f"while {contest.contestant} had its turn at: {contest.task}")
+        raise
 
 
 def ratios(some: Sequence[float], others: Sequence[float]) -> list[float]:

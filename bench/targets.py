@@ -101,7 +101,7 @@ def list_held(figures: Mapping[str, Any]) -> Iterator[Held]:
     known = list_known(figures["known_at"])
     if known:
         title, dearest = max(known.items(), key=lambda item: item[1].median)
-        yield Held(f"as known then, times as dear; the dearest: {title}", dearest, KNOWN_BOUND, is_least=False)
+        yield Held(f"as known then, times as dear: {title}", dearest, KNOWN_BOUND, is_least=False)
 
 
 def list_known(measured: Measured) -> dict[str, Spread]:

@@ -85,8 +85,12 @@ def _side(stack: ExitStack, server: str, name: str, tree: Tree, events: int) -> 
     url = server.replace("@/postgres?", f"@/{name}?")
     fill(tree, url, events)
     key = make_key(tree, url)
-    served = stack.enter_context(dateline(url, tree.folder, tree.python))
-    return Side(tree, served, {query.name: query for query in list_queries(served, key)})
+    try:
+        served = stack.enter_context(dateline(url, tree.folder, tree.python))
+        queries = list(list_queries(served, key))
+    except (RuntimeError, LookupError) as error:
+        raise CannotCompareError(f"{tree.name} does not serve what is asked: {error}") from error
+    return Side(tree, served, {query.name: query for query in queries})
 
 
 def _contests(sides: Mapping[str, Side], database: int | None, left_out: list[str]) -> Iterator[Contest]:

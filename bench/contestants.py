@@ -170,6 +170,8 @@ def ask_database(url: str, scripts: Sequence[Path], seconds: float) -> Figures:
             ("mean_ms", r"^latency average = ([0-9.]+) ms"),
         )
     }
-    if answer.returncode != 0 or found["per_second"] is None:
+    if answer.returncode != 0:
         raise RuntimeError(answer.stderr[-4000:])
+    if found["per_second"] is None:  # it says no rate then
+        raise RuntimeError("pgbench has finished nothing in its turn: give it more seconds")
     return {name: float(one[1]) for name, one in found.items() if one is not None}

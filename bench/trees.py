@@ -54,12 +54,19 @@ def checked_out(commit: str) -> Iterator[Tree]:
         found = _git("rev-parse", "--verify", "--quiet", "--short", "--end-of-options", f"{commit}^{{commit}}")
     except subprocess.CalledProcessError:
         raise CannotCompareError(f"there is no commit {commit!r}") from None
+    with worktree(found) as folder:
+        check(folder, found)
+        yield Tree(found, folder, _python_for(folder))
+
+
+@contextmanager
+def worktree(commit: str) -> Iterator[Path]:
+    """Check a commit out into a folder that goes away with the block, and leave no trace of it."""
     with tempfile.TemporaryDirectory(prefix="dateline-base-") as name:
         folder = Path(name) / "tree"
-        _git("worktree", "add", "--quiet", "--detach", str(folder), found)
+        _git("worktree", "add", "--quiet", "--detach", str(folder), commit)
         try:
-            check(folder, found)
-            yield Tree(found, folder, _python_for(folder))
+            yield folder
         finally:
             _git("worktree", "remove", "--force", str(folder))
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.compare import report
-from bench.trees import CannotCompareError, Tree, check, checked_out, fill, make_key
+from bench.trees import CannotCompareError, Tree, check, checked_out, fill, make_key, worktree
 from tests.bench.test_report import FIGURES, turns
 
 ROUNDS = 8
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_comparison_tells_ratios_and_verdicts() -> None:
@@ -30,8 +31,15 @@ def test_a_comparison_tells_ratios_and_verdicts() -> None:
     assert lines[-3:] == ["Faster: one.", "Slower: nothing for certain.", "Left out: gone: def answers with 404."]
 
 
-def test_a_commit_that_is_not_there_is_said(tmp_path: Path) -> None:
-    del tmp_path
+def test_a_commit_is_checked_out_for_a_while() -> None:
+    with worktree("HEAD") as folder:
+        assert (folder / "service" / "__main__.py").is_file()
+    assert not folder.exists()
+    listed = subprocess.run(["git", "worktree", "list"], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert str(folder) not in listed
+
+
+def test_a_commit_that_is_not_there_is_said() -> None:
     with pytest.raises(CannotCompareError, match="no commit '--upload-pack=x'"), checked_out("--upload-pack=x"):
         pass
 
@@ -58,7 +66,7 @@ def test_a_key_is_read_from_what_the_command_says(tmp_path: Path) -> None:
 def test_the_command_fails_in_words() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.compare", "no-such-commit"],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr == "cannot compare: there is no commit 'no-such-commit'\n"

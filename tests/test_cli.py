@@ -19,7 +19,10 @@ from service.settings import Settings, normalized_url, shown_url
 
 LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
 KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
-COMMANDS = ("serve", "worker", "migrate", "seed", "purge", "backup", "restore", "keys", "openapi", "settings")
+COMMANDS = (
+    *("serve", "worker", "migrate", "seed", "purge", "backup", "restore", "import", "export"),
+    *("keys", "openapi", "settings"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +84,15 @@ def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkey
     assert outcome.stderr.startswith(f"dateline: {name}: ")
     assert outcome.stderr.count("\n") == 1
     assert value not in outcome.output
+
+
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@localhost/x", "hunter2", "host=x hunter2"])
+def test_a_wrong_database_url_is_refused_without_being_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", url)
+    outcome = CliRunner().invoke(app, ["serve"])
+    assert (outcome.exit_code, outcome.stderr.count("\n")) == (2, 1)
+    assert outcome.stderr.startswith("dateline: DATELINE_DATABASE_URL: ")
+    assert "hunter2" not in outcome.output
 
 
 @pytest.mark.parametrize(

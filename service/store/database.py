@@ -16,11 +16,8 @@ from service.store.adapters import register
 from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
 from service.store.failures import translated
-<<<<<<< HEAD
 from service.store.pool import ReadyPool
-=======
 from service.store.pooler import prepare_if_kept
->>>>>>> main
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled
 from service.store.wal import WalPosition, read_written

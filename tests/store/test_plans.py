@@ -21,7 +21,7 @@ from bench.loading import load
 from bench.questions import Question, questions
 from bench.sample import make_tasks
 from service.store.adapters import register
-from service.store.counting import count_events
+from service.store.counting import Counted, count_events
 from service.store.paging import read_page
 from service.store.query import owner
 from tests.conftest import fresh_database
@@ -168,7 +168,7 @@ def test_a_count_of_the_few_reads_little(loaded: str, name: str, how: Literal["e
     query = replace(QUESTIONS[name].query, sort="date")
     watched = Watched(loaded, "force_custom_plan")
 
-    async def count() -> int | None:
+    async def count() -> Counted | None:
         async with watched as connection:
             return await count_events(connection, query, CALLER, how)
 

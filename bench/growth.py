@@ -1,0 +1,170 @@
+"""Measure what grows with a timeline: `python -m bench.growth`, by default a million events grown to ten millions.
+
+Events are loaded, and a copy of that database is made ten times as dense on the same axis of time. Then every
+question is asked of both in turns, as the service asks it: what it takes is the median of some runs, on warm data, and
+beside it stand the blocks that PostgreSQL touched. What an index can answer takes as long in the large as in the small,
+give or take three tenths; of what takes longer the table says why.
+
+With `--histories` each event has five states, and what was known is asked for, too. That takes five times the room:
+some 22 kB an event instead of 4.6.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+
+from bench.asked import Asked, asked_of, middle_moment
+from bench.blocks import Watched
+from bench.cloning import forgo_durability, multiply
+from bench.loading import load
+from service.embedded import EmbeddedPostgres
+from service.store.database import Database
+from service.store.migration import migrate
+from service.store.statement import Connection
+
+# So many are made up, one by one; more than these are cloned.
+MADE_UP = 200_000
+MOST_TIMES = 1.3
+# Enough that a prepared statement has come to its generic plan, if it takes one.
+WARMING = 11
+# What no index answers, by a part of the question's name, and why.
+GROWS: dict[str, str] = {}
+# Nothing is lost that is not made again, and other programs want memory, too.
+SERVER = {
+    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",
+    "max_wal_senders": "0", "max_wal_size": "3GB", "shared_buffers": "1GB", "autovacuum": "off",
+}  # fmt: skip
+
+
+class Measured(NamedTuple):
+    """What a question took of one database: milliseconds, and the blocks that its statements touched."""
+
+    ms: float
+    blocks: int
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Load, grow, measure, and print Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="how many events the small one has (1,000,000)")
+    parser.add_argument("--times", type=int, default=10, help="how many times as many the large one has (10)")
+    parser.add_argument("--histories", action="store_true", help="have five states of each event, and ask for the past")
+    parser.add_argument("--runs", type=int, default=31, help="how often each is asked (31)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="after so many a question is not repeated (4)")
+    parser.add_argument("--only", default="", help="ask only those whose name has this in it")
+    parser.add_argument("--databases", nargs=2, metavar="URL", help="a small and a large one that this has made before")
+    chosen = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        urls = chosen.databases or _loaded(stack, chosen.events, chosen.times, histories=chosen.histories)
+        _tell_sizes(urls)
+        asyncio.run(_measure(urls, chosen.only, chosen.runs, chosen.seconds))
+
+
+def _loaded(stack: ExitStack, events: int, times: int, *, histories: bool) -> list[str]:
+    """Start a PostgreSQL of our own with both databases; it ends with the stack."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-growth-")))
+    url = stack.enter_context(EmbeddedPostgres(folder, options=SERVER))
+    migrate(url)
+    forgo_durability(url)
+    # no more than there are to be, and a whole part of them
+    first = max(1, -(-events // MADE_UP))
+    print(f"loaded in {load(url, events // first, histories=histories):.0f} s", flush=True)
+    if first > 1:
+        print(f"grown {first} times in {multiply(url, first):.0f} s", flush=True)
+    large = _copy(url)
+    print(f"grown {times} times in {multiply(large, times):.0f} s\n", flush=True)
+    return [url, large]
+
+
+def _copy(url: str) -> str:
+    """Copy a database on its server, and answer the URL of the copy."""
+    name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
+    with psycopg.connect(url, dbname="template1", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE grown TEMPLATE {name} STRATEGY FILE_COPY".encode())
+    return url.replace(f"@/{name}?", "@/grown?")
+
+
+def _tell_sizes(urls: Sequence[str]) -> None:
+    for url in urls:
+        with psycopg.connect(url, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM event_state),"
+                " pg_database_size(current_database()) / 1e9, current_setting('server_version'),"
+                " current_setting('shared_buffers')"
+            ).fetchone()
+            assert row is not None  # noqa: S101  # no table is needed for one
+            print("{:,} events, {:,} states, {:.1f} GB; PostgreSQL {}, shared_buffers {}".format(*row))
+
+
+async def _measure(urls: Sequence[str], only: str, runs: int, seconds: float) -> None:
+    print("\n| question | ms | ms of the large | times | blocks | of the large | |\n|---|---|---|---|---|---|---|")
+    moment = middle_moment(urls[0])
+    asked = [asked_of(url, moment) for url in urls]
+    async with AsyncExitStack() as stack:
+        connections, watched = [], []
+        for url in urls:
+            database = Database(url, pool_size=1, statement_timeout_seconds=600)
+            await database.open()
+            stack.push_async_callback(database.close)
+            connections.append(await stack.enter_async_context(database.read()))
+            watched.append(await stack.enter_async_context(Watched(url)))
+        for both in zip(*asked, strict=True):
+            if only not in both[0].name:
+                continue
+            blocks = [await one.count_blocks(question.ask) for one, question in zip(watched, both, strict=True)]
+            taken = await _take_turns(both, connections, runs, seconds)
+            print(_row(both[0], [Measured(*one) for one in zip(taken, blocks, strict=True)]), flush=True)
+
+
+async def _take_turns(
+    both: Sequence[Asked], connections: Sequence[Connection], runs: int, seconds: float
+) -> list[float]:
+    """Ask each of its database in turns; answers the medians in milliseconds."""
+    taken: list[list[float]] = [[] for _ in both]
+    until = time.perf_counter() + seconds
+    for number in range(runs + WARMING):
+        for question, connection, times in zip(both, connections, taken, strict=True):
+            began = time.perf_counter()
+            await question.ask(connection)
+            times.append((time.perf_counter() - began) * 1000)
+        if number >= 2 and time.perf_counter() > until:
+            break
+    warm = WARMING if len(taken[0]) > WARMING else 1
+    return [statistics.median(times[warm:]) for times in taken]
+
+
+def _row(question: Asked, measured: Sequence[Measured]) -> str:
+    small, large = measured
+    times = large.ms / small.ms
+    cells = [
+        question.name,
+        f"{small.ms:.2f}",
+        f"{large.ms:.2f}",
+        f"{times:.2f}",
+        f"{small.blocks:,}",
+        f"{large.blocks:,}",
+    ]
+    return f"| {' | '.join(cells)} | {_verdict(question, large.ms, times)} |"
+
+
+def _verdict(question: Asked, ms: float, times: float) -> str:
+    if question.most_ms is not None:
+        return f"at most {question.most_ms:.0f} ms" + ("" if ms <= question.most_ms else ": **too slow**")
+    if times <= MOST_TIMES:
+        return ""
+    why = next((reason for name, reason in GROWS.items() if name in question.name), None)
+    return f"grows: {why}" if why else "**grows**"
+
+
+if __name__ == "__main__":
+    main()

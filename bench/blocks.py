@@ -48,7 +48,7 @@ class Watched:
         await ask(self._connection)  # fills the catalogue's caches, which count too
         self.plans.clear()
         await ask(self._connection)
-        return sum(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] for plan in self.plans)
+        return sum(plan.get("Shared Hit Blocks", 0) + plan.get("Shared Read Blocks", 0) for plan in self.plans)
 
     def _take(self, notice: Diagnostic) -> None:
         _, found, plan = (notice.message_primary or "").partition("plan:")

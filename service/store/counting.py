@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,11 +24,11 @@ from sqlalchemy import (
 )
 
 from service.store.query import Caller, EventQuery
-from service.store.selection import Shape, conditions, in_timelines, values_of
-from service.store.statement import Connection, Statement, compiled
-from service.store.walks import Lead, find_lead, walk
+from service.store.selection import Shape, conditions, in_timelines, in_window, values_of
+from service.store.statement import Connection, Statement, compiled, explained, planned_rows
+from service.store.walks import TEXT, Lead, find_lead, walk
 from service.store.window import meets_window
-from service.tables import REACHES, event
+from service.tables import event
 
 Count = Literal["none", "estimated", "exact"]
 
@@ -90,20 +89,17 @@ async def _counted_in_time(connection: Connection, statement: Statement, values:
 
 
 async def _estimated(connection: Connection, shape: Shape, values: Mapping[str, object]) -> int:
-    cursor = await _explained(shape).run(connection, values, prepare=False)
-    return planned_rows((await cursor.fetchall())[0][0])
-
-
-def planned_rows(plan: bytes) -> int:
-    """Read how many rows PostgreSQL expects, from EXPLAIN (FORMAT JSON)."""
-    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+    return await planned_rows(connection, _matching(shape), values)
 
 
 @lru_cache(maxsize=1024)
 def count_statement(shape: Shape, lead: Lead | None, *, bounded: bool) -> Statement:
     """Build the statement that counts, once; `bounded` stops at a limit."""
-    reaches = [None] if shape.window is None else REACHES
-    walks = [walk(shape, lead, reach, apart=False)[1] for reach in reaches]
+    # few events that have the words are looked through at once
+    in_one = shape.window is None or (lead is not None and lead.name == TEXT)
+    walks = [walk(shape, lead, reach, apart=False)[1] for reach in ([None] if in_one else shape.reaches)]
+    if in_one:
+        walks = [one.where(*in_window(shape, shape.events)) for one in walks]
     if lead is not None and lead.table is not event and (lead.repeats or lead.several):
         walks = [one.distinct() for one in walks]
     found = union_all(*walks).subquery() if len(walks) > 1 else walks[0].subquery()
@@ -114,9 +110,8 @@ def count_statement(shape: Shape, lead: Lead | None, *, bounded: bool) -> Statem
 
 
 @lru_cache(maxsize=1024)
-def _explained(shape: Shape) -> Statement:
+def _matching(shape: Shape) -> Statement:
     # the planner knows how many ranges meet another, but not that an event's two ends belong together
     events = shape.events
     window = [] if shape.window is None else [meets_window(shape.window, events)]
-    matching = compiled(select(literal(1)).where(in_timelines(shape, events), *window, *conditions(shape, events)))
-    return Statement(f"EXPLAIN (FORMAT JSON) {matching.sql}", matching.fixed)
+    return explained(select(literal(1)).where(in_timelines(shape, events), *window, *conditions(shape, events)))

@@ -174,7 +174,7 @@ def _keys_by_date(page: PageShape) -> CTE:
     if page.lead is not None and page.lead.name == TEXT:
         walks: FromClause = _few(page)
     else:
-        walks = union_all(*(_walk(page, reach) for reach in REACHES)).subquery("walks")
+        walks = union_all(*(_walk(page, reach) for reach in shape.reaches)).subquery("walks")
     order = ordered(shape, walks.c.value, walks.c.event_id, walks.c.timeline_id)
     return _gathered(shape, page.lead, select(walks).order_by(*order).limit(_LIMIT))
 
@@ -216,7 +216,8 @@ def _few(page: PageShape) -> CTE:
     """Gather the few events that have the words, whatever the planner thinks of how many they are."""
     shape = page.query
     _, keys = walk(shape, page.lead, None, apart=True)
-    begins = or_(*(and_(*in_reach(event, reach), *_begins(page, event, reach)) for reach in REACHES))
+    events = shape.events
+    begins = or_(*(and_(*in_reach(events, reach), *_begins(page, events, reach)) for reach in shape.reaches))
     return keys.where(begins).cte("few").prefix_with("MATERIALIZED")
 
 

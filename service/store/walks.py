@@ -38,8 +38,9 @@ from service.store.selection import (
     in_timelines,
     keys_of,
     known_then,
+    moment,
 )
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, explained, planned_rows
 from service.tables import claim, event, event_participant, event_state, state_facet, timeline
 
 # The most that is counted to learn which of several filters is the narrowest.
@@ -65,7 +66,7 @@ class Lead:
     def table(self) -> Table:
         """The table that is walked."""
         if self.name == TEXT:
-            return event
+            return event_state if self.past else event
         table = self.column.table
         assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
         return table
@@ -85,9 +86,9 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
     None where there is none. Words that are searched for lead only if they are the narrowest,
-    and few events have them.
+    and few events have them. Of filters that all have many, PostgreSQL's guess tells the narrowest.
     """
-    words_may_lead = shape.text and shape.one_timeline and not shape.past
+    words_may_lead = shape.text and shape.one_timeline
     names = (*shape.leads, TEXT) if words_may_lead else shape.leads
     if not names:
         return None
@@ -96,9 +97,27 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
-        if chosen == TEXT and fewest == PROBE_LIMIT:
-            return None
+        if fewest == PROBE_LIMIT:
+            if not shape.leads:
+                return None
+            chosen = await _find_narrowest(connection, shape, values)
     return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1, past=shape.past)
+
+
+async def _find_narrowest(connection: Connection, shape: Shape, values: dict[str, object]) -> str:
+    """Choose among filters by how many events PostgreSQL expects of each: it knows the commonest values."""
+    if len(shape.leads) == 1:
+        return shape.leads[0]
+    expected = [await planned_rows(connection, _having(name, past=shape.past), values) for name in shape.leads]
+    return min(zip(expected, shape.leads, strict=True))[1]
+
+
+@lru_cache(maxsize=128)
+def _having(name: str, *, past: bool) -> Statement:
+    """Build the statement of what has a filter's values, to be planned, not run."""
+    column = facet_column(name, past=past)
+    is_of_timeline = column.table.c.timeline_id == TIMELINE_ID
+    return explained(select(literal(1)).where(is_of_timeline, column == func.any(facet_values(name))))
 
 
 @lru_cache(maxsize=128)
@@ -108,7 +127,8 @@ def _probe(rivals: tuple[str, ...], *, past: bool) -> Statement:
 
 def _count(name: str, *, past: bool) -> Select[Any]:
     if name == TEXT:
-        matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
+        events = event_state if past else event
+        matching = select(1).where(events.c.timeline_id == TIMELINE_ID, events.c.search.op("@@")(SEARCH))
         return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
     column = facet_column(name, past=past)
     table = column.table
@@ -148,13 +168,15 @@ def walk(
         where.append(base.c[lead.column.name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)
+    if shape.overdue:  # what began only since has not passed: said of what an index is ordered by
+        where.append(base.c.start_earliest < moment(past=shape.past))
     walked = base
     if base is state_facet:  # no tombstone has any
         where.append(base.c.known.op("@>")(KNOWN_AT))
     elif shape.past:
         where += known_then(base)
     checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
-    if shape.past and checks and not joined:
+    if shape.past and base is not events and checks and not joined:
         # no join, which the planner would make one with the walk itself
         looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
         is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1

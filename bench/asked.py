@@ -37,10 +37,13 @@ _COUNTED = ("everything, date", "a day, date", "a month, date", "ten years, date
 
 
 class Asked(NamedTuple):
-    """A question, how it is asked, and the most that it may take, where that does not depend on a smaller timeline."""
+    """A question, how it is asked, and the most that it may take, where that does not depend on a smaller timeline.
+
+    Asking it answers how many events, or buckets, that gave.
+    """
 
     name: str
-    ask: Callable[[Connection], Awaitable[object]]
+    ask: Callable[[Connection], Awaitable[int]]
     most_ms: float | None = None
 
 
@@ -82,16 +85,18 @@ def _rows(url: str, statement: str, *values: object) -> list[TupleRow]:
         return connection.cursor(binary=True).execute(statement.encode(), values).fetchall()
 
 
-def _page(question: Question) -> Callable[[Connection], Awaitable[object]]:
-    async def ask(connection: Connection) -> object:
-        return await read_page(connection, question.query, _CALLER, limit=PAGE_EVENTS, after=question.after)
+def _page(question: Question) -> Callable[[Connection], Awaitable[int]]:
+    async def ask(connection: Connection) -> int:
+        rows = await read_page(connection, question.query, _CALLER, limit=PAGE_EVENTS, after=question.after)
+        return len(rows.documents)
 
     return ask
 
 
-async def _count(query: EventQuery, connection: Connection) -> object:
-    return await count_events(connection, query, _CALLER, "estimated")
+async def _count(query: EventQuery, connection: Connection) -> int:
+    counted = await count_events(connection, query, _CALLER, "estimated")
+    return counted.events if counted else 0
 
 
-async def _histogram(query: EventQuery, unit: Unit, connection: Connection) -> object:
-    return await read_histogram(connection, query, _CALLER, unit)
+async def _histogram(query: EventQuery, unit: Unit, connection: Connection) -> int:
+    return len(await read_histogram(connection, query, _CALLER, unit))

@@ -1,9 +1,10 @@
 """Measure what grows with a timeline: `python -m bench.growth`, by default a million events grown to ten millions.
 
 Events are loaded, and a copy of that database is made ten times as dense on the same axis of time. Then every
-question is asked of both in turns, as the service asks it: what it takes is the median of some runs, on warm data, and
-beside it stand the blocks that PostgreSQL touched. What an index can answer takes as long in the large as in the small,
-give or take three tenths; of what takes longer the table says why.
+question is asked of both in turns, as the service asks it: what it takes is the processor's time of the server process
+that answers, the median of some runs on warm data, which other work on the machine blurs little; beside it stand the
+blocks that PostgreSQL touched. What an index can answer takes as long in the large as in the small, give or take three
+tenths; of what takes longer the table says why. Histograms have a limit of their own, by the clock.
 
 With `--histories` each event has five states, and what was known is asked for, too. That takes five times the room:
 some 22 kB an event instead of 4.6.
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from bench.asked import Asked, asked_of, middle_moment
+from bench.asked import PAGE_EVENTS, Asked, asked_of, middle_moment
 from bench.blocks import Watched
 from bench.cloning import forgo_durability, multiply
 from bench.loading import load
@@ -47,10 +48,12 @@ SERVER = {
 
 
 class Measured(NamedTuple):
-    """What a question took of one database: milliseconds, and the blocks that its statements touched."""
+    """What a question took of one database, by the clock and of the processor, and what it answered."""
 
     ms: float
+    busy_ms: float
     blocks: int
+    found: int
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,49 +122,57 @@ async def _measure(urls: Sequence[str], only: str, runs: int, seconds: float) ->
             connections.append(await stack.enter_async_context(database.read()))
             watched.append(await stack.enter_async_context(Watched(url)))
         for both in zip(*asked, strict=True):
-            if only not in both[0].name:
-                continue
-            blocks = [await one.count_blocks(question.ask) for one, question in zip(watched, both, strict=True)]
-            taken = await _take_turns(both, connections, runs, seconds)
-            print(_row(both[0], [Measured(*one) for one in zip(taken, blocks, strict=True)]), flush=True)
+            if only in both[0].name:
+                blocks = [await one.count_blocks(question.ask) for one, question in zip(watched, both, strict=True)]
+                print(_row(both[0], await _take_turns(both, connections, blocks, runs, seconds)), flush=True)
 
 
 async def _take_turns(
-    both: Sequence[Asked], connections: Sequence[Connection], runs: int, seconds: float
-) -> list[float]:
-    """Ask each of its database in turns; answers the medians in milliseconds."""
-    taken: list[list[float]] = [[] for _ in both]
+    both: Sequence[Asked], connections: Sequence[Connection], blocks: Sequence[int], runs: int, seconds: float
+) -> list[Measured]:
+    """Ask each of its database in turns."""
+    clock: list[list[float]] = [[] for _ in both]
+    busy: list[list[float]] = [[] for _ in both]
+    found = [0 for _ in both]
     until = time.perf_counter() + seconds
     for number in range(runs + WARMING):
-        for question, connection, times in zip(both, connections, taken, strict=True):
-            began = time.perf_counter()
-            await question.ask(connection)
-            times.append((time.perf_counter() - began) * 1000)
+        for each, (question, connection) in enumerate(zip(both, connections, strict=True)):
+            began, worked = time.perf_counter(), _busy_seconds(connection)
+            found[each] = await question.ask(connection)
+            busy[each].append((_busy_seconds(connection) - worked) * 1000)
+            clock[each].append((time.perf_counter() - began) * 1000)
         if number >= 2 and time.perf_counter() > until:
             break
-    warm = WARMING if len(taken[0]) > WARMING else 1
-    return [statistics.median(times[warm:]) for times in taken]
+    warm = WARMING if len(clock[0]) > WARMING else 1
+    medians = [[statistics.median(one[warm:]) for one in times] for times in (clock, busy)]
+    return [Measured(*one) for one in zip(*medians, blocks, found, strict=True)]
+
+
+def _busy_seconds(connection: Connection) -> float:
+    """Read for how long a connection's server process has been at work; the clock where the system does not say."""
+    try:
+        told = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
+    except OSError:
+        return time.perf_counter()
+    return int(told.split()[0]) / 1e9
 
 
 def _row(question: Asked, measured: Sequence[Measured]) -> str:
     small, large = measured
-    times = large.ms / small.ms
-    cells = [
-        question.name,
-        f"{small.ms:.2f}",
-        f"{large.ms:.2f}",
-        f"{times:.2f}",
-        f"{small.blocks:,}",
-        f"{large.blocks:,}",
-    ]
-    return f"| {' | '.join(cells)} | {_verdict(question, large.ms, times)} |"
+    by_clock = question.most_ms is not None
+    taken = [one.ms if by_clock else one.busy_ms for one in measured]
+    times = taken[1] / taken[0]
+    cells = [question.name, *(f"{one:.2f}" for one in taken), f"{times:.2f}", f"{small.blocks:,}", f"{large.blocks:,}"]
+    return f"| {' | '.join(cells)} | {_verdict(question, small, large, times)} |"
 
 
-def _verdict(question: Asked, ms: float, times: float) -> str:
+def _verdict(question: Asked, small: Measured, large: Measured, times: float) -> str:
     if question.most_ms is not None:
-        return f"at most {question.most_ms:.0f} ms" + ("" if ms <= question.most_ms else ": **too slow**")
+        return f"at most {question.most_ms:.0f} ms" + ("" if large.ms <= question.most_ms else ": **too slow**")
     if times <= MOST_TIMES:
         return ""
+    if small.found < min(PAGE_EVENTS, large.found):
+        return f"gives {large.found:,}, of the small {small.found:,}"
     why = next((reason for name, reason in GROWS.items() if name in question.name), None)
     return f"grows: {why}" if why else "**grows**"
 

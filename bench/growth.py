@@ -38,8 +38,23 @@ MADE_UP = 200_000
 MOST_TIMES = 1.3
 # Enough that a prepared statement has come to its generic plan, if it takes one.
 WARMING = 11
-# What no index answers, by a part of the question's name, and why.
-GROWS: dict[str, str] = {}
+# What no index answers for a page's worth of work, by a part of the question's name, and why.
+_BOTH = "one filter's events are looked through until a page has what all leave"
+GROWS = {
+    "by relevance": "all that match are ranked",
+    "all timelines, rare word, as known then": "the words of the past are sought by index in one timeline alone",
+    "newest record": "no index has the records of each filter, window or past moment in order",
+    "rare word": "an index of words has no order: all that match are looked at",
+    "month, possible": "what is long and began before is looked through, for where its beginning is in doubt",
+    "month, certain": "what may run then is looked through, for what must",
+    "overdue": "what had not ended by then is skipped",
+    "five statuses": "what may run then is looked through for each",
+    "common word, common actor": _BOTH,
+    "status, common kind": _BOTH,
+    "common actor, common place": _BOTH,
+    "rare actor, rare topic": _BOTH,
+    "topic, actor": _BOTH,
+}
 # Nothing is lost that is not made again, and other programs want memory, too.
 SERVER = {
     "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal",

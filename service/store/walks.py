@@ -97,7 +97,7 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
-        if fewest == PROBE_LIMIT:
+        if fewest >= PROBE_LIMIT:
             if not shape.leads:
                 return None
             chosen = await _find_narrowest(connection, shape, values)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import TupleRow
 
-from bench.events import TIMELINE
+from bench.chance import made_up_words
+from bench.events import SEED, TIMELINE
 from bench.histogram import questions as histograms
-from bench.questions import ALL, Question, questions
+from bench.questions import ALL, MONTH, Question, questions
 from service.dates import Unit
 from service.store.adapters import register
-from service.store.counting import count_events
+from service.store.counting import Count, count_events
 from service.store.histogram import read_histogram
 from service.store.paging import read_page
 from service.store.query import EventQuery, Keyset, owner, timeline_id_of
@@ -49,18 +50,19 @@ class Asked(NamedTuple):
 
 def asked_of(url: str, moment: int | None) -> Iterator[Asked]:
     """Yield what is asked of a database; of the past too, where a moment of it is given."""
-    asked = [*questions(), *_far(url)]
+    asked = [*questions(), *_far(url), *_words()]
     for question in asked:
         yield Asked(question.name, _page(question))
     for question in asked:
         if question.name in _COUNTED or ("a month" in question.name and question.query.sort == "date"):
-            yield Asked(f"{question.name}: estimated", partial(_count, question.query))
+            yield Asked(f"{question.name}: estimated", partial(_count, question.query, "estimated"))
+    yield Asked("everything: exact", partial(_count, ALL, "exact"))
     if moment is not None:
         for question in asked:
             then = question._replace(query=replace(question.query, known_at=moment))
             yield Asked(f"{question.name}, as known then", _page(then))
             if question.name in _COUNTED:
-                yield Asked(f"{question.name}, as known then: estimated", partial(_count, then.query))
+                yield Asked(f"{question.name}, as known then: estimated", partial(_count, then.query, "estimated"))
     for name, query, unit in histograms():
         most_ms = WHOLE_MS if name.startswith("all") else NARROW_MS
         yield Asked(f"histogram, {name}, by {unit}", partial(_histogram, query, unit), most_ms)
@@ -79,6 +81,14 @@ def _far(url: str) -> Iterator[Question]:
     yield Question(f"everything, after {FAR_EVENTS:,}", ALL, after)
 
 
+def _words() -> Iterator[Question]:
+    """Yield what is neither common nor rare: words of some two in a thousand events, and of two in ten thousand."""
+    words = made_up_words(20_000, SEED)
+    for name, word in (("less common", words[1_000]), ("uncommon", words[10_000])):
+        yield Question(f"{name} word", replace(ALL, text=word))
+        yield Question(f"{name} word, a month", replace(MONTH, text=word))
+
+
 def _rows(url: str, statement: str, *values: object) -> list[TupleRow]:
     with psycopg.connect(url, autocommit=True) as connection:
         register(connection)
@@ -93,8 +103,8 @@ def _page(question: Question) -> Callable[[Connection], Awaitable[int]]:
     return ask
 
 
-async def _count(query: EventQuery, connection: Connection) -> int:
-    counted = await count_events(connection, query, _CALLER, "estimated")
+async def _count(query: EventQuery, how: Count, connection: Connection) -> int:
+    counted = await count_events(connection, query, _CALLER, how)
     return counted.events if counted else 0
 
 

@@ -41,6 +41,7 @@ WARMING = 11
 # What no index answers for a page's worth of work, by a part of the question's name, and why.
 _BOTH = "one filter's events are looked through until a page has what all leave"
 GROWS = {
+    ": exact": "each is counted, and what would take too long is estimated",
     "by relevance": "all that match are ranked",
     "all timelines, rare word, as known then": "the words of the past are sought by index in one timeline alone",
     "newest record": "no index has the records of each filter, window or past moment in order",

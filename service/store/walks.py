@@ -45,6 +45,8 @@ from service.tables import claim, event, event_participant, event_state, state_f
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
+# Words of so many events, by PostgreSQL's guess, are gathered and sorted: sooner than they are met in the dates' order.
+GATHERED_UP_TO = 10_000
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
@@ -85,8 +87,8 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none. Words that are searched for lead only if they are the narrowest,
-    and few events have them. Of filters that all have many, PostgreSQL's guess tells the narrowest.
+    None where there is none. Words that are searched for lead only if they are the narrowest, and not too many
+    events have them. Of filters that all have many, PostgreSQL's guess tells the narrowest.
     """
     words_may_lead = shape.text and shape.one_timeline
     names = (*shape.leads, TEXT) if words_may_lead else shape.leads
@@ -98,26 +100,38 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
         if fewest >= PROBE_LIMIT:
-            if not shape.leads:
+            narrowest = await _find_narrowest(connection, names, values, past=shape.past)
+            if narrowest is None:
                 return None
-            chosen = await _find_narrowest(connection, shape, values)
+            chosen = narrowest
     return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1, past=shape.past)
 
 
-async def _find_narrowest(connection: Connection, shape: Shape, values: dict[str, object]) -> str:
-    """Choose among filters by how many events PostgreSQL expects of each: it knows the commonest values."""
-    if len(shape.leads) == 1:
-        return shape.leads[0]
-    expected = [await planned_rows(connection, _having(name, past=shape.past), values) for name in shape.leads]
-    return min(zip(expected, shape.leads, strict=True))[1]
+async def _find_narrowest(
+    connection: Connection, rivals: tuple[str, ...], values: dict[str, object], *, past: bool
+) -> str | None:
+    """Choose by how many events PostgreSQL expects of each: it knows the commonest values; None for words of many."""
+    if len(rivals) == 1 and TEXT not in rivals:
+        return rivals[0]
+    expected = {name: await planned_rows(connection, _having(name, past=past), values) for name in rivals}
+    if expected.get(TEXT, 0) > GATHERED_UP_TO:
+        del expected[TEXT]
+    return min(expected, key=lambda name: (expected[name], name), default=None)
 
 
 @lru_cache(maxsize=128)
 def _having(name: str, *, past: bool) -> Statement:
-    """Build the statement of what has a filter's values, to be planned, not run."""
+    """Build the statement of what has a filter's values, or the words, to be planned, not run."""
+    if name == TEXT:
+        return explained(_matching(past=past))
     column = facet_column(name, past=past)
     is_of_timeline = column.table.c.timeline_id == TIMELINE_ID
     return explained(select(literal(1)).where(is_of_timeline, column == func.any(facet_values(name))))
+
+
+def _matching(*, past: bool) -> Select[Any]:
+    events = event_state if past else event
+    return select(literal(1)).where(events.c.timeline_id == TIMELINE_ID, events.c.search.op("@@")(SEARCH))
 
 
 @lru_cache(maxsize=128)
@@ -127,9 +141,7 @@ def _probe(rivals: tuple[str, ...], *, past: bool) -> Statement:
 
 def _count(name: str, *, past: bool) -> Select[Any]:
     if name == TEXT:
-        events = event_state if past else event
-        matching = select(1).where(events.c.timeline_id == TIMELINE_ID, events.c.search.op("@@")(SEARCH))
-        return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
+        return select(func.count()).select_from(_matching(past=past).limit(PROBE_LIMIT).subquery())
     column = facet_column(name, past=past)
     table = column.table
     # in an index's order, or the planner might hope to meet the first few soon by reading all

@@ -12,6 +12,7 @@ import pytest
 
 from bench import growth
 from bench.cloning import multiply
+from bench.events import COMMON_WORD
 from bench.loading import load
 from bench.questions import ALL, COMMON, MONTH, RARE, asks_for
 from service.dates import Answer, Relation, parse
@@ -87,6 +88,16 @@ def test_few_words_lead_to_what_was_known(grown: str) -> None:
     assert sum(map(rows_of, scans_of(watched.plans))) <= 6 * TIMES * STATES
 
 
+def lead_of(url: str, query: EventQuery) -> walks.Lead | None:
+    """Choose what leads to an answer."""
+
+    async def find() -> walks.Lead | None:
+        async with Watched(url, "force_custom_plan") as connection:
+            return await walks.find_lead(connection, query, Shape.of(query), values_of(query, CALLER))
+
+    return asyncio.run(find())
+
+
 @pytest.fixture
 def _many_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have filters count as common that few events have."""
@@ -99,15 +110,22 @@ def _many_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_many_at_once")
 @pytest.mark.parametrize("known_at", [None, 1_700_000_000_000_000])
 def test_of_filters_that_all_have_many_the_narrowest_leads(grown: str, known_at: int | None) -> None:
-    query = replace(asks_for(ALL, kind=COMMON["kind"], status=RARE["status"]), known_at=known_at)
-
-    async def find() -> walks.Lead | None:
-        async with Watched(grown, "force_custom_plan") as connection:
-            return await walks.find_lead(connection, query, Shape.of(query), values_of(query, CALLER))
-
-    lead = asyncio.run(find())
+    lead = lead_of(grown, replace(asks_for(ALL, kind=COMMON["kind"], status=RARE["status"]), known_at=known_at))
     assert lead is not None
     assert lead.name == "status"
+
+
+@pytest.mark.usefixtures("_many_at_once")
+@pytest.mark.parametrize("known_at", [None, 1_700_000_000_000_000])
+def test_words_of_many_lead_where_they_are_not_expected_to_be_too_many(
+    grown: str, known_at: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = replace(ALL, text=COMMON_WORD, known_at=known_at)
+    lead = lead_of(grown, query)
+    assert lead is not None
+    assert lead.name == walks.TEXT
+    monkeypatch.setattr(walks, "GATHERED_UP_TO", 5)
+    assert lead_of(grown, query) is None
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,9 @@ from service.tables import claim, event, event_participant, event_state, state_f
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
-# Words of so many events, by PostgreSQL's guess, are gathered and sorted: sooner than they are met in the dates' order.
-GATHERED_UP_TO = 10_000
+# Where words are met in the order of the dates, about so many events that have them are wanted; what this comes to with
+# more of them is weighed against gathering them all.
+WANTED = 100
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
@@ -114,8 +115,12 @@ async def _find_narrowest(
     if len(rivals) == 1 and TEXT not in rivals:
         return rivals[0]
     expected = {name: await planned_rows(connection, _having(name, past=past), values) for name in rivals}
-    if expected.get(TEXT, 0) > GATHERED_UP_TO:
-        del expected[TEXT]
+    if TEXT in expected:
+        everything = await planned_rows(connection, _everything(past=past), values)
+        if (
+            expected[TEXT] ** 2 > WANTED * everything
+        ):  # all that have them are more than are walked to find those wanted
+            del expected[TEXT]
     return min(expected, key=lambda name: (expected[name], name), default=None)
 
 
@@ -127,6 +132,12 @@ def _having(name: str, *, past: bool) -> Statement:
     column = facet_column(name, past=past)
     is_of_timeline = column.table.c.timeline_id == TIMELINE_ID
     return explained(select(literal(1)).where(is_of_timeline, column == func.any(facet_values(name))))
+
+
+@lru_cache(maxsize=2)
+def _everything(*, past: bool) -> Statement:
+    events = event_state if past else event
+    return explained(select(literal(1)).where(events.c.timeline_id == TIMELINE_ID))
 
 
 def _matching(*, past: bool) -> Select[Any]:

@@ -124,9 +124,9 @@ def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def scans_of(plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the nodes that were executed, and read a table or an index."""
+    """List the nodes that were executed, not only planned, and read a table or an index."""
     nodes = [node for plan in plans for node in nodes_of(plan)]
-    return [node for node in nodes if node["Node Type"].endswith("Scan") and node["Actual Loops"]]
+    return [node for node in nodes if node["Node Type"].endswith("Scan") and node.get("Actual Loops")]
 
 
 def rows_of(scan: dict[str, Any]) -> float:

@@ -39,6 +39,7 @@ MOST_TIMES = 1.3
 # Enough that a prepared statement has come to its generic plan, if it takes one.
 WARMING = 11
 # What no index answers for a page's worth of work, by a part of the question's name, and why.
+_LONG = "of what is long and began before the window, much is passed over in the index"
 _BOTH = "one filter's events are looked through until a page has what all leave"
 GROWS = {
     ": exact": "each is counted, and what would take too long is estimated",
@@ -46,8 +47,12 @@ GROWS = {
     "all timelines, rare word, as known then": "the words of the past are sought by index in one timeline alone",
     "newest record": "no index has the records of each filter, window or past moment in order",
     "rare word": "an index of words has no order: all that match are looked at",
-    "month, possible": "what is long and began before is looked through, for where its beginning is in doubt",
-    "month, certain": "what may run then is looked through, for what must",
+    "month, possible": _LONG,
+    "month, certain": _LONG,
+    "a day, date": _LONG,
+    "a month, date": _LONG,
+    "ten years, date": _LONG,
+    "common status, a month": _LONG,
     "overdue": "what had not ended by then is skipped",
     "five statuses": "what may run then is looked through for each",
     "common word, common actor": _BOTH,

@@ -10,6 +10,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	then echo $$python; break; fi; done)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make pins'
+# More at a time than cores: many tests wait for what they have started.
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 CLIENTS := build/clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -22,8 +24,8 @@ run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a Postg
 	@exec $(BIN)/dateline serve
 
 test: check  ## Run everything that CI runs: check, then all tests
-	$(BIN)/pytest -n 2 --dist worksteal
-	$(BIN)/pytest -n 2 --dist worksteal --postgres=system
+	$(PYTEST)
+	$(PYTEST) --postgres=system --pooler
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .
@@ -34,6 +36,7 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 
 prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or more
 	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
+	DATELINE_PROVE=long $(BIN)/pytest tests/live tests/store tests/wire
 	$(BIN)/python -m tests.prove.feed
 
 clients: $(VENV)/dev.stamp $(CLIENTS)/tools.stamp  ## Lint the published document, make clients of it in three languages, and run them

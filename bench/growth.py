@@ -40,13 +40,14 @@ MOST_TIMES = 1.3
 WARMING = 11
 # What no index answers for a page's worth of work, by a part of the question's name, and why.
 _LONG = "of what is long and began before the window, much is passed over in the index"
+_UNORDERED = "an index of words has no order: all that match are looked at"
 _BOTH = "one filter's events are looked through until a page has what all leave"
 GROWS = {
     ": exact": "each is counted, and what would take too long is estimated",
     "by relevance": "all that match are ranked",
     "all timelines, rare word, as known then": "the words of the past are sought by index in one timeline alone",
     "newest record": "no index has the records of each filter, window or past moment in order",
-    "rare word": "an index of words has no order: all that match are looked at",
+    **dict.fromkeys(("rare word", "less common word", "uncommon word"), _UNORDERED),
     "month, possible": _LONG,
     "month, certain": _LONG,
     "a day, date": _LONG,

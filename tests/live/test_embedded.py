@@ -44,7 +44,7 @@ def test_data_persist_from_one_start_to_the_next(tmp_path: Path) -> None:
 def test_a_second_start_takes_less_than_a_second(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path):
         pass
-    took = []
+    took: list[float] = []
     while len(took) < 5 and min(took, default=1) >= 1:  # a busy machine may take longer now and then
         began = time.monotonic()
         with EmbeddedPostgres(tmp_path):

@@ -6,6 +6,7 @@ of the time of a page goes to SQLAlchemy's own execution otherwise (`make bench`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,19 @@ def compiled(element: ClauseElement) -> Statement:
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
     return Statement(str(result), fixed)
+
+
+def explained(element: ClauseElement) -> Statement:
+    """Compile a statement that has PostgreSQL plan another one, and run nothing."""
+    planned = compiled(element)
+    return Statement(f"EXPLAIN (FORMAT JSON) {planned.sql}", planned.fixed)
+
+
+async def planned_rows(connection: Connection, statement: Statement, values: Mapping[str, object]) -> int:
+    """Learn how many rows PostgreSQL expects of what such a statement plans."""
+    cursor = await statement.run(connection, values, prepare=False)
+    plan = (await cursor.fetchall())[0][0]
+    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

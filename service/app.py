@@ -31,8 +31,11 @@ from service.api import (
     problems,
     webhooks,
 )
+from service.api.caching import Caching
+from service.api.compression import Compression
 from service.api.cors import Cors
 from service.api.counters import SharedCounters
+from service.api.direct import Direct
 from service.api.event_stream import Streams
 from service.api.faults import Faults
 from service.api.figures import Figures
@@ -40,13 +43,13 @@ from service.api.head import Head
 from service.api.limits import BodyLimit, QueryLimit, RequestLimit
 from service.api.metrics_port import MetricsPort
 from service.api.observation import Observation
-from service.api.rate_limit import Limiter, RateLimit
-from service.api.request_id import RequestId
+from service.api.rate_limit import Limiter, RateLimit, mark_standings
+from service.api.request_id import mark_request_id
 from service.api.routes import Templates
 from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
 from service.api.spool import Spools
-from service.api.stopping import LastAnswers, Stopping
+from service.api.stopping import Stopping
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -221,6 +224,7 @@ def include(app: FastAPI, settings: Settings) -> None:
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
+    app.add_middleware(Direct, fastapi=app)
     app.add_middleware(BodyLimit, body_bytes=settings.body_bytes, import_bytes=settings.import_bytes)
     stopping = app.state.stopping
     app.add_middleware(
@@ -231,6 +235,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
         stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
+    app.add_middleware(Compression)
     app.add_middleware(Head)
     app.add_middleware(Faults)
     app.add_middleware(RateLimit, limiter=app.state.limiter, believed=settings.trusted_proxies)
@@ -238,10 +243,10 @@ def guard(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
-    app.add_middleware(SecurityHeaders, is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
-    app.add_middleware(LastAnswers, stopping=stopping)
-    app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app))
-    app.add_middleware(RequestId)
+    security = SecurityHeaders(is_shared=bool(settings.cors_origins), hsts_seconds=settings.hsts_seconds)
+    caching = Caching(is_open=settings.read == "open")
+    marks = (mark_request_id, mark_standings, security.mark, caching.mark, stopping.mark)
+    app.add_middleware(Observation, figures=app.state.figures, templates=Templates(app), marks=marks)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import multiprocessing
 import os
@@ -47,6 +48,8 @@ BACKLOG = 2048
 UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
+
+_NEW_OBJECTS = 10_000  # after so many, those that are new are gone through
 
 
 class CannotServeError(Exception):
@@ -373,7 +376,19 @@ def worker_app() -> FastAPI:
     from service.app import create_app  # noqa: PLC0415
 
     _end_with_parent()
-    return create_app(settings)
+    app = create_app(settings)
+    _spare_the_collector()
+    return app
+
+
+def _spare_the_collector() -> None:
+    """Have Python look for garbage less often, and never in what lives as long as the process.
+
+    Measured, a seventh of the time of a page went to going through the application again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
 
 
 def configure_logging(settings: Settings) -> None:

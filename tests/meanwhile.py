@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from psycopg import AsyncCursor
-
-from service.store.statement import Connection, Row, Statement
+from service.store.connection import Rows
+from service.store.statement import Connection, Statement
 
 
 class Followed:
@@ -17,7 +16,7 @@ class Followed:
         self._statement = statement
         self._happens: Callable[[], object] | None = happens
 
-    async def run(self, connection: Connection, values: Mapping[str, object]) -> AsyncCursor[Row]:
+    async def run(self, connection: Connection, values: Mapping[str, object]) -> Rows:
         cursor = await self._statement.run(connection, values)
         happens, self._happens = self._happens, None
         if happens is not None:

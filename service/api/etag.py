@@ -13,8 +13,9 @@ from service.store.expectation import Expectation
 from service.wire.shape import FIRST_SHAPE
 
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-# Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds.
-_VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?")
+# Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds. Of
+# what was compressed, the coding stands behind it: another representation of the same state.
+_VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?(?:-(?:gzip|zstd))?")
 _AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 VERSION_HEADER = "If-Match"

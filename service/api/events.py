@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
 from service.store.cursor import read_cursor, write_cursor
-from service.store.paging import read_page
+from service.store.paging import read_joined_page
 from service.store.query import Caller, EventQuery
 from service.store.replica import Readable
 from service.store.statement import Connection
@@ -93,15 +93,15 @@ async def _answer(
     key = await store.cursor_key()
     after = read_cursor(key, query, parameters.cursor)
     async with store.read() as connection:
-        rows = await read_page(connection, query, caller, limit=parameters.limit or PAGE_EVENTS, after=after)
-        if timeline is not None and not rows.documents:
+        page = await read_joined_page(connection, query, caller, limit=parameters.limit or PAGE_EVENTS, after=after)
+        if timeline is not None and not page.content:
             await check_timeline(connection, timeline, caller)
         count = await count_events(connection, query, caller, parameters.count)
     members = {"count": b"null" if count is None else b"%d" % count.events}
     if count is not None and not count.is_exact:
         members["count_is"] = b'"estimated"'
-    following = write_cursor(key, query, rows.end)
-    return answers.page(request, rows.documents, following, headers=_VARY, **members)
+    following = write_cursor(key, query, page.end)
+    return answers.page(request, [page.content], following, headers=_VARY, **members)
 
 
 async def _stream(

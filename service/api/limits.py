@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.layer import Layer
+from service.api.layer import Layer, answer_of
 from service.api.problems import BUSY, MAY_BE_DONE, QUERY_TOO_LONG, TOO_SLOW, problem
 from service.api.stopping import LAST_SECONDS, Stopping
 from service.errors import Invalid
@@ -23,6 +23,7 @@ from service.errors import Invalid
 _WATCHED = ("/health/", "/metrics")
 # What brings many events has limits of its own.
 _IMPORT = re.compile(r"/v1/timelines/[^/]+/import")
+_OF_A_BODY = (b"content-length", b"transfer-encoding")
 _FULL = "as many requests as are taken at once wait for their answers"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_SHAPE = bytes(set(range(256)) - set(b"[]{},"))
@@ -82,42 +83,42 @@ class RequestLimit(Layer):
             await self._pass(scope, receive, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_begun, is_whole, counts = False, False, True
-        seconds = self._import_seconds if _IMPORT.fullmatch(scope["path"]) else self._seconds
+        is_whole, counts = False, True
+        answer = answer_of(scope)
+        seconds = self._import_seconds if _is_import(scope) else self._seconds
         self._waiting += 1
 
         async def receive_uncounted() -> Message:
             nonlocal is_whole, counts
-            if has_begun or is_whole:
+            if answer.has_begun or is_whole:
                 return await receive()
             self._waiting -= counts
             counts = False
             message = await receive()
             is_whole = not message.get("more_body", False)
-            if not has_begun:
+            if not answer.has_begun:
                 if self._waiting >= self._most:
                     raise HTTPException(BUSY.status, _FULL)
                 self._waiting += 1
                 counts = True
             return message
 
-        async def send_begun(message: Message) -> None:
-            nonlocal has_begun, counts
-            if not has_begun:
-                has_begun = True
-                self._waiting -= counts
-                counts = False
-                if not limit.expired():
-                    limit.reschedule(None)
-            await send(message)
+        def begun() -> None:
+            nonlocal counts
+            self._waiting -= counts
+            counts = False
+            # what begins later is the answer to a fault, made further outside
+            if limit in self._limits and not limit.expired():
+                limit.reschedule(None)
 
+        answer.when_begun(begun)
         limit = asyncio.timeout_at(min(asyncio.get_running_loop().time() + seconds, self._last))
         try:
             async with limit:
                 self._limits.add(limit)
-                await self.app(scope, receive_uncounted, send_begun)
+                await self.app(scope, receive_uncounted, send)
         except TimeoutError:
-            if has_begun or not limit.expired():
+            if answer.has_begun or not limit.expired():
                 raise  # it is another's
             given_up = problem(
                 Request(scope), TOO_SLOW, _given_up(scope["method"], self._why(seconds), has_body=counts)
@@ -149,8 +150,11 @@ class BodyLimit(Layer):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its body counted. Raises HTTPException to the reader of too large a body."""
+        if scope["method"] == "GET" and not any(name in _OF_A_BODY for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)
+            return
         told = Headers(scope=scope).get("content-length", "")
-        most = self._most_imported if _IMPORT.fullmatch(scope["path"]) else self._most
+        most = self._most_imported if _is_import(scope) else self._most
         is_too_large = told.isdecimal() and int(told[:20]) > most
         received = 0
 
@@ -165,6 +169,10 @@ class BodyLimit(Layer):
             return message
 
         await self.app(scope, receive_counted, send)
+
+
+def _is_import(scope: Scope) -> bool:
+    return scope["method"] == "POST" and _IMPORT.fullmatch(scope["path"]) is not None
 
 
 def check_shape(content: bytes, *, depth: int, items: int) -> None:

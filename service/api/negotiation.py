@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fastapi import Request
 
@@ -37,11 +38,16 @@ def choose(request: Request, offered: Sequence[str]) -> str:
 
     Raises NotAcceptable if the client takes none of them.
     """
-    accept = ",".join(request.headers.getlist("accept"))
+    chosen = _chosen(",".join(request.headers.getlist("accept")), tuple(offered))
+    if chosen is None:
+        raise NotAcceptable(offered)
+    return chosen
+
+
+@lru_cache(maxsize=256)  # clients are few, and each says the same with every request
+def _chosen(accept: str, offered: tuple[str, ...]) -> str | None:
     if not accept.strip():
         return offered[0]
     weights = [_quality(accept, one) for one in offered]
     heaviest = max(weights)
-    if heaviest <= 0:
-        raise NotAcceptable(offered)
-    return offered[weights.index(heaviest)]
+    return offered[weights.index(heaviest)] if heaviest > 0 else None

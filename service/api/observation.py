@@ -2,68 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.figures import Asked, Figures
+from service.api.layer import Answer, Layer, Mark
+from service.api.request_id import request_id_of
 from service.api.routes import Templates
 from service.api.trace import trace_of
-from service.logs import lines
+from service.logs import Lines, about, about_nothing
 
 _PATH_BYTES = 300
-_EVENT_STREAM = b"text/event-stream"
-_FAILED = 500  # what the server answers to a request whose answer never began
 
 
-class Observation:
-    """Log and count each request once it is answered, and name it in all that is logged meanwhile.
+class Observation(Layer):
+    """Name each request, send its answer with what all answers bear (`marks`), and log and count it then.
 
-    No query stands in the log, no header and no body: what a client means to keep to itself may be there.
+    The name stands in all that is logged meanwhile. No query stands in the log, no header and no body: what a client
+    means to keep to itself may be there.
     """
 
-    def __init__(self, app: ASGIApp, figures: Figures, templates: Templates) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, figures: Figures, templates: Templates, marks: Sequence[Mark]) -> None:
+        super().__init__(app)
         self._figures = figures
         self._templates = templates
-        self._log = lines("dateline.access")
+        self._marks = tuple(marks)
+        self._log = Lines("dateline.access")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and look at what comes back."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         started = perf_counter()
-        status, size, is_stream = _FAILED, 0, False
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id = request_id_of(scope)
+        state["answer"] = answer = Answer(scope, send, self._marks)
         trace = trace_of(scope)
-        named = bind_contextvars(
-            request_id=scope["state"]["request_id"], trace_id=trace.trace_id, span_id=trace.span_id
-        )
-
-        async def send_seen(message: Message) -> None:
-            nonlocal status, size, is_stream
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                is_stream = any(
-                    value.startswith(_EVENT_STREAM) for name, value in message["headers"] if name == b"content-type"
-                )
-            else:
-                size += len(message.get("body", b""))
-            await send(message)
-
+        named = about({"request_id": request_id, "trace_id": trace.trace_id, "span_id": trace.span_id})
         self._figures.in_flight.inc()
         try:
-            await self.app(scope, receive, send_seen)
+            await self.app(scope, receive, answer.send)
         finally:
             seconds = perf_counter() - started
-            asked = Asked(scope["method"], self._templates.find(scope), status)
+            asked = Asked(scope["method"], self._templates.find(scope), answer.status)
             self._figures.in_flight.dec()
-            self._figures.count(asked, None if is_stream else seconds)
-            self._log.info("request", **_line(scope, asked, seconds, size, trace.parent_id))
-            reset_contextvars(**named)
+            self._figures.count(asked, None if answer.is_stream else seconds)
+            self._log.info("request", _line(scope, asked, seconds, answer.size, trace.parent_id))
+            about_nothing(named)
 
 
 def _line(scope: Scope, asked: Asked, seconds: float, size: int, parent_id: str | None) -> dict[str, Any]:

@@ -90,7 +90,7 @@ _HEADERS: Json = {
         "schema": _TEXT,
         "example": '</v1/timelines/syria-2013/events?limit=2&cursor=AAAA>; rel="next"',
     },
-    "Vary": {"description": "Which of a request's headers decide.", "schema": {"type": "string", "const": "Accept"}},
+    "Vary": {"description": "Which of a request's headers decide.", "schema": _TEXT, "example": "Accept"},
     "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string", "const": "Bearer"}},
     "Retry-After": {
         "description": "After how many seconds to try again.",

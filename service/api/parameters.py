@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Path, Query
@@ -109,10 +108,11 @@ class EventFilters(BaseModel):
         examples=["Haider"],
     )
 
-    def query(self, timeline: str | None) -> EventQuery:
+    def query(self, timeline: str | None, **others: Any) -> EventQuery:  # noqa: ANN401  # of several types
         """Say which events are meant in the domain's terms; `timeline` is None for all of them.
 
-        Raises InvalidParameters for words that the database would take too long to read.
+        `others` are members of the query that more parameters decide. Raises InvalidParameters for words that the
+        database would take too long to read.
         """
         if self.q is not None and _DENIALS.search(self.q):
             raise InvalidParameters({"q": "has too many minus signs without a word between them"})
@@ -130,6 +130,7 @@ class EventFilters(BaseModel):
             overdue=self.overdue,
             disputed=self.disputed,
             text=self.q,
+            **others,
         )
 
 
@@ -145,15 +146,14 @@ class FilterParameters(EventFilters):
         examples=["certain"],
     )
 
-    def query(self, timeline: str | None) -> EventQuery:
+    def query(self, timeline: str | None, **others: Any) -> EventQuery:  # noqa: ANN401  # as above
         """Say which events are meant in the domain's terms; `timeline` is None for all of them.
 
         Raises InvalidParameters for words that the database would take too long to read, and for a relation to nothing.
         """
         if self.datetime is None and "relation" in self.model_fields_set:
             raise InvalidParameters({"relation": "needs datetime: without a window everything would stand so"})
-        query = super().query(timeline)
-        return replace(query, relation=Relation(self.relation), certainty=Answer(self.certainty))
+        return super().query(timeline, relation=Relation(self.relation), certainty=Answer(self.certainty), **others)
 
 
 class EventParameters(FilterParameters):
@@ -186,11 +186,11 @@ class EventParameters(FilterParameters):
         None, description="The representation, where a link cannot say `Accept`.", examples=["ndjson"]
     )
 
-    def query(self, timeline: str | None) -> EventQuery:
+    def query(self, timeline: str | None, **others: Any) -> EventQuery:  # noqa: ANN401  # as above
         """Say what is asked for in the domain's terms; `timeline` is None for all of them.
 
         Raises InvalidParameters where the parameters contradict each other.
         """
         if self.sort == "relevance" and self.q is None:
             raise InvalidParameters({"sort": "relevance needs q"})
-        return replace(super().query(timeline), sort=self.sort, known_at=self.known_at)
+        return super().query(timeline, sort=self.sort, known_at=self.known_at, **others)

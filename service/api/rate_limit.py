@@ -21,9 +21,10 @@ from fastapi import Request, Response
 from limits import RateLimitItemPerMinute
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.counters import BoundedMemory, SharedCounters
+from service.api.layer import Header, Layer, answer_of
 from service.api.problems import RateLimited, rate_limited
 
 logger = logging.getLogger("dateline.limits")
@@ -137,47 +138,36 @@ def standings(scope: Scope) -> list[Standing]:
     return found
 
 
-class RateLimit:
-    """Count each request by where it comes from, and refuse what is too much; pure ASGI, so that streams pass through.
+class RateLimit(Layer):
+    """Count each request by where it comes from, and refuse what is too much.
 
     Who has tried too many unknown keys may send none for a while, not even a good one: it could be a guess.
     """
 
     def __init__(self, app: ASGIApp, limiter: Limiter, *, believed: Sequence[str]) -> None:
-        self.app = app
+        super().__init__(app)
         self._limiter = limiter
         self._believed = [ip_network(one) for one in believed]
         self._has_hinted = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on if it is not one too many, and its answer with what is left."""
-        if scope["type"] != "http" or scope["path"] in _EXEMPT:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on if it is not one too many."""
+        whom = None if scope["path"] in _EXEMPT else self._whom(scope)
+        if whom is None:
             await self.app(scope, receive, send)
             return
-        whom = self._whom(scope)
         sends_key = any(name == b"authorization" for name, _ in scope["headers"])
         limiter = self._limiter
         try:
-            if whom is not None:
-                if (standing := await limiter.count(limiter.address, whom)) is not None:
-                    standings(scope).append(standing)
-                if sends_key:
-                    await limiter.look(limiter.failed_keys, whom)
+            if (standing := await limiter.count(limiter.address, whom)) is not None:
+                standings(scope).append(standing)
+            if sends_key:
+                await limiter.look(limiter.failed_keys, whom)
         except RateLimited as error:
             await self._refusal(scope, error)(scope, receive, send)
             return
-        status = 0
-
-        async def send_limited(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                if found := scope["state"].get("standings"):
-                    _add(message, found)
-            await send(message)
-
-        await self.app(scope, receive, send_limited)
-        if status == HTTPStatus.UNAUTHORIZED and sends_key and whom is not None:
+        await self.app(scope, receive, send)
+        if sends_key and answer_of(scope).status == HTTPStatus.UNAUTHORIZED:
             with suppress(RateLimited):  # several at the same time; the next one is refused
                 await limiter.count(limiter.failed_keys, whom)
 
@@ -215,15 +205,12 @@ def _is_forwarded(scope: Scope) -> bool:
     return any(name == b"x-forwarded-for" for name, _ in scope["headers"])
 
 
-def _add(message: Message, found: list[Standing]) -> None:
-    """Say what is left, unless it is the answer to one too many, which says so itself."""
-    if any(name == b"ratelimit" for name, _ in message["headers"]):
-        return
-    message["headers"] = [
-        *message["headers"],
-        (b"ratelimit", ", ".join(one.text for one in found).encode()),
-        (b"ratelimit-policy", ", ".join(one.policy.text for one in found).encode()),
-    ]
+def mark_standings(scope: Scope, status: int, headers: list[Header]) -> None:  # noqa: ARG001  # as every mark
+    """Say with an answer what is left, unless it is the answer to one too many, which says so itself."""
+    found = scope["state"].get("standings")
+    if found and not any(name == b"ratelimit" for name, _ in headers):
+        headers.append((b"ratelimit", ", ".join(one.text for one in found).encode()))
+        headers.append((b"ratelimit-policy", ", ".join(one.policy.text for one in found).encode()))
 
 
 @lru_cache(4096)

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Scope
 from uuid_utils.compat import uuid7
 
-from service.api.layer import Layer
+from service.api.layer import Header
 
-_GIVEN = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_GIVEN = re.compile(rb"[A-Za-z0-9._-]{1,100}")
 
 
-class RequestId(Layer):
-    """Take the request's `X-Request-Id` if it is harmless, or make one; send it back."""
+def request_id_of(scope: Scope) -> str:
+    """Take the request's `X-Request-Id` if it is harmless, or make one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _GIVEN.fullmatch(value) else uuid7().hex
+    return uuid7().hex
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its name."""
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _GIVEN.fullmatch(given) else uuid7().hex
-        scope.setdefault("state", {})["request_id"] = request_id
 
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
-            await send(message)
-
-        await self.app(scope, receive, send_named)
+def mark_request_id(scope: Scope, status: int, headers: list[Header]) -> None:  # noqa: ARG001  # as every mark
+    """Send it back."""
+    # what is answered beyond the layers names the request itself
+    if not any(name == b"x-request-id" for name, _ in headers):
+        headers.append((b"x-request-id", scope["state"]["request_id"].encode()))

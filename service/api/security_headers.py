@@ -1,4 +1,4 @@
-"""What every answer tells a browser to refrain from: pure ASGI, so that streams pass through.
+"""What every answer tells a browser to refrain from.
 
 The service has no cookies, and a key is sent by whoever means to; what remains is that a browser takes an answer for
 what it is not, or shows it inside of something else.
@@ -6,7 +6,9 @@ what it is not, or shows it inside of something else.
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
+
+from service.api.layer import Header
 
 
 class SecurityHeaders:
@@ -16,8 +18,7 @@ class SecurityHeaders:
     come by TLS alone for so long (RFC 6797): true only where TLS is in front of the service.
     """
 
-    def __init__(self, app: ASGIApp, *, is_shared: bool, hsts_seconds: int | None) -> None:
-        self.app = app
+    def __init__(self, *, is_shared: bool, hsts_seconds: int | None) -> None:
         headers = {
             "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
             "Cross-Origin-Embedder-Policy": "require-corp",
@@ -31,19 +32,7 @@ class SecurityHeaders:
             headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
         self._headers = tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and the answer with its headers."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_safe(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *(header for header in self._headers if header[0] not in present),
-                ]
-            await send(message)
-
-        await self.app(scope, receive, send_safe)
+    def mark(self, scope: Scope, status: int, headers: list[Header]) -> None:  # noqa: ARG002  # as every mark
+        """Add those that are not there."""
+        present = {name for name, _ in headers}
+        headers += [header for header in self._headers if header[0] not in present]

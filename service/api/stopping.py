@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from service.api.layer import Layer
+from service.api.layer import Header
 
 # For what is under way when a process begins to end; the server itself waits a second longer (`service.serving`).
 LAST_SECONDS = 6.0
@@ -30,6 +30,11 @@ class Stopping:
         self._drain_seconds = drain_seconds
         self._acts: list[Callable[[], None]] = []
         self._draining: asyncio.TimerHandle | None = None
+
+    def mark(self, scope: Scope, status: int, headers: list[Header]) -> None:  # noqa: ARG002  # as every mark
+        """Say with each answer of a process that was told to stop that its connection ends (RFC 9112, section 9.6)."""
+        if self.is_told:
+            headers.append((b"connection", b"close"))
 
     def then(self, act: Callable[[], None]) -> None:
         """Have `act` called, on the loop, when the process begins to end."""
@@ -72,21 +77,3 @@ class Stopping:
         for act in self._acts:
             act()
         end()
-
-
-class LastAnswers(Layer):
-    """Say with each answer of a process that was told to stop that its connection ends (RFC 9112, section 9.6)."""
-
-    def __init__(self, app: ASGIApp, *, stopping: Stopping) -> None:
-        super().__init__(app)
-        self._stopping = stopping
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer back."""
-
-        async def send_last(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._stopping.is_told:
-                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
-            await send(message)
-
-        await self.app(scope, receive, send_last)

@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service.api.arguments import plain_arguments
-from service.api.freshness import once_more_at_the_primary
+from service.api.freshness import Handler, once_more_at_the_primary
 from service.api.limits import check_shape
 from service.api.problems import InvalidParameters
 from service.settings import Settings
@@ -45,17 +45,27 @@ class StrictRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Check the query string before anything else; it raises InvalidParameters."""
+        return self.plain_handler() or self._checked(super().get_route_handler())
+
+    def plain_handler(self) -> Handler | None:
+        """Give what answers without FastAPI's solver, checked the same; None where only that knows how."""
+        arguments = plain_arguments(self.dependant, self._declared)
+        return None if arguments is None else self._checked(arguments.answer)
+
+    @property
+    def _declared(self) -> dict[str, bool]:
+        """Name the parameters of its query, and tell which may stand more than once."""
         # a path's or header's parameter is of a class of its own; a query's may be a member of a model
         other = (params.Path, params.Header, params.Cookie)
-        declared = {
+        return {
             field.alias: get_origin(field.field_info.annotation) is list
             for field in get_flat_params(self.dependant)
             if not isinstance(field.field_info, other)
         }
 
-        taken = self.taken
-        arguments = plain_arguments(self.dependant, declared)
-        handle = once_more_at_the_primary(super().get_route_handler() if arguments is None else arguments.answer)
+    def _checked(self, answer: Handler) -> Handler:
+        declared, taken = self._declared, self.taken
+        handle = once_more_at_the_primary(answer)
 
         async def checked(request: Request) -> Response:
             limits: Settings = request.app.state.settings

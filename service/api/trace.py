@@ -7,7 +7,6 @@ import re
 from typing import NamedTuple
 
 from opentelemetry.trace import get_current_span
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 # A later version may add fields at the end; ff is no version, and an identity of zeros alone is none.
@@ -39,7 +38,7 @@ def trace_of(scope: Scope) -> Trace:
 
 
 def _parent(scope: Scope) -> tuple[str, str] | None:
-    given = Headers(scope=scope).getlist("traceparent")
+    given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"]
     found = _TRACEPARENT.fullmatch(given[0]) if len(given) == 1 else None
     if found is None or (given[0].startswith("00-") and found.end(2) + len("-00") != len(given[0])):
         return None

@@ -2,21 +2,27 @@
 
 PostgreSQL sends a page in some eight pieces, and psycopg enrols with the event loop, sets a timer and wakes the task
 anew for each: measured, a third of what running the statement costs this process. Here the connection is enrolled once
-for all pieces, and the task wakes when the answer is complete.
+for all pieces, and the task wakes when the answer is complete. A statement is given to libpq as it is: psycopg's cursor
+does much for each that ours, built once, do not need.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from psycopg import AsyncConnection
-from psycopg.abc import RV, PQGen
+from psycopg import AsyncConnection, adapt
+from psycopg._preparing import Prepare
+from psycopg.abc import RV, PQGen, Transformer
+from psycopg.adapt import PyFormat
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import QueryCanceled
-from psycopg.pq import TransactionStatus
+from psycopg.errors import QueryCanceled, error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus, Format, TransactionStatus
+from psycopg.pq.abc import PGresult
 from psycopg.waiting import Ready, Wait
 
 Row = tuple[Any, ...]
@@ -25,6 +31,7 @@ Row = tuple[Any, ...]
 # for as long as the system would.
 _NETWORK = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5}
 _INTERVAL_SECONDS = 0.1  # psycopg's own
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 _ENDING_SECONDS = 5.0  # for PostgreSQL to end a statement that nobody waits for any more
 
 
@@ -34,14 +41,64 @@ def network_options(url: str) -> dict[str, Any]:
     return {name: value for name, value in _NETWORK.items() if name not in chosen}
 
 
+class Rows:
+    """What a statement gave, in binary form."""
+
+    __slots__ = ("_given", "_transformer", "result")
+
+    def __init__(self, result: PGresult, transformer: Transformer) -> None:
+        self.result = result
+        self._transformer = transformer
+        self._given = 0  # how many rows have been asked for one by one
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows there are, or were written."""
+        if self.result.status == ExecStatus.TUPLES_OK:
+            return self.result.ntuples
+        return self.result.command_tuples or 0
+
+    async def fetchone(self) -> Row | None:
+        """Give the next row."""
+        if self._given >= self.result.ntuples:
+            return None
+        self._given += 1
+        (row,) = self._load(self._given - 1, self._given)
+        return row
+
+    async def fetchall(self) -> list[Row]:
+        """Give all rows that were not given yet."""
+        first, self._given = self._given, self.result.ntuples
+        return self._load(first, self._given)
+
+    def _load(self, first: int, end: int) -> list[Row]:
+        # other statements of the connection had the transformer meanwhile
+        self._transformer.set_pgresult(self.result)
+        return self._transformer.load_rows(first, end, tuple)
+
+
+class Question(NamedTuple):
+    """A statement as psycopg knows which it has prepared: its text, and the types of its parameters."""
+
+    query: bytes
+    types: tuple[int, ...]
+
+
 class PooledConnection(AsyncConnection[Row]):
-    """psycopg's connection, with a way of its own to wait for what is to be read; in all else it waits as psycopg.
+    """psycopg's connection, with ways of its own to run a statement, and to wait for what is to be read.
+
+    In all else it does as psycopg.
 
     While `is_given_up` says so, a statement that nobody waits for any more takes the connection with it: to end it by
     asking the server, which does not answer, would take long.
     """
 
     is_given_up: Callable[[], bool] = staticmethod(lambda: False)
+
+    @cached_property
+    def transformer(self) -> Transformer:
+        """What values pass through; made with the first statement, when it is known how instants and documents do."""
+        return adapt.Transformer(self)
 
     async def wait(
         self,
@@ -110,6 +167,52 @@ class PooledConnection(AsyncConnection[Row]):
             self.pgconn.finish()
             if not isinstance(error, Exception):
                 raise
+
+
+async def run_statement(
+    connection: AsyncConnection[Row], sql: bytes, values: Sequence[object], *, prepare: bool
+) -> Rows:
+    """Run a statement in PostgreSQL's own form, prepared if it is run again and again. Raises psycopg.Error.
+
+    The connection is in autocommit, or in a transaction: none is begun for it. What is prepared is psycopg's to know,
+    which drops all that it knows of when a transaction is rolled back.
+    """
+    pgconn = connection.pgconn
+    prepared = connection._prepared  # noqa: SLF001  # nothing public tells, and two who know would not agree
+    async with connection.lock:
+        transformer = (
+            connection.transformer if isinstance(connection, PooledConnection) else adapt.Transformer(connection)
+        )
+        given = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+        formats = transformer.formats
+        question: Any = Question(sql, transformer.types or ())
+        way, name = prepared.get(question, None if prepare else False)
+        if way is Prepare.NO:
+            pgconn.send_query_params(sql, given, question.types, formats, Format.BINARY)
+        else:
+            if way is Prepare.SHOULD:
+                pgconn.send_prepare(name, sql, question.types)
+                _check(connection, await _result(connection))
+            pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+        key = prepared.maybe_add_to_cache(question, way, name)
+        result = await _result(connection)
+        if key is not None:
+            prepared.validate(key, way, name, [result])
+        _check(connection, result)
+        if key is not None:
+            await connection.wait(prepared.maintain_gen(connection))
+        return Rows(result, transformer)
+
+
+async def _result(connection: AsyncConnection[Row]) -> PGresult:
+    result: PGresult = (await connection.wait(execute(connection.pgconn)))[-1]
+    return result
+
+
+def _check(connection: AsyncConnection[Row], result: PGresult) -> None:
+    """Raise psycopg.Error for what the server reports."""
+    if result.status not in _DONE:
+        raise error_from_result(result, connection.info.encoding)
 
 
 class _OtherStateError(Exception):

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import select
 
 from service.errors import Unavailable
@@ -17,6 +16,7 @@ from service.store.adapters import register
 from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
 from service.store.failures import translated
+from service.store.pool import ReadyPool
 from service.store.pooler import prepare_if_kept
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled
@@ -115,9 +115,9 @@ class Database:
         self._pool = self._make_pool()
         self._retiring: set[asyncio.Task[None]] = set()
 
-    def _make_pool(self) -> AsyncConnectionPool[PooledConnection]:
+    def _make_pool(self) -> ReadyPool:
         # no reset when a connection is given back: no statement of ours changes its state, and it would cost a task
-        return AsyncConnectionPool(
+        return ReadyPool(
             self._url,
             connection_class=PooledConnection,
             kwargs=self._kept,
@@ -174,12 +174,13 @@ class Database:
         async with self._pulse.needed():
             with translated():
                 pool = self._pool
-                connection = await pool.getconn()
+                connection = pool.take() or await pool.getconn()
                 try:
                     yield connection
                 finally:
                     # not by the pool's own block, which ends a transaction that there is none of
-                    await pool.putconn(connection)
+                    if not pool.take_back(connection):
+                        await pool.putconn(connection)
 
     @asynccontextmanager
     async def transaction(self, *, trial: bool = False) -> AsyncIterator[Connection]:

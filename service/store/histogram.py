@@ -127,7 +127,7 @@ async def read_histogram(connection: Connection, query: EventQuery, caller: Call
     timeline_id = timeline_id_of(str(query.timeline))
     values: dict[str, object] = {"first_bucket": first, "last_bucket": last, "timeline_id": timeline_id}
     # what is counted behind a filter depends on the filter's value: PostgreSQL plans for it
-    prepare = None
+    prepare = True
     if _has_filters(query):
         prepare = False
         chosen = replace(

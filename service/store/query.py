@@ -99,9 +99,15 @@ class EventQuery:
     text: str | None = None
     sort: Sort = "date"
     known_at: int | None = None
+    _digest: list[bytes] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def digest(self) -> bytes:
         """Name the query in 16 bytes: the same for the same question, however it was written."""
+        if not self._digest:  # a page's cursor is read, and the next one's is written
+            self._digest.append(self._make_digest())
+        return self._digest[0]
+
+    def _make_digest(self) -> bytes:
         question = [
             self.timeline,
             self.window,

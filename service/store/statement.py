@@ -1,7 +1,7 @@
 """SQLAlchemy Core as the language of our statements, psycopg as the way to run them.
 
-A statement is built and compiled once; running it costs what psycopg costs. Measured: half of the time of a
-page goes to SQLAlchemy's own execution otherwise (`make bench`).
+A statement is built and compiled once; running it costs what libpq costs (`service.store.connection`). Measured: half
+of the time of a page goes to SQLAlchemy's own execution otherwise (`make bench`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
-from psycopg.pq import Format
+from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
 
-Row = tuple[Any, ...]
+from service.store.connection import Row, Rows, run_statement
+
+__all__ = ["Connection", "Row", "Statement", "compiled", "parameters"]
+
 Connection = AsyncConnection[Row]
 _PLACE = re.compile(r"%\((\w+)\)s")
 
@@ -40,30 +42,18 @@ class Statement:
         object.__setattr__(self, "_numbered", numbered.encode())
         object.__setattr__(self, "_names", tuple(numbers))
 
-    async def run(
-        self, connection: Connection, values: Mapping[str, object], *, prepare: bool | None = None
-    ) -> AsyncCursor[Row]:
+    async def run(self, connection: Connection, values: Mapping[str, object], *, prepare: bool = True) -> Rows:
         """Run it; rows come in binary form, which is how instants keep their range.
 
         `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan.
         """
-        cursor = AsyncRawCursor(connection)
-        cursor.format = Format.BINARY
-        given = {**self.fixed, **values}
-        await cursor.execute(self._numbered, [given[name] for name in self._names], prepare=prepare)
-        return cursor
+        given = {**self.fixed, **values} if self.fixed else values
+        return await run_statement(connection, self._numbered, [given[name] for name in self._names], prepare=prepare)
 
     async def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it once for each row, in one round trip (psycopg sends them as a pipeline)."""
         if rows:
             await connection.cursor().executemany(self.sql, [{**self.fixed, **row} for row in rows])
-
-
-def first_column(cursor: AsyncCursor[Row], most: int) -> list[bytes]:
-    """Take at most so many values of a result's first column, as they came: no row is made for each."""
-    result = cursor.pgresult
-    assert result is not None  # noqa: S101  # the statement has been run
-    return [result.get_value(row, 0) or b"" for row in range(min(result.ntuples, most))]
 
 
 def compiled(element: ClauseElement) -> Statement:

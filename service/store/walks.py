@@ -97,7 +97,7 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         return None
     chosen = names[0]
     if shape.one_timeline and (shape.text or len(names) > 1):
-        cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
+        cursor = await _probe(names, past=shape.past).run(connection, values, prepare=not shape.text)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
         if fewest >= PROBE_LIMIT:

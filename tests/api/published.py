@@ -145,7 +145,6 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
         "etag",
         "location",
         "link",
-        "vary",
         "retry-after",
         "www-authenticate",
         "idempotency-replayed",

@@ -21,7 +21,7 @@ from tests.live.service import running
 from tests.live.stream import ask_and_take_nothing, opened
 from tests.receiver import receiving
 
-NDJSON = {"Accept": "application/x-ndjson"}
+NDJSON = {"Accept": "application/x-ndjson", "Accept-Encoding": "identity"}
 # a hundred such events are more than the kernel keeps for a client that does not read
 LONG = "€" * 20_000
 

@@ -13,10 +13,12 @@ import psycopg
 import pytest
 from psycopg.abc import PQGen
 from psycopg.waiting import Wait
+from sqlalchemy import func, literal, select
 
 from service.errors import TooSlow, Unavailable
 from service.store.connection import PooledConnection
 from service.store.database import Database
+from service.store.statement import compiled
 
 PIECES = "SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n"
 
@@ -132,6 +134,39 @@ def test_one_that_is_over_when_it_is_given_up_ends_no_other(database_url: str) -
                 waiting.cancel()
                 await asyncio.wait([waiting])
                 assert await run(database, "SELECT count(*) FROM generate_series(1, 100000)") == [(100_000,)]
+
+    asked(act)
+
+
+def test_a_statement_that_was_prepared_is_known_whatever_else_the_connection_forgets(database_url: str) -> None:
+    """With a transaction that is rolled back, psycopg drops all that was prepared."""
+    statement = compiled(select(literal(7)))
+
+    async def act() -> None:
+        async with opened(database_url) as database:
+            for _ in range(3):
+                for _ in range(7):
+                    async with database.read() as connection:
+                        assert await (await statement.run(connection, {})).fetchall() == [(7,)]
+                async with database.transaction(trial=True) as connection:
+                    assert await (await connection.execute("SELECT 1", prepare=True)).fetchone() == (1,)
+                    assert await (await statement.run(connection, {})).fetchone() == (7,)
+
+    asked(act)
+
+
+def test_rows_are_given_one_by_one_while_others_are_asked_for(database_url: str) -> None:
+    numbers = compiled(select(func.generate_series(1, 3)))
+    text = compiled(select(literal("other")))
+
+    async def act() -> None:
+        async with opened(database_url) as database, database.read() as connection:
+            rows = await numbers.run(connection, {})
+            assert rows.rowcount == 3
+            assert await rows.fetchone() == (1,)
+            assert await (await text.run(connection, {})).fetchall() == [("other",)]
+            assert await rows.fetchall() == [(2,), (3,)]
+            assert await rows.fetchone() is None
 
     asked(act)
 

@@ -21,6 +21,7 @@ from bench.loading import load
 from bench.questions import Question, questions
 from bench.sample import make_tasks
 from service.store.adapters import register
+from service.store.connection import PooledConnection
 from service.store.counting import Counted, count_events
 from service.store.paging import read_page
 from service.store.query import EventQuery, owner
@@ -79,7 +80,7 @@ class Watched:
         self.plans: list[dict[str, Any]] = []
 
     async def __aenter__(self) -> AsyncConnection[Any]:
-        self._connection = await psycopg.AsyncConnection.connect(
+        self._connection = await PooledConnection.connect(
             self.url, autocommit=True, prepare_threshold=0, options="-c TimeZone=UTC -c jit=off"
         )
         register(self._connection)

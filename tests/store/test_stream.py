@@ -23,7 +23,7 @@ def test_whoever_leaves_off_leaves_no_cursor_open(database_url: str, sort: Sort)
     query = EventQuery(events.split("/")[3], sort=sort)
 
     async def run() -> list[tuple[object, ...]]:
-        async with await AsyncConnection.connect(database_url) as connection:
+        async with await AsyncConnection.connect(database_url, autocommit=True) as connection, connection.transaction():
             register(connection)
             batches = stream_documents(connection, query, Caller(timelines=None))
             assert len(await anext(batches)) == 1

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, func, literal_column, select
 
 from service.dates import parse, parse_instant
-from service.store.adapters import At
+from service.store.adapters import At, Spans
 from service.store.query import timeline_id_of
 from service.tables import UNDECIDED
 from service.wire.event import Event
@@ -41,6 +41,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         **{name: At(instant) for name, instant in expression.bounds._asdict().items()},
         "piece_starts": None if pieces is None else [At(start) for start, _ in pieces],
         "piece_ends": None if pieces is None else [At(end) for _, end in pieces],
+        "pieces": None if pieces is None else Spans(pieces),
         "every_piece": pieces is not None and expression.every,
         "status": document.status,
         "status_reason": document.status_reason,

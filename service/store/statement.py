@@ -24,10 +24,16 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built."""
+    """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built.
+
+    `distributed` are those that do the same on a distributed PostgreSQL (`service.store.distribution`), one after the
+    other, where this one cannot be run there; `element` is what it was made of, for whoever checks that.
+    """
 
     sql: str
     fixed: Mapping[str, object]
+    distributed: tuple[Statement, ...] = ()
+    element: ClauseElement | None = field(default=None, repr=False, compare=False)
     # PostgreSQL's own form, with `$1` for the first name and so on: psycopg would take a statement as long as
     # these apart on every run, since it remembers only short ones
     _numbered: bytes = field(init=False, repr=False)
@@ -44,8 +50,14 @@ class Statement:
     ) -> AsyncCursor[Row]:
         """Run it; rows come in binary form, which is how instants keep their range.
 
-        `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan.
+        `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan. Of several that stand
+        for it the last one's are given.
         """
+        if self.distributed and is_distributed(connection):
+            *first, last = self.distributed
+            for one in first:
+                await one.run(connection, values, prepare=prepare)
+            return await last.run(connection, values, prepare=prepare)
         cursor = AsyncRawCursor(connection)
         cursor.format = Format.BINARY
         given = {**self.fixed, **values}
@@ -54,8 +66,16 @@ class Statement:
 
     async def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it once for each row, in one round trip (psycopg sends them as a pipeline)."""
-        if rows:
+        if self.distributed and is_distributed(connection):
+            for row in rows:
+                await self.run(connection, row)
+        elif rows:
             await connection.cursor().executemany(self.sql, [{**self.fixed, **row} for row in rows])
+
+
+def is_distributed(connection: Connection) -> bool:
+    """Tell whether a connection leads to a distributed PostgreSQL, as whoever made it found out."""
+    return getattr(connection, "is_distributed", False)
 
 
 def first_column(cursor: AsyncCursor[Row], most: int) -> list[bytes]:
@@ -65,13 +85,16 @@ def first_column(cursor: AsyncCursor[Row], most: int) -> list[bytes]:
     return [result.get_value(row, 0) or b"" for row in range(min(result.ntuples, most))]
 
 
-def compiled(element: ClauseElement) -> Statement:
-    """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run."""
+def compiled(element: ClauseElement, *, distributed: Sequence[ClauseElement] = ()) -> Statement:
+    """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run.
+
+    `distributed` are run in its place, with the same values, on a distributed PostgreSQL.
+    """
     # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now
     dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
-    return Statement(str(result), fixed)
+    return Statement(str(result), fixed, tuple(compiled(one) for one in distributed), element)
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

@@ -1,6 +1,7 @@
 """What all tests share: a real PostgreSQL, and databases made from one migrated template.
 
-`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has.
+`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has, `--postgres=citus` those that
+can be run on a cluster (tests/citus/cluster.py).
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import structlog
 from psycopg import sql
 
 from service.embedded import EmbeddedError, find_programs
+from service.store.distribution import distribute
 from service.store.migration import migrate
+from tests.citus.cluster import empty_cluster
 from tests.keys import insert_key
 from tests.servers import throwaway_postgres
 
 NUMBERS = itertools.count(1)
+CLUSTER = "the cluster's own database"
 # an application in this process says nothing of its requests, unless a test wants to hear it (tests/logged.py)
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
@@ -30,16 +34,24 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres",
-        choices=("embedded", "system"),
+        choices=("embedded", "system", "citus"),
         default="embedded",
-        help="the PostgreSQL to test on: the one that comes along, or the machine's own",
+        help="the PostgreSQL to test on: the one that comes along, the machine's own, or a Citus cluster",
     )
+
+
+# What needs a database of its own: a cluster's is one for all.
+_APART = frozenset({"database_url", "empty_database_url", "module_database_url", "seeded_template"})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On another PostgreSQL, run what uses one; the rest was seen on the first."""
-    if config.getoption("--postgres") == "system":
-        users = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+    chosen = config.getoption("--postgres")
+    if chosen != "embedded":
+        fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
+        users = [item for item in items if "postgres" in fixtures[item]]
+        if chosen == "citus":
+            users = [item for item in users if fixtures[item].isdisjoint(_APART)]
         config.hook.pytest_deselected(items=[item for item in items if item not in users])
         items[:] = users
 
@@ -58,7 +70,10 @@ def database_url_of(url: str, name: str) -> str:
 
 @contextmanager
 def fresh_database(server: str, template: str) -> Iterator[str]:
-    """Make a database from a template, answer its URL, and drop it afterwards."""
+    """Make a database from a template, answer its URL, and drop it afterwards; a cluster's is the one that is there."""
+    if template == CLUSTER:
+        yield server
+        return
     name = f"test_{next(NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(
@@ -72,6 +87,10 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     """Answer the URL of an empty PostgreSQL's maintenance database, as its superuser."""
+    if request.config.getoption("--postgres") == "citus":
+        with empty_cluster() as url:
+            yield url
+        return
     system = request.config.getoption("--postgres") == "system"
     try:
         find_programs(system=system)
@@ -82,8 +101,13 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: str) -> str:
+def template(request: pytest.FixtureRequest, postgres: str) -> str:
     """Name a migrated, otherwise empty database that no connection uses."""
+    if request.config.getoption("--postgres") == "citus":
+        migrate(postgres)
+        distribute(postgres)
+        insert_key(postgres)
+        return CLUSTER
     name = "template_migrated"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

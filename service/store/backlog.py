@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, extract, func, literal_column, select, true, tuple_
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from service.store.feed_selection import HORIZON
-from service.store.statement import Connection, Statement, compiled
+from service.store.feed_selection import HORIZON, horizon_of, up_to_horizon
+from service.store.statement import Connection, Statement
 from service.tables import change, feed, webhook, webhook_delivery
 
 _OF_THIS = (
@@ -48,7 +48,7 @@ _NEXT_CHANGE = (
     .lateral("next_change")
 )
 _OLDEST = func.min(func.least(_OLDEST_MESSAGE.c.recorded_at, _NEXT_CHANGE.c.recorded_at))
-_BACKLOG: Statement = compiled(
+_BACKLOG: Statement = up_to_horizon(
     select(
         func.coalesce(func.sum(_PENDING.c.messages), literal_column("0")),
         func.coalesce(func.sum(_DUE.c.messages), literal_column("0")),
@@ -82,7 +82,7 @@ class Backlog:
 
 async def read_backlog(connection: Connection) -> Backlog:
     """Count what waits to be sent; each count is over a part of an index."""
-    row = await (await _BACKLOG.run(connection, {})).fetchone()
+    row = await (await _BACKLOG.run(connection, await horizon_of(connection))).fetchone()
     assert row is not None  # noqa: S101  # an aggregate without GROUP BY gives one row
     pending, due, dead, seconds, disabled = row
     return Backlog(int(pending), int(due), int(dead), float(seconds), int(disabled))

@@ -13,9 +13,12 @@ from typing import Any
 from psycopg import sql
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
+    FromClause,
+    Insert,
     Integer,
     MetaData,
     Select,
@@ -30,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.schema import CreateTable
 
-from service.store.changes import TRANSACTION, note_appended
+from service.store.changes import TRANSACTION, note_appended, stamp_of
 from service.store.histogram_changes import counting
 from service.store.record import Report
 from service.store.rows import INSTANTS, derived_values, event_row, facets, part_rows
@@ -108,7 +111,7 @@ async def write_newcomers(connection: Connection, newcomers: Sequence[Newcomer])
     await connection.execute(_CREATE)
     await connection.execute(_EMPTY)
     await _copy(connection, _GIVEN, rows)
-    await _WRITE.run(connection, {})
+    await _WRITE.run(connection, await stamp_of(connection))
     for table in _PARTS:
         await _copy(connection, table, parts[table.name])
     note_appended(connection)
@@ -135,32 +138,46 @@ def _wire_type(column: Column[Any]) -> str:
 
 def _statement() -> Statement:
     values = {name: _GIVEN.c[name] for name in sorted(_PLAIN)} | derived_values(lambda name, _: _GIVEN.c[name])
-    came = (
-        insert(event)
-        .from_select(list(values), select(*values.values()).select_from(_GIVEN).order_by(_GIVEN.c.place_in_order))
-        .returning(*(event.c[name] for name in ("timeline_id", "event_id", *BOUNDS, "search")))
-        .cte("came")
+    events = insert(event).from_select(
+        list(values), select(*values.values()).select_from(_GIVEN).order_by(_GIVEN.c.place_in_order)
     )
+    came = events.returning(*(event.c[name] for name in ("timeline_id", "event_id", *BOUNDS, "search"))).cte("came")
     states = (
         insert(event_state)
         .from_select(*_state_of(came))
         .returning(*(event_state.c[name] for name in ("timeline_id", "facets", *_FACET)))
         .cte("states")
     )
-    found = (
-        insert(state_facet)
-        .from_select(
-            ["timeline_id", "facet", *_FACET],
-            select(states.c.timeline_id, func.unnest(states.c.facets), *(states.c[name] for name in _FACET)),
-        )
-        .returning(state_facet.c.timeline_id)
-        .cte("found")
-    )
+    found = _facets_of(states).returning(state_facet.c.timeline_id).cte("found")
     counted = counting(came, 1).returning(literal_column("1")).cte("counted")
+    epoch: ColumnElement[Any] = select(feed.c.epoch).scalar_subquery()
+    return compiled(
+        _changes(epoch, TRANSACTION).add_cte(came, states, found, counted),
+        distributed=[events, *_apart(values)],
+    )
+
+
+def _apart(values: Mapping[str, ColumnElement[Any]]) -> list[Insert]:
+    """Write all but the events by statements of their own, each of what was copied in: one cannot write to several."""
+    came = select(*(values[name].label(name) for name in ("timeline_id", "event_id", *BOUNDS, "search"))).subquery("came")
+    names, rows = _state_of(came)
+    states = rows.subquery("states")
+    given = {name: states.c[name] for name in ("timeline_id", "facets", *_FACET) if name in states.c}
+    found = select(*given.values(), states.c.pieces.is_not(None).label("gapped")).subquery("found")
+    stamp = [bindparam("epoch", type_=change.c.epoch.type), bindparam("transaction_id", type_=BigInteger)]
+    return [insert(event_state).from_select(names, rows), _facets_of(found), counting(came, 1), _changes(*stamp)]
+
+
+def _facets_of(states: FromClause) -> Insert:
+    found = select(states.c.timeline_id, func.unnest(states.c.facets), *(states.c[name] for name in _FACET))
+    return insert(state_facet).from_select(["timeline_id", "facet", *_FACET], found)
+
+
+def _changes(epoch: ColumnElement[Any], transaction_id: ColumnElement[Any]) -> Insert:
     said = {
         "timeline_id": _GIVEN.c.timeline_id,
-        "epoch": select(feed.c.epoch).scalar_subquery(),
-        "transaction_id": TRANSACTION,
+        "epoch": epoch,
+        "transaction_id": transaction_id,
         "operation": literal_column("'created'"),
         "event_id": _GIVEN.c.event_id,
         "state": _GIVEN.c.version,
@@ -168,7 +185,7 @@ def _statement() -> Statement:
         "recorded_at": _GIVEN.c.recorded_at,
     }
     written = select(*said.values()).select_from(_GIVEN).order_by(_GIVEN.c.place_in_order)
-    return compiled(insert(change).from_select(list(said), written).add_cte(came, states, found, counted))
+    return insert(change).from_select(list(said), written)
 
 
 _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")
@@ -180,7 +197,7 @@ def _state_of(came: Any) -> tuple[list[str], Select[Any]]:  # noqa: ANN401  # a 
         one.name: _GIVEN.c[one.name] for one in event_state.columns if one.name in _GIVEN.c
     }
     values = same | {
-        "known": func.tstzrange(_GIVEN.c.reported_at, literal_column("NULL")),
+        "known": func.tstzrange(_GIVEN.c.reported_at, literal_column("NULL")).label("known"),
         "pieces": came.c.pieces,
         "search": came.c.search,
     }

@@ -42,6 +42,7 @@ class PooledConnection(AsyncConnection[Row]):
     """
 
     is_given_up: Callable[[], bool] = staticmethod(lambda: False)
+    is_distributed: bool = False  # whether it leads to a cluster (`service.store.distribution`)
 
     async def wait(
         self,

@@ -15,6 +15,7 @@ from service.errors import Unavailable
 from service.store.adapters import register
 from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
+from service.store.distribution import HAS_CITUS
 from service.store.failures import translated
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled
@@ -100,6 +101,7 @@ class Database:
         # and imports, which write for minutes, one after the other
         self.imports = asyncio.Semaphore(1)
         self._cursor_key: bytes | None = None
+        self._is_distributed: bool | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
         self._pulse = pulse or Pulse()
         self._pool = self._make_pool()
@@ -124,6 +126,10 @@ class Database:
     async def _configure(self, connection: PooledConnection) -> None:
         connection.is_given_up = lambda: self._pulse.is_lost
         register(connection)
+        if self._is_distributed is None:
+            row = await (await connection.execute(HAS_CITUS)).fetchone()
+            self._is_distributed = row == (True,)
+        connection.is_distributed = self._is_distributed
 
     async def open(self) -> None:
         """Start connecting; a database that is not there yet is waited for by whoever needs it."""

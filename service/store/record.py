@@ -29,7 +29,7 @@ from service.store.failures import removing
 from service.store.histogram_changes import changing, coming, going
 from service.store.placement import Placement
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values, event_row, facets, part_rows
+from service.store.rows import derived_parameters, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID, is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.store.states import (
@@ -235,7 +235,7 @@ _SURROUNDINGS: Statement = compiled(
     )
 )
 
-_EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
+_EVENT_VALUES = parameters(event) | derived_parameters()
 _INSERT: Statement = compiled(coming(insert(event).values(_EVENT_VALUES)))
 _UPDATE: Statement = compiled(
     changing(

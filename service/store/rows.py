@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, func, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, bindparam, func, literal_column, select
 
 from service.dates import parse, parse_instant
 from service.store.adapters import At, Spans
@@ -111,11 +111,19 @@ def facets(document: Event) -> list[str]:
 
 
 def derived_values(given: Given) -> dict[str, ColumnElement[Any]]:
-    """Say how the database makes the columns that no value of `event_row` holds, by the column's name.
+    """Say how the database makes the columns of rows that were copied in, by the column's name.
 
     `given` stands for a value of `event_row`, by name and type.
     """
     return {"pieces": _pieces(given), "search": _search(given)}
+
+
+def derived_parameters() -> dict[str, ColumnElement[Any]]:
+    """Say how the database makes the columns that no value of `event_row` holds, by the column's name.
+
+    Without a query of its own, which an INSERT must not have where the tables are on several servers.
+    """
+    return {"search": _search(lambda name, kind: bindparam(name, type_=kind))}
 
 
 def _pieces(given: Given) -> ColumnElement[Any]:

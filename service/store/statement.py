@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 from psycopg.pq import Format
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.visitors import replacement_traverse
 
+ElementT = TypeVar("ElementT", bound=ClauseElement)
 Row = tuple[Any, ...]
 Connection = AsyncConnection[Row]
 _PLACE = re.compile(r"%\((\w+)\)s")
@@ -95,6 +97,16 @@ def compiled(element: ClauseElement, *, distributed: Sequence[ClauseElement] = (
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
     return Statement(str(result), fixed, tuple(compiled(one) for one in distributed), element)
+
+
+def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> ElementT:
+    """Have a statement take a value where it has the database work out an expression, this very object."""
+    given = bindparam(name, type_=expression.type)
+
+    def replace(one: Any, **_: object) -> Any:  # noqa: ANN401  # SQLAlchemy's signature
+        return given if one is expression else None
+
+    return replacement_traverse(element, {}, replace)
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

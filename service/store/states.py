@@ -26,7 +26,7 @@ from service.store.adapters import At
 from service.store.changes import append_change
 from service.store.placement import Counting, Placement
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values, event_row, facets
+from service.store.rows import derived_parameters, event_row, facets
 from service.store.selection import is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import UNDECIDED, change, event, event_state, state_facet
@@ -165,7 +165,7 @@ _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gappe
 _written = (
     insert(event_state)
     .values(
-        parameters(event_state) | derived_values(lambda name, kind: bindparam(name, type_=kind)) | {"known": _KNOWN}
+        parameters(event_state) | derived_parameters() | {"known": _KNOWN}
     )
     .returning(event_state.c.timeline_id, event_state.c.facets, *(event_state.c[name] for name in _FACET))
     .cte("written")

@@ -159,7 +159,9 @@ def _statement() -> Statement:
 
 def _apart(values: Mapping[str, ColumnElement[Any]]) -> list[Insert]:
     """Write all but the events by statements of their own, each of what was copied in: one cannot write to several."""
-    came = select(*(values[name].label(name) for name in ("timeline_id", "event_id", *BOUNDS, "search"))).subquery("came")
+    came = select(*(values[name].label(name) for name in ("timeline_id", "event_id", *BOUNDS, "search"))).subquery(
+        "came"
+    )
     names, rows = _state_of(came)
     states = rows.subquery("states")
     given = {name: states.c[name] for name in ("timeline_id", "facets", *_FACET) if name in states.c}

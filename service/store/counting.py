@@ -6,10 +6,10 @@ import json
 from functools import lru_cache
 from typing import Literal
 
-from sqlalchemy import Integer, bindparam, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Integer, bindparam, func, literal, select, union_all
 
 from service.store.query import Caller, EventQuery
-from service.store.selection import Shape, conditions, in_timelines, values_of
+from service.store.selection import Shape, conditions, in_timelines, in_window, values_of
 from service.store.statement import Connection, Statement, compiled
 from service.store.walks import Lead, find_lead, walk
 from service.store.window import meets_window
@@ -45,8 +45,13 @@ async def count_events(connection: Connection, query: EventQuery, caller: Caller
 
 
 def planned_rows(plan: bytes) -> int:
-    """Read how many rows PostgreSQL expects, from EXPLAIN (FORMAT JSON)."""
-    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+    """Read how many rows PostgreSQL expects, from EXPLAIN (FORMAT JSON); of several servers' parts, one is told."""
+    told = json.loads(plan)[0]["Plan"]
+    if "Distributed Query" not in told:
+        return int(told["Plan Rows"])
+    job = told["Distributed Query"]["Job"]
+    ((remote,),) = job["Tasks"][0]["Remote Plan"]
+    return int(remote["Plan"]["Plan Rows"]) * int(job["Task Count"])
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +65,17 @@ def count_statement(shape: Shape, lead: Lead | None, *, bounded: bool) -> Statem
     rows = select(found.c.event_id)
     if bounded:
         rows = rows.limit(bindparam("limit", type_=Integer))
-    return compiled(select(func.count()).select_from(rows.subquery()))
+    anywhere = select(literal(1)).where(*_meant(shape))
+    if bounded:
+        anywhere = anywhere.limit(bindparam("limit", type_=Integer))
+    # across timelines that are on several servers, no table leads the others
+    distributed = [] if shape.one_timeline else [select(func.count()).select_from(anywhere.subquery("found"))]
+    return compiled(select(func.count()).select_from(rows.subquery()), distributed=distributed)
+
+
+def _meant(shape: Shape) -> list[ColumnElement[bool]]:
+    events = shape.events
+    return [in_timelines(shape, events), *in_window(shape, events), *conditions(shape, events)]
 
 
 @lru_cache(maxsize=1024)

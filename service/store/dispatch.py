@@ -275,7 +275,9 @@ async def note_delivered(
     connection: Connection, batch: Batch, claimed: Claimed, status: int | None, *, now: int | None = None
 ) -> None:
     """Note that a message has arrived."""
-    await _DELIVERED.run(connection, await _held(connection, batch, claimed, now) | {"status_code": status, "error": None})
+    await _DELIVERED.run(
+        connection, await _held(connection, batch, claimed, now) | {"status_code": status, "error": None}
+    )
 
 
 async def note_failed(

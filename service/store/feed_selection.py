@@ -89,7 +89,9 @@ class FeedShape:
 
 def up_to_horizon(element: ElementT, *, distributed: ElementT | None = None) -> Statement:
     """Compile a statement that has the horizon in it; on a distributed PostgreSQL it takes it from `horizon_of`."""
-    return compiled(element, distributed=[with_given(element if distributed is None else distributed, HORIZON, "horizon")])
+    return compiled(
+        element, distributed=[with_given(element if distributed is None else distributed, HORIZON, "horizon")]
+    )
 
 
 async def horizon_of(connection: Connection) -> dict[str, object]:
@@ -122,7 +124,8 @@ def beyond_horizon(timeline_id: ColumnElement[Any]) -> Condition:
 @lru_cache(maxsize=256)
 def reading(shape: FeedShape) -> Statement:
     """Build the statement of a page: a row a change, each with how the feed stands; one row where there is none."""
-    latest = latest_of(timeline.c.timeline_id)
+    # the timeline is told to each table by itself, or a cluster would not see that all is on one server
+    latest = latest_of(TIMELINE_ID)
     head = (
         select(
             feed.c.token,
@@ -132,13 +135,13 @@ def reading(shape: FeedShape) -> Statement:
             feed_floor.c.epoch.label("oldest_epoch"),
             feed_floor.c.transaction_id.label("oldest_transaction"),
             feed_floor.c.sequence.label("oldest_sequence"),
-            exists(
-                select(1).where(change.c.timeline_id == timeline.c.timeline_id, tuple_(*_ORDER) == tuple_(*_AFTER))
-            ).label("stands"),
+            exists(select(1).where(change.c.timeline_id == TIMELINE_ID, tuple_(*_ORDER) == tuple_(*_AFTER))).label(
+                "stands"
+            ),
         )
         .select_from(
             timeline.join(feed, true())
-            .outerjoin(feed_floor, feed_floor.c.timeline_id == timeline.c.timeline_id)
+            .outerjoin(feed_floor, feed_floor.c.timeline_id == TIMELINE_ID)
             .outerjoin(latest, true())
         )
         .where(timeline.c.timeline_id == TIMELINE_ID, is_visible())
@@ -183,7 +186,7 @@ def _judged(
     scanned = select(*keys.c, is_last).select_from(keys).subquery("scanned")
     order = (scanned.c.epoch, scanned.c.transaction_id, scanned.c.sequence)
     state = and_(
-        event_state.c.timeline_id == scanned.c.timeline_id,
+        event_state.c.timeline_id == TIMELINE_ID,
         event_state.c.event_id == scanned.c.event_id,
         event_state.c.version == scanned.c.version,
     )

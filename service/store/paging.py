@@ -142,13 +142,33 @@ def page_statement(page: PageShape) -> Statement:
     order = ordered(page.query, keys.c.value, keys.c.event_id, keys.c.timeline_id)
     events = page.query.events
     pairs = zip(keys_of(page.query, events), keys_of(page.query, keys), strict=True)
-    return compiled(
+    chosen = (
         select(events.c.document, keys.c.value, keys.c.event_id, keys.c.timeline_id)
         .select_from(keys)
         .join(events, and_(*(here == there for here, there in pairs)))
         .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
         .order_by(*order)
     )
+    if page.query.one_timeline:
+        return compiled(chosen, distributed=[chosen.where(events.c.timeline_id == TIMELINE_ID)])
+    return compiled(chosen, distributed=[_of_all_servers(page)])
+
+
+def _of_all_servers(page: PageShape) -> Select[Any]:
+    """Select a page across timelines that are on several servers: each gives its first, having looked at all it has."""
+    shape = page.query
+    events = shape.events
+    order = (sort_value(shape).label("value"), events.c.event_id, events.c.timeline_id)
+    chosen = (
+        select(events.c.document, *order)
+        .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
+        .where(*in_window(shape, events), *conditions(shape, events))
+    )
+    if page.is_continued:
+        last = _AFTER_RANK if shape.sort == "relevance" else _AFTER_INSTANT
+        here, there = tuple_(sort_value(shape), *order[1:]), tuple_(last, _AFTER_EVENT, _AFTER_TIMELINE)
+        chosen = chosen.where(here > there if shape.sort == "date" else here < there)
+    return chosen.order_by(*ordered(shape, *order)).limit(_LIMIT)
 
 
 def _keys_by(page: PageShape) -> CTE:

@@ -164,9 +164,7 @@ _KNOWN = func.tstzrange(
 _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")
 _written = (
     insert(event_state)
-    .values(
-        parameters(event_state) | derived_parameters() | {"known": _KNOWN}
-    )
+    .values(parameters(event_state) | derived_parameters() | {"known": _KNOWN})
     .returning(event_state.c.timeline_id, event_state.c.facets, *(event_state.c[name] for name in _FACET))
     .cte("written")
 )

@@ -84,4 +84,4 @@ def _explained(shape: Shape) -> Statement:
     events = shape.events
     window = [] if shape.window is None else [meets_window(shape.window, events)]
     matching = compiled(select(literal(1)).where(in_timelines(shape, events), *window, *conditions(shape, events)))
-    return Statement(f"EXPLAIN (FORMAT JSON) {matching.sql}", matching.fixed)
+    return Statement(f"EXPLAIN (FORMAT JSON) {matching.sql}", matching.fixed, matching.element)

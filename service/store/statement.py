@@ -28,14 +28,15 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 class Statement:
     """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built.
 
-    `distributed` are those that do the same on a distributed PostgreSQL (`service.store.distribution`), one after the
-    other, where this one cannot be run there; `element` is what it was made of, for whoever checks that.
+    It was made of `element`. Those of `distributed` do the same on a distributed PostgreSQL, one after the other, where
+    this one cannot be run there (`service.store.distribution`).
     """
 
     sql: str
     fixed: Mapping[str, object]
-    distributed: tuple[Statement, ...] = ()
-    element: ClauseElement | None = field(default=None, repr=False, compare=False)
+    element: ClauseElement | None = field(default=None, repr=False)
+    distributed: tuple[ClauseElement, ...] = field(default=(), repr=False)
+    _steps: tuple[Statement, ...] | None = field(init=False, default=None, repr=False)
     # PostgreSQL's own form, with `$1` for the first name and so on: psycopg would take a statement as long as
     # these apart on every run, since it remembers only short ones
     _numbered: bytes = field(init=False, repr=False)
@@ -47,6 +48,14 @@ class Statement:
         object.__setattr__(self, "_numbered", numbered.encode())
         object.__setattr__(self, "_names", tuple(numbers))
 
+    @property
+    def steps(self) -> tuple[Statement, ...]:
+        """What is run on a distributed PostgreSQL; compiled at the first need, which most services never have."""
+        if self._steps is None:
+            steps = tuple(compiled(one) for one in self.distributed) or (self,)
+            object.__setattr__(self, "_steps", steps)
+        return self._steps or ()
+
     async def run(
         self, connection: Connection, values: Mapping[str, object], *, prepare: bool | None = None
     ) -> AsyncCursor[Row]:
@@ -56,7 +65,7 @@ class Statement:
         for it the last one's are given.
         """
         if self.distributed and is_distributed(connection):
-            *first, last = self.distributed
+            *first, last = self.steps
             for one in first:
                 await one.run(connection, values, prepare=prepare)
             return await last.run(connection, values, prepare=prepare)
@@ -96,7 +105,7 @@ def compiled(element: ClauseElement, *, distributed: Sequence[ClauseElement] = (
     dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
-    return Statement(str(result), fixed, tuple(compiled(one) for one in distributed), element)
+    return Statement(str(result), fixed, element, tuple(distributed))
 
 
 def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> ElementT:

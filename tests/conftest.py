@@ -19,6 +19,7 @@ import structlog
 from psycopg import sql
 
 from service.embedded import EmbeddedError, find_programs
+from service.seeding import seed
 from service.store.distribution import distribute
 from service.store.migration import migrate
 from tests.citus.cluster import empty_cluster
@@ -105,8 +106,9 @@ def template(request: pytest.FixtureRequest, postgres: str) -> str:
     """Name a migrated, otherwise empty database that no connection uses."""
     if request.config.getoption("--postgres") == "citus":
         migrate(postgres)
-        distribute(postgres)
         insert_key(postgres)
+        seed(postgres)  # so that there is something to be spread
+        distribute(postgres)
         return CLUSTER
     name = "template_migrated"
     with psycopg.connect(postgres, autocommit=True) as connection:

@@ -34,6 +34,16 @@ _LOCK = 0x44_41_54_4A
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
 
 
+def is_spread(connection: psycopg.Connection) -> bool:
+    """Tell whether the tables of a database are spread over a cluster."""
+    return connection.execute(HAS_CITUS).fetchone() == (True,) and bool(_spread_already(connection))
+
+
+def _spread_already(connection: psycopg.Connection) -> set[str]:
+    rows = connection.execute("SELECT logicalrelid::regclass::text FROM pg_catalog.pg_dist_partition").fetchall()
+    return {row[0] for row in rows} & metadata.tables.keys()
+
+
 class CannotDistributeError(Exception):
     """Say why the tables cannot be spread; `str()` is for whoever runs the database."""
 
@@ -47,7 +57,7 @@ def distribute(url: str) -> list[str]:
     with psycopg.connect(url) as connection:
         _require_coordinator(connection)
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        there = {row[0] for row in connection.execute("SELECT logicalrelid::regclass::text FROM pg_dist_partition")}
+        there = _spread_already(connection)
         tables = [name for name in (*SHARED, *SPREAD) if name not in there]
         if tables:
             logger.info("spreading %s over the cluster", ", ".join(tables))

@@ -50,7 +50,8 @@ _SAID = {
 }
 # Insufficient resources and errors of the system: whoever runs the database must hear what it says.
 _NEEDS_OPERATOR = ("53", "58")
-_SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')
+# Whatever language it speaks, and whatever stands around the name.
+_SHARD = re.compile(r"\b(\w+_(?:fkey|pkey|key|excl|check))(?:_\d+)?\b")
 
 
 def constraint_name(error: psycopg.Error) -> str:

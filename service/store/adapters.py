@@ -8,7 +8,6 @@ A stored document travels as the bytes that it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +52,7 @@ def _timestamp(instant: int) -> bytes:
 class Spans:
     """Half-open spans of instants on their way to the database, each from when until when; ±infinity is an open end."""
 
-    spans: Sequence[tuple[int, int]]
+    spans: tuple[tuple[int, int], ...]
 
 
 class SpansDumper(Dumper):

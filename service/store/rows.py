@@ -41,7 +41,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         **{name: At(instant) for name, instant in expression.bounds._asdict().items()},
         "piece_starts": None if pieces is None else [At(start) for start, _ in pieces],
         "piece_ends": None if pieces is None else [At(end) for _, end in pieces],
-        "pieces": None if pieces is None else Spans(pieces),
+        "pieces": None if pieces is None else Spans(tuple(pieces)),
         "every_piece": pieces is not None and expression.every,
         "status": document.status,
         "status_reason": document.status_reason,

@@ -190,7 +190,9 @@ class Routing:
             return self._visit(leaf.element, scopes, correlates=isinstance(leaf, Lateral))
         if id(leaf) not in self._done:
             self._done[id(leaf)] = None
-            self._done[id(leaf)] = self._visit(leaf.element, scopes)
+            timeline = self._visit(leaf.element, scopes)
+            # what changes rows is done by itself, and the rest is told what it gave: of which timeline, nobody looks
+            self._done[id(leaf)] = None if isinstance(leaf.element, Insert | Update | Delete) else timeline
         return self._done[id(leaf)]
 
     def _look_into(self, expressions: Iterable[Any], scopes: list[dict[int, Node]]) -> None:

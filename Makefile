@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 CLIENTS := build/clients
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check prove clients bench image-test pins clean
+.PHONY: help run test test-citus check prove clients bench image-test pins clean
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -24,6 +24,11 @@ run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a Postg
 test: check  ## Run everything that CI runs: check, then all tests
 	$(BIN)/pytest -n 2 --dist worksteal
 	$(BIN)/pytest -n 2 --dist worksteal --postgres=system
+
+# Only a variable of this command line is taken: whatever the environment names may be a database in use.
+test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))
+test-citus: $(VENV)/dev.stamp  ## Run what can be run on a Citus cluster: DATELINE_DATABASE_URL=… names its coordinator
+	$(BIN)/pytest --postgres=citus tests/citus tests/api
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

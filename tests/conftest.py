@@ -52,7 +52,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
         users = [item for item in items if "postgres" in fixtures[item]]
         if chosen == "citus":
-            users = [item for item in users if fixtures[item].isdisjoint(_APART)]
+            users = [
+                item
+                for item in users
+                if fixtures[item].isdisjoint(_APART) and not item.get_closest_marker("one_server")
+            ]
         config.hook.pytest_deselected(items=[item for item in items if item not in users])
         items[:] = users
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-
 SPREAD = (
-    "The tables are spread over a cluster, of which this makes and takes no backup: Citus has its own way, a base backup "
-    "of each server and a restore point for all (citus_create_restore_point)."
+    "The tables are spread over a cluster, of which this makes and takes no backup: Citus has its own way, a base "
+    "backup of each server and a restore point for all (citus_create_restore_point)."
 )
 
 

@@ -19,9 +19,10 @@ from service.errors import CursorOutlived, NotFound
 from service.store.adapters import At
 from service.store.feed_selection import HEAD_COLUMNS, FeedShape, horizon_of, reading
 from service.store.position import START, Place, Position
-from service.store.query import Caller, EventQuery
+from service.store.query import Caller, EventQuery, timeline_id_of
 from service.store.selection import Shape, values_of
 from service.store.statement import Connection, Row, Statement, compiled, is_distributed, parameters
+from service.store.unfinished import wait_for_commits
 from service.tables import change, feed
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
@@ -153,6 +154,7 @@ async def read_changes(
     if recorded_as_of is not None:
         values["recorded_as_of"] = At(recorded_as_of)
     values |= await horizon_of(connection)
+    await wait_for_commits(connection, timeline_id_of(str(query.timeline)))
     rows = await (await reading(shape).run(connection, values)).fetchall()
     if not rows:
         raise NotFound(f"no timeline {query.timeline!r}")

@@ -35,9 +35,9 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from service.store.adapters import At
 from service.store.changes import Change
+from service.store.clock import read_now
 from service.store.position import Place, Position
 from service.store.selection import TIMELINE_ID
-from service.store.clock import read_now
 from service.store.statement import (
     Connection,
     ElementT,

@@ -49,10 +49,10 @@ class CannotDistributeError(Exception):
 
 
 def distribute(url: str) -> list[str]:
-    """Spread those of the tables that are not spread yet, data included, and name them. Others must not write meanwhile.
+    """Spread those of the tables that are not spread yet, data included, and name them.
 
-    In one transaction, so that it is done or not; repeating it changes nothing. Raises CannotDistributeError where the
-    database is no coordinator of a cluster, psycopg.Error where it does not answer.
+    In one transaction, so that it is done or not; others must not write meanwhile. Repeating it changes nothing. Raises
+    CannotDistributeError where the database is no coordinator of a cluster, psycopg.Error where it does not answer.
     """
     with psycopg.connect(url) as connection:
         _require_coordinator(connection)

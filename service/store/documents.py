@@ -91,7 +91,9 @@ def _rewritten(documents: Table) -> Statement:
 
 def _counted(documents: Table) -> Statement:
     """Count up to a limit; where timelines are on several servers, each of these looks at all that it has."""
-    anywhere = select(literal_column("1")).where(documents.c.shape < _SHAPE, documents.c.document.is_not(None))
+    anywhere: Select[tuple[int]] = select(literal_column("1")).where(
+        documents.c.shape < _SHAPE, documents.c.document.is_not(None)
+    )
     counts = [
         select(func.count()).select_from(one.subquery("older")) for one in (_older(documents), anywhere.limit(_LIMIT))
     ]

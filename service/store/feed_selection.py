@@ -39,8 +39,8 @@ from service.store.window import Condition
 from service.tables import change, event_state, feed, feed_floor, timeline
 
 HORIZON: ColumnElement[Any] = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
-# Where a write is committed on several servers, its transaction leaves the coordinator's snapshots before the others have
-# committed their part; its own lock is held until they have.
+# Where a write is committed on several servers, its transaction leaves the coordinator's snapshots before the others
+# have committed their part; its own lock is held until they have.
 _UNDER_WAY = table("pg_locks", column("locktype", Text), column("transactionid"), column("granted", Boolean))
 _LOCKED = cast(cast(_UNDER_WAY.c.transactionid, Text), BigInteger)
 # As a lock tells it, a transaction's number has 32 bits: the nearest to the horizon is meant.

@@ -1,7 +1,7 @@
 """The same as `service.store.histogram_changes`, where the statement that writes an event cannot count it, too.
 
-On a distributed PostgreSQL what a statement gives to another goes by way of the coordinator, and the write would have to
-be committed in two phases. So it is counted by statements of its own, in the same transaction.
+On a distributed PostgreSQL what a statement gives to another goes by way of the coordinator, and the write would have
+to be committed in two phases. So it is counted by statements of its own, in the same transaction.
 """
 
 from __future__ import annotations

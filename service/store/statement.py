@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor
 from psycopg.pq import Format
@@ -115,7 +115,8 @@ def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> 
     def replace(one: Any, **_: object) -> Any:  # noqa: ANN401  # SQLAlchemy's signature
         return given if one is expression else None
 
-    return replacement_traverse(element, {}, replace)
+    # whose types know of columns alone
+    return cast("ElementT", cast("Any", replacement_traverse)(element, {}, replace))
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

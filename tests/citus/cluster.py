@@ -26,7 +26,7 @@ _OPTIONS = {"shared_preload_libraries": "citus", "max_prepared_transactions": "2
 def empty_cluster() -> Iterator[str]:
     """Answer the URL of a coordinator's database that holds nothing; skip the test where there is no cluster."""
     url = os.environ.get("DATELINE_DATABASE_URL")
-    if url is None:
+    if not url:
         if not _machine_has_citus():
             pytest.skip("there is no Citus: neither has this machine's PostgreSQL it, nor does DATELINE_DATABASE_URL")
         with throwaway_cluster() as url:

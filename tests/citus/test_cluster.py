@@ -6,11 +6,14 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from service.backup import BackupError, back_up
 from service.purging import purge
@@ -136,6 +139,43 @@ def test_followers_miss_nothing_however_many_write(api: Client) -> None:
         assert sorted(seen[events]) == expected
 
 
+def test_a_commit_that_a_server_has_not_finished_is_waited_for(api: Client, cluster: str) -> None:
+    """As after the death of a server between the phases: the coordinator is done with it long since."""
+    events = make_timeline(api)
+    first = make_event(api, events)
+    api.wait_for_feed()
+    place = api.read(feed_of(events))["items"][0]["cursor"]
+    timeline_id = timeline_id_of(slug_of(events))
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT nodename, nodeport, shardid, pg_current_xact_id()::text::bigint FROM pg_dist_shard_placement"
+            " WHERE shardid = get_shard_id_for_distribution_column('change', %s)",
+            [timeline_id],
+        ).fetchone()
+    assert row is not None
+    host, port, shard, transaction_id = row
+    with psycopg.connect(make_conninfo(cluster, host=host, port=port), autocommit=True) as server:
+        server.execute("SET citus.enable_manual_changes_to_shards = on")
+        server.execute("BEGIN")
+        server.execute(
+            sql.SQL(
+                "INSERT INTO {} (timeline_id, epoch, transaction_id, sequence, operation, event_id, state, version,"
+                " recorded_at) OVERRIDING SYSTEM VALUE SELECT timeline_id, epoch, %s, sequence + 1, 'amended',"
+                " event_id, 1, 1, recorded_at FROM {} WHERE timeline_id = %s"
+            ).format(*[sql.Identifier(f"change_{shard}")] * 2),
+            [transaction_id, timeline_id],
+        )
+        server.execute("PREPARE TRANSACTION 'citus_0_1_1_1'")
+        try:
+            second = make_event(api, events)
+            assert api.get(feed_of(events), after=place).status_code == 503
+        finally:
+            server.execute("COMMIT PREPARED 'citus_0_1_1_1'")
+    api.wait_for_feed()
+    told = [one["event"] for one in api.read(feed_of(events), after=place)["items"]]
+    assert told == [first["id"], second["id"]]
+
+
 def test_a_query_of_all_timelines_is_the_sum_of_its_parts(api: Client) -> None:
     actor, word = make_actor(api), "kerfuffle"
     timelines = [make_timeline(api) for _ in range(4)]
@@ -250,7 +290,7 @@ def test_what_is_old_is_swept(api: Client, using: Using) -> None:
     assert api.read(feed_of(events))["items"] == []
 
 
-def test_a_backup_is_refused_in_words(cluster: str, tmp_path: Any) -> None:
+def test_a_backup_is_refused_in_words(cluster: str, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="spread over a cluster"):
         back_up(cluster, tmp_path / "backup")
 

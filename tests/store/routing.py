@@ -1,7 +1,7 @@
 """Whether a statement is one server's work: each table that is spread over a cluster is held to one timeline.
 
-A reading of SQLAlchemy's own trees, scope by scope. In each, a table that is spread must be tied by `timeline_id` to the
-value that the statement is given, be it by way of another table, a common table expression or an outer query.
+A reading of SQLAlchemy's own trees, scope by scope. In each, a table that is spread must be tied by `timeline_id` to
+the value that the statement is given, be it by way of another table, a common table expression or an outer query.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy import (
     Update,
 )
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import ColumnClause, ColumnElement, Grouping
+from sqlalchemy.sql.elements import ColumnClause, Grouping
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import (
     CTE,
@@ -114,13 +114,13 @@ class Routing:
         froms, conditions = _sources(statement)
         known = {key for scope in outer for key in scope}
         leaves = list({id(leaf): leaf for one in froms for leaf in _leaves(one)}.values())
-        explicit = {id(one) for one in statement._correlate or ()}  # noqa: SLF001
+        explicit = {id(one) for one in statement._correlate or ()}
         leaves = [one for one in leaves if id(one) not in explicit & known]
         if correlates:
             leaves = [one for one in leaves if id(one) not in known] or leaves
         scope = self._open(leaves, outer)
         scopes = [*outer, scope]
-        self._look_into([*statement._raw_columns, *conditions, *statement._order_by_clauses], scopes)  # noqa: SLF001
+        self._look_into([*statement._raw_columns, *conditions, *statement._order_by_clauses], scopes)
         self._tie_all(conditions, scopes)
         given = [one for one in statement.selected_columns if _name_of(one) == COLUMN]
         return self._node_of(given[0], scopes) if given else None
@@ -129,14 +129,15 @@ class Routing:
         table = statement.table
         values: dict[str, Any] = {}
         source: Node | None = None
-        if statement.select is not None:
-            source = self._visit(statement.select, outer)
-            named = [one if isinstance(one, str) else one.name for one in statement._select_names or ()]  # noqa: SLF001
-            columns = list(statement.select.selected_columns)
+        chosen: Any = statement.select
+        if chosen is not None:
+            source = self._visit(chosen, outer)
+            named = [one if isinstance(one, str) else one.name for one in statement._select_names or ()]
+            columns = list(chosen.selected_columns)
             if COLUMN in named and isinstance(columns[named.index(COLUMN)], BindParameter):
                 source = GIVEN
         else:
-            values = {getattr(one, "key", None) or str(one): value for one, value in (statement._values or {}).items()}  # noqa: SLF001
+            values = {getattr(one, "key", None) or str(one): value for one, value in (statement._values or {}).items()}
             if _is_parameter(values.get(COLUMN)):
                 source = GIVEN
         if table.name not in SPREAD:
@@ -151,20 +152,21 @@ class Routing:
         return node
 
     def _visit_change(self, statement: Update | Delete, outer: list[dict[int, Node]]) -> Node | None:
+        table: Any = statement.table
         froms: dict[int, FromClause] = {id(statement.table): statement.table}
-        for clause in statement._where_criteria:  # noqa: SLF001
-            froms |= {id(one): one for one in clause._from_objects}  # noqa: SLF001
+        for clause in statement._where_criteria:
+            froms |= {id(one): one for one in clause._from_objects}
         scope = self._open([leaf for one in froms.values() for leaf in _leaves(one)], outer)
         scopes = [*outer, scope]
         values = list((getattr(statement, "_values", None) or {}).values())
-        self._look_into([*statement._where_criteria, *values], scopes)  # noqa: SLF001
-        self._tie_all(statement._where_criteria, scopes)  # noqa: SLF001
-        if statement.table.name in SPREAD:
-            for one in _functions([*statement._where_criteria, *values]):  # noqa: SLF001
+        self._look_into([*statement._where_criteria, *values], scopes)
+        self._tie_all(statement._where_criteria, scopes)
+        if table.name in SPREAD:
+            for one in _functions([*statement._where_criteria, *values]):
                 if one.name in _VOLATILE:
-                    self.faults.append(f"{one.name}() changes from row to row while {statement.table.name} is changed")
+                    self.faults.append(f"{one.name}() changes from row to row while {table.name} is changed")
                 if one.name in _CHOOSING and any(inner.name == "now" for inner in _functions(one.clauses)):
-                    self.faults.append(f"{statement.table.name} is changed by a choice between times")
+                    self.faults.append(f"{table.name} is changed by a choice between times")
         return scope[id(statement.table)]
 
     def _open(self, leaves: list[Any], outer: list[dict[int, Node]]) -> dict[int, Node]:
@@ -235,7 +237,6 @@ class Routing:
 
 def _sources(statement: Select[Any]) -> tuple[list[Any], list[Any]]:
     """List what a query is from, and all its conditions. SQLAlchemy's own way to these compiles the whole query."""
-    # ruff: noqa: SLF001
     froms: list[Any] = list(statement._from_obj)
     conditions: list[Any] = list(statement._where_criteria)
     for expression in (*statement._raw_columns, *statement._where_criteria):

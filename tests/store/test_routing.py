@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
-from sqlalchemy import bindparam, exists, func, insert, select, union_all, update
+from sqlalchemy import ClauseElement, bindparam, exists, func, insert, select, union_all, update
 
 import service.store
 from service.dates import Answer, Relation, Unit, parse_window
@@ -103,7 +103,7 @@ QUERIES = [
     EventQuery("a-story"),
     EventQuery("a-story", parse_window("2013-02/.."), Relation.CONTAINS, Answer.CERTAIN, sort="-date"),
     *(replace(MONTH, facets={name: ("a", "b")}) for name in FACETS),
-    replace(MONTH, facets={name: ("a",) for name in FACETS}, disputed=True),
+    replace(MONTH, facets=dict.fromkeys(FACETS, ("a",)), disputed=True),
     replace(MONTH, text="words", facets={"actor": ("a",)}),
     replace(MONTH, overdue=True),
     replace(MONTH, sort="-recorded", overdue=False),
@@ -130,7 +130,7 @@ def leads(shape: Shape) -> Iterator[Lead | None]:
 def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have builders build, and compile nothing, which takes longest by far; what they remember must not be asked."""
 
-    def build(element: Any, *, distributed: Any = ()) -> Statement:
+    def build(element: ClauseElement, *, distributed: Iterable[ClauseElement] = ()) -> Statement:
         return Statement("", {}, element, tuple(distributed))
 
     for module in MODULES:
@@ -237,7 +237,7 @@ _given = select(event_state).where(event_state.c.timeline_id == TIMELINE_ID).cte
         insert(event).from_select(["timeline_id"], select(event_state.c.timeline_id)),
     ],
 )
-def test_what_is_not_would_be_seen(statement: Any) -> None:
+def test_what_is_not_would_be_seen(statement: ClauseElement) -> None:
     assert Routing(statement).faults
 
 
@@ -253,7 +253,7 @@ def test_what_is_not_would_be_seen(statement: Any) -> None:
         select(timeline.c.title),
     ],
 )
-def test_what_is_would_be_let_pass(statement: Any) -> None:
+def test_what_is_would_be_let_pass(statement: ClauseElement) -> None:
     assert Routing(statement).faults == []
 
 

@@ -129,7 +129,7 @@ class Routing:
         table = statement.table
         values: dict[str, Any] = {}
         source: Node | None = None
-        chosen: Any = statement.select
+        chosen: Any = getattr(statement, "select", None)
         if chosen is not None:
             source = self._visit(chosen, outer)
             named = [one if isinstance(one, str) else one.name for one in statement._select_names or ()]

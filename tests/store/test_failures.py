@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from service.errors import DatelineError, TooLarge, TooSlow, Unavailable
-from service.store.failures import translated
+from service.store.failures import constraint_name, translated
 
 RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
 
@@ -44,6 +44,26 @@ def test_what_needs_an_operator_is_logged_as_the_database_says_it(
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("ERROR", f"the database reports {code}: insides")
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (
+            'insert or update on table "event_7" violates foreign key constraint "event_place_fkey_102040"',
+            "event_place_fkey",
+        ),
+        (
+            'conflicting key value violates exclusion constraint "event_state_known_excl_102046"',
+            "event_state_known_excl",
+        ),
+        ("la clé dupliquée rompt la contrainte unique « timeline_slug_key »", "timeline_slug_key"),
+        ('duplicate key value violates unique constraint "api_key_pkey"', "api_key_pkey"),
+        ('relation "event_102040" is not there', ""),
+    ],
+)
+def test_a_shard_of_a_cluster_names_the_constraint_in_words_alone(said: str, name: str) -> None:
+    assert constraint_name(psycopg.IntegrityError(said)) == name
 
 
 def test_too_many_words_to_index_are_too_large(database_url: str) -> None:

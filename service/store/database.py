@@ -18,7 +18,7 @@ from service.store.connection import PooledConnection, network_options
 from service.store.distribution import HAS_CITUS
 from service.store.failures import translated
 from service.store.pulse import Pulse
-from service.store.statement import Connection, compiled
+from service.store.statement import Connection, compiled, is_distributed
 from service.store.wal import WalPosition, read_written
 from service.tables import signing_key
 
@@ -225,6 +225,8 @@ class Database:
             raise Unavailable("too many exports are under way")
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if is_distributed(connection):  # one connection to each server, or it would be seen as of several instants
+                await connection.execute("SET LOCAL citus.max_adaptive_executor_pool_size = 1")
             yield connection
 
     async def written(self) -> WalPosition:

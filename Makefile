@@ -25,10 +25,14 @@ test: check  ## Run everything that CI runs: check, then all tests
 	$(BIN)/pytest -n 2 --dist worksteal
 	$(BIN)/pytest -n 2 --dist worksteal --postgres=system
 
+# The service's whole behaviour; what is left out, such as the words of refusals, comes nowhere near the database.
+ON_A_CLUSTER := adoption arguments audit batch changes claims commit_order comparison cursors directory dry_run events \
+	histogram history idempotency import instants json_patch known_at links ndjson plans preconditions races range_query \
+	search webhooks
 # Only a variable of this command line is taken: whatever the environment names may be a database in use.
 test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))
 test-citus: $(VENV)/dev.stamp  ## Run what can be run on a Citus cluster: DATELINE_DATABASE_URL=… names its coordinator
-	$(BIN)/pytest --postgres=citus tests/citus tests/api
+	$(BIN)/pytest --postgres=citus tests/citus $(patsubst %,tests/api/test_%.py,$(ON_A_CLUSTER))
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from psycopg import errors
 
-from service.errors import DatelineError, TooLarge, TooSlow, Unavailable
+from service.errors import AlreadyExists, DatelineError, Invalid, NotFound, TooLarge, TooSlow, Unavailable
 from service.store.failures import constraint_name, translated
 
 RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
@@ -64,6 +65,20 @@ def test_what_needs_an_operator_is_logged_as_the_database_says_it(
 )
 def test_a_shard_of_a_cluster_names_the_constraint_in_words_alone(said: str, name: str) -> None:
     assert constraint_name(psycopg.IntegrityError(said)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("event_pkey_103818", AlreadyExists), ("claim_source_fkey_1", Invalid), ("event_timeline_id_fkey_1", NotFound)],
+)
+def test_a_row_that_was_copied_into_a_cluster_comes_upon_another(name: str, error: type[DatelineError]) -> None:
+    with pytest.raises(error), translated():
+        raise errors.InternalError_(f'some constraint "{name}" is violated')
+
+
+def test_what_is_our_own_fault_stays_so() -> None:
+    with pytest.raises(errors.InternalError_), translated():
+        raise errors.InternalError_('cache lookup failed for relation "event_103818"')
 
 
 def test_too_many_words_to_index_are_too_large(database_url: str) -> None:

@@ -132,7 +132,7 @@ class Routing:
         chosen: Any = getattr(statement, "select", None)
         if chosen is not None:
             source = self._visit(chosen, outer)
-            named = [one if isinstance(one, str) else one.name for one in statement._select_names or ()]
+            named = list(statement._select_names or ())
             columns = list(chosen.selected_columns)
             if COLUMN in named and isinstance(columns[named.index(COLUMN)], BindParameter):
                 source = GIVEN

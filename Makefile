@@ -10,20 +10,23 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	then echo $$python; break; fi; done)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command 'make pins'
+# More at a time than cores: many tests wait for what they have started.
+PYTEST := $(BIN)/pytest -n 4 --dist worksteal
 CLIENTS := build/clients
+PEERS := build/peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test test-citus check prove clients bench image-test pins clean
+.PHONY: help run test test-citus check prove clients bench bench-compare bench-peers image-test pins clean
 
 help:  ## List these commands
-	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
 run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a PostgreSQL that comes along
 	@exec $(BIN)/dateline serve
 
 test: check  ## Run everything that CI runs: check, then all tests
-	$(BIN)/pytest -n 2 --dist worksteal
-	$(BIN)/pytest -n 2 --dist worksteal --postgres=system
+	$(PYTEST)
+	$(PYTEST) --postgres=system --pooler
 
 # The service's whole behaviour; what is left out, such as the words of refusals, comes nowhere near the database.
 ON_A_CLUSTER := adoption arguments audit batch changes claims commit_order comparison cursors directory dry_run events \
@@ -43,13 +46,21 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 
 prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or more
 	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
+	DATELINE_PROVE=long $(BIN)/pytest tests/live tests/store tests/wire
 	$(BIN)/python -m tests.prove.feed
 
 clients: $(VENV)/dev.stamp $(CLIENTS)/tools.stamp  ## Lint the published document, make clients of it in three languages, and run them
 	DATELINE_PROVE=long $(BIN)/pytest tests/clients
 
-bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events
-	$(BIN)/python -m bench
+bench: $(VENV)/dev.stamp  ## Measure, on a million made-up events (ARGS="--events 100000": a shorter run)
+	$(BIN)/python -m bench $(ARGS)
+
+bench-compare: $(VENV)/dev.stamp  ## Measure this work tree against another commit in one run (BASE=commit)
+	@test -n "$(BASE)" || { echo "Say which commit: make bench-compare BASE=main" >&2; exit 2; }
+	$(BIN)/python -m bench.compare "$(BASE)" $(ARGS)
+
+bench-peers: $(VENV)/dev.stamp $(PEERS)/complete.stamp  ## Measure beside stac-fastapi and pgstac (needs PostGIS)
+	$(BIN)/python -m bench.peers --python $(PEERS)/bin/python $(ARGS)
 
 image-test: $(VENV)/dev.stamp  ## Build the container image and run it (Linux, as root; needs buildah, podman, runc, debootstrap)
 	$(BIN)/python -m tests.image
@@ -62,6 +73,7 @@ pins: $(VENV)/dev.stamp  ## Choose the newest versions anew, and write down thei
 	$(COMPILE) --constraints requirements/dev.txt --group build --output-file requirements/build.txt
 	$(COMPILE) --constraints requirements/dev.txt --group sbom --output-file requirements/sbom.txt
 	$(COMPILE) --upgrade --group clients --output-file requirements/clients.txt
+	$(COMPILE) --upgrade --group peers --output-file requirements/peers.txt
 	cd tests/clients && npm update --package-lock-only
 
 clean:  ## Remove what these commands made, but not the data
@@ -92,4 +104,11 @@ $(CLIENTS)/tools.stamp: requirements/clients.txt tests/clients/package.json test
 	$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/clients.txt
 	cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc $(CLIENTS)
 	cd $(CLIENTS) && PATH="$$PWD/bin:$$PATH" npm ci --silent
+	touch $@
+
+# The peer that the benchmark measures beside the service, in an environment of its own.
+$(PEERS)/complete.stamp: requirements/peers.txt | $(BIN)/python
+	@echo "Preparing the peer in $(PEERS)"
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/peers.txt
 	touch $@

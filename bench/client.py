@@ -1,7 +1,7 @@
 """A client that asks as fast as it is answered, over some connections, in a process of its own.
 
-`python -m bench.client PORT SECONDS CONNECTIONS` reads paths from standard input, a line each, and asks for them in
-turn; it writes one line of JSON. It reads no more of HTTP than the length of an answer, so that it costs little.
+`python -m bench.client PORT SECONDS CONNECTIONS STATUS` reads requests from standard input, one a line
+(`bench.exchange.dump`), and asks for them in turn; an answer of another status ends it. It writes one line of JSON.
 """
 
 from __future__ import annotations
@@ -9,28 +9,26 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import uvloop
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)\r\n", re.IGNORECASE)
-_END = b"\r\n\r\n"
+from bench.exchange import AnswerError, AnswerReader, Request, load
+
 _PATIENCE_SECONDS = 30
 
 
 class Asker(asyncio.Protocol):
     """One connection: the next request goes out when the last one is answered."""
 
-    def __init__(self, requests: Iterator[bytes], until: float) -> None:
+    def __init__(self, requests: Iterator[bytes], until: float, status: int) -> None:
         self._requests = requests
         self._until = until
+        self._reader = AnswerReader(status)
         self._transport: asyncio.Transport | None = None
-        self._missing = -1  # bytes of the body that are to come; -1 while the head is not complete
-        self._head = b""
         self._asked_at = 0.0
         self.seconds: list[float] = []
         self.received_bytes = 0
@@ -44,20 +42,14 @@ class Asker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take a piece of an answer."""
         self.received_bytes += len(data)
-        if self._missing < 0:
-            self._head += data
-            end = self._head.find(_END)
-            if end < 0:
-                return
-            length = _LENGTH.search(self._head, 0, end + 2)
-            if length is None or not self._head.startswith(b"HTTP/1.1 200"):
-                self._fail(f"an answer that was not expected: {self._head[:300]!r}")
-                return
-            self._missing = int(length[1]) - (len(self._head) - end - len(_END))
-            self._head = b""
-        else:
-            self._missing -= len(data)
-        if self._missing == 0:
+        try:
+            is_complete = self._reader.take(data)
+        except AnswerError as error:
+            if not self.done.done():
+                self.done.set_exception(error)
+            self._close()
+            return
+        if is_complete:
             self._answered()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -68,36 +60,38 @@ class Asker(asyncio.Protocol):
     def _answered(self) -> None:
         now = time.perf_counter()
         self.seconds.append(now - self._asked_at)
-        self._missing = -1
         if now < self._until:
             self._ask()
         else:
             self.done.set_result(None)
+            self._close()
+
+    def _close(self) -> None:
+        assert self._transport is not None  # noqa: S101  # called only when connected
+        self._transport.close()
 
     def _ask(self) -> None:
         assert self._transport is not None  # noqa: S101  # called only when connected
         self._asked_at = time.perf_counter()
         self._transport.write(next(self._requests))
 
-    def _fail(self, reason: str) -> None:
-        self.done.set_exception(RuntimeError(reason))
 
-
-async def ask(paths: list[str], port: int, seconds: float, connections: int) -> dict[str, float]:
-    """Ask for some seconds; answers the rate, the latencies in milliseconds and the bytes of an answer."""
-    requests = itertools.cycle(
-        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n".encode() for path in paths
-    )
+async def ask(
+    requests: Sequence[Request], port: int, seconds: float, connections: int, status: int
+) -> dict[str, float]:
+    """Ask for some seconds; answers how often and at which rate, the latencies, and the bytes of an answer."""
+    spelt = itertools.cycle([one.spelt() for one in requests])
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     askers = [
-        (await loop.create_connection(lambda: Asker(requests, began + seconds), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Asker(spelt, began + seconds, status), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.wait_for(asyncio.gather(*(asker.done for asker in askers)), seconds + _PATIENCE_SECONDS)
     took = time.perf_counter() - began
     times = sorted(itertools.chain.from_iterable(asker.seconds for asker in askers))
     return {
+        "answers": len(times),
         "per_second": len(times) / took,
         "median_ms": times[len(times) // 2] * 1000,
         "p99_ms": times[len(times) * 99 // 100] * 1000,
@@ -107,9 +101,9 @@ async def ask(paths: list[str], port: int, seconds: float, connections: int) -> 
 
 def main() -> None:
     """Ask as the command line says."""
-    port, seconds, connections = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    paths = sys.stdin.read().split()
-    print(json.dumps(uvloop.run(ask(paths, port, seconds, connections))))
+    port, seconds, connections, status = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    requests = load(sys.stdin.read())
+    print(json.dumps(uvloop.run(ask(requests, port, seconds, connections, status))))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ rounds the shortest time of each counts. An example on which `edtf` fails is lef
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 from typing import Final, TypedDict
 
@@ -130,22 +130,20 @@ def measure() -> DateFigures:
     )
 
 
-def report(figures: DateFigures) -> None:
-    """Print the figures as a small table."""
+def described(figures: DateFigures) -> Iterator[tuple[str, str]]:
+    """Name the figures, and write them with what they should be."""
     skipped = f", without {', '.join(figures['skipped'])} on which it fails" if figures["skipped"] else ""
     slowest = figures["slowest_text"]
-    for name, figure in (
-        ("a plain date, parse and bounds", f"{figures['plain_date_microseconds']:.2f} µs (at most 5)"),
-        (f"{figures['examples']} examples{skipped}", f"{figures['examples_microseconds']:,.0f} µs"),
-        ("the same by edtf 5.0.2", f"{figures['edtf_microseconds']:,.0f} µs"),
-        ("times as fast as edtf 5.0.2", f"{figures['times_as_fast_as_edtf']:,.0f} (at least 500)"),
-        (
-            f"the slowest of {len(NASTY_TEXTS)} nasty texts, pieces included",
-            f"{figures['slowest_microseconds']:,.0f} µs (at most 1,000): {slowest[:40]}{'…' * (len(slowest) > 40)}",
-        ),
-    ):
-        print(f"{name:<60} {figure}")
+    yield "a plain date, parse and bounds", f"{figures['plain_date_microseconds']:.2f} µs (at most 5)"
+    yield f"{figures['examples']} examples{skipped}", f"{figures['examples_microseconds']:,.0f} µs"
+    yield "the same by edtf 5.0.2", f"{figures['edtf_microseconds']:,.0f} µs"
+    yield "times as fast as edtf 5.0.2", f"{figures['times_as_fast_as_edtf']:,.0f} (at least 500)"
+    yield (
+        f"the slowest of {len(NASTY_TEXTS)} nasty texts, pieces included",
+        f"{figures['slowest_microseconds']:,.0f} µs (at most 1,000): {slowest[:40]}{'…' * (len(slowest) > 40)}",
+    )
 
 
 if __name__ == "__main__":
-    report(measure())
+    for name, figure in described(measure()):
+        print(f"{name:<60} {figure}")

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from psycopg.rows import TupleRow
 
+from bench.building import build_event, build_page
 from bench.events import TIMELINE
-from service.dates import DISTANT_FUTURE, DISTANT_PAST, format_instant, parse_window
-from service.store.adapters import At, register
+from bench.literals import literal
+from service.dates import format_instant, parse_window
+from service.store.adapters import register
 from service.store.cursor import write_cursor
 from service.store.events import READ_EVENT
 from service.store.paging import PageShape, keyset_values, page_statement
 from service.store.query import EventQuery, Keyset, owner, timeline_id_of
 from service.store.selection import Shape, values_of
-from service.store.statement import Statement
 from service.wire.shape import document_shape
 
 SAMPLES = 20  # each is planned once by each connection of pgbench, which must not weigh
@@ -31,21 +31,26 @@ _BASE = f"/v1/timelines/{TIMELINE}/events"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One kind of answer: paths to this service and to the yardstick, and the database's statements."""
+    """One kind of answer: paths to this service and to the yardstick, and statements for the database alone.
+
+    Those are the service's own, which read stored documents, and such as build the same of the normalised tables.
+    """
 
     name: str
     paths: list[str] = field(default_factory=list)
     yardstick_paths: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
+    building: list[str] = field(default_factory=list)
 
-    def scripts(self, folder: Path) -> list[Path]:
-        """Write the statements as scripts of pgbench."""
-        files = []
-        for number, statement in enumerate(self.statements):
-            file = folder / f"{self.name.replace(' ', '-')}-{number}.sql"
-            file.write_text(re.sub(r"\s+", " ", statement) + ";\n", encoding="utf-8")
-            files.append(file)
-        return files
+
+def write_scripts(folder: Path, name: str, statements: Sequence[str]) -> list[Path]:
+    """Write statements as scripts of pgbench."""
+    files = []
+    for number, statement in enumerate(statements):
+        file = folder / f"{name.replace(' ', '-')}-{number}.sql"
+        file.write_text(re.sub(r"\s+", " ", statement) + ";\n", encoding="utf-8")
+        files.append(file)
+    return files
 
 
 def make_tasks(url: str) -> list[Task]:
@@ -65,7 +70,7 @@ def make_tasks(url: str) -> list[Task]:
         one.paths.append(f"{_BASE}/{event_id}")
         one.yardstick_paths.append(f"{_BASE}/{event_id}")
         one.statements.append(
-            _literal(
+            literal(
                 READ_EVENT,
                 {
                     "timeline_id": timeline_id_of(TIMELINE),
@@ -76,10 +81,12 @@ def make_tasks(url: str) -> list[Task]:
                 },
             )
         )
+        one.building.append(build_event(timeline_id_of(TIMELINE), event_id))
         after = Keyset(start, event_id, timeline_id_of(TIMELINE))
         page.paths.append(f"{_BASE}?cursor={write_cursor(key, _EVERYTHING, after)}")
         page.yardstick_paths.append(f"{_BASE}?after={format_instant(start)}&event={event_id}")
         page.statements.append(_page(_EVERYTHING, after))
+        page.building.append(build_page(timeline_id_of(TIMELINE), after, PAGE_EVENTS))
         window = f"{1990 + number // 12}-{number % 12 + 1:02}"
         month.paths.append(f"{_BASE}?datetime={window}")
         month.statements.append(_page(replace(_EVERYTHING, window=parse_window(window)), None))
@@ -93,34 +100,4 @@ def _rows(connection: psycopg.Connection[TupleRow], statement: Any, *values: obj
 def _page(query: EventQuery, after: Keyset | None) -> str:
     shape = Shape.of(query)
     values = values_of(query, owner("bench")) | keyset_values(query, after) | {"limit": PAGE_EVENTS + 1}
-    return _literal(page_statement(PageShape(shape, after is not None, None)), values)
-
-
-def _literal(statement: Statement, values: Mapping[str, object]) -> str:
-    """Spell a statement's values out, since pgbench knows no instants and no identities."""
-    given = {**statement.fixed, **values}
-    return re.sub(r"%\((\w+)\)s", lambda place: _spelt(given[place[1]]), statement.sql)
-
-
-def _spelt(value: object) -> str:
-    match value:
-        case At(instant):
-            infinity = {DISTANT_PAST: "-infinity", DISTANT_FUTURE: "infinity"}
-            return f"'{infinity.get(instant) or _instant(instant)}'"
-        case UUID() | str():
-            return f"'{value}'"
-        case []:
-            return "'{}'"
-        case bool() | int():
-            return str(value)
-        case _:
-            raise TypeError(f"no literal for {value!r}")
-
-
-def _instant(instant: int) -> str:
-    text = str(format_instant(instant))
-    if text.startswith("-"):
-        # astronomical -0043 is what PostgreSQL calls 44 BC
-        year, rest = text[1:].split("-", 1)
-        return f"{int(year) + 1:04}-{rest} BC"
-    return text.removeprefix("+")
+    return literal(page_statement(PageShape(shape, after is not None, None)), values)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from service.app import create_app
 from service.settings import Settings
 from tests.keys import ADMIN, bearer
+from tests.pooler import Way
 
 Asked = str | int | bool | Sequence[str] | None
 
@@ -139,7 +140,7 @@ def connected(
     url: str, *, base_url: str = "http://localhost", key: str | None = ADMIN, **settings: str | float | None
 ) -> Iterator[Client]:
     """Start the application on a database, and talk to it until the block ends, with a key unless told otherwise."""
-    app = create_app(Settings.model_validate({"database_url": url, "worker": False, **settings}))
+    app = create_app(Settings.model_validate({**Way.to(url), "worker": False, **settings}))
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)
     if key is not None:
         http.headers.update(bearer(key))

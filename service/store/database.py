@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
@@ -17,10 +18,13 @@ from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
 from service.store.distribution import HAS_CITUS
 from service.store.failures import translated
+from service.store.pooler import prepare_if_kept
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled, is_distributed
 from service.store.wal import WalPosition, read_written
 from service.tables import signing_key
+
+logger = logging.getLogger("dateline.database")
 
 ResultT = TypeVar("ResultT")
 
@@ -30,6 +34,11 @@ _WAIT_SECONDS = 5.0
 # is told so at once.
 _MOST_WAITING_EACH = 250
 _CLOSING_SECONDS = 1.0  # for what still tries to connect
+_KEPT = "the pooler keeps prepared statements: statements are prepared"
+_NOT_KEPT = (
+    "the pooler keeps no prepared statements: none is prepared; PgBouncer keeps them from 1.21 on, where its"
+    " max_prepared_statements is not 0"
+)
 
 
 def _chosen(statement_timeout_seconds: float) -> dict[str, object]:
@@ -68,8 +77,8 @@ class Database:
 
     `url` is a libpq URL; `pool_size` the most connections; a statement ends after `statement_timeout_seconds`.
     `pooled` tells that the URL leads through a pooler that lends connections by the transaction: nothing is left behind
-    on one then, neither settings nor prepared statements. Whoever asks for a connection waits `wait_seconds` for one;
-    where a `pulse` is felt, nobody waits for a database without.
+    on one then, neither settings nor, unless the pooler keeps them, prepared statements. Whoever asks for a connection
+    waits `wait_seconds` for one; where a `pulse` is felt, nobody waits for a database without.
     """
 
     def __init__(
@@ -84,6 +93,7 @@ class Database:
     ) -> None:
         chosen = _chosen(statement_timeout_seconds)
         self._limits = _setting(chosen) if pooled else None
+        self._is_kept: bool | None = None  # by a pooler, what is prepared
         options = {"options": " ".join(f"-c {name}={value}" for name, value in chosen.items())}
         self._url = url
         self._size = pool_size
@@ -130,6 +140,11 @@ class Database:
             row = await (await connection.execute(HAS_CITUS)).fetchone()
             self._is_distributed = row == (True,)
         connection.is_distributed = self._is_distributed
+        if self._limits is not None:
+            kept = await prepare_if_kept(connection)
+            if kept is not self._is_kept:  # at the start, and when the pooler has become another
+                self._is_kept = kept
+                logger.info(_KEPT if kept else _NOT_KEPT)
 
     async def open(self) -> None:
         """Start connecting; a database that is not there yet is waited for by whoever needs it."""

@@ -48,6 +48,11 @@ _SAID = {
     "57": _UNREACHABLE,
     "58": "the database cannot read or write its disk",
 }
+# Of the pool of this process' own connections.
+_NONE_FREE: dict[type[psycopg.Error], str] = {
+    PoolTimeout: "no database connection is free",
+    TooManyRequests: "too many requests wait for the database already",
+}
 # Insufficient resources and errors of the system: whoever runs the database must hear what it says.
 _NEEDS_OPERATOR = ("53", "58")
 # Whatever language it speaks, and whatever stands around the name.
@@ -120,11 +125,14 @@ def translated() -> Iterator[None]:
         raise TooSlow("the database gave up after its time limit; ask for less") from error
     except errors.UndefinedTable as error:
         raise Unavailable("the database lacks this release's schema") from error
-    except PoolTimeout as error:
-        raise Unavailable("no database connection is free") from error
-    except TooManyRequests as error:
-        raise Unavailable("too many requests wait for the database already") from error
+    except (PoolTimeout, TooManyRequests) as error:
+        raise Unavailable(_NONE_FREE[type(error)]) from error
     except errors.ReadOnlySqlTransaction as error:
         raise Unavailable("the database takes no writes now") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _operational(error) from error
+    except psycopg.InternalError as error:
+        # psycopg's own, on what it was not answered: a pooler takes its leave of an idle client with an error, too
+        if error.sqlstate is not None:
+            raise
+        raise Unavailable(_UNREACHABLE) from error

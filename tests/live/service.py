@@ -17,9 +17,12 @@ from typing import Any
 import psutil
 
 from tests.keys import ADMIN
+from tests.prove import IS_LONG
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+# In how many processes it serves. One is what most tests run; the short form holds the same to what differs with two.
+ONE_AND_TWO = (1, 2) if IS_LONG else (2,)
 
 
 class Service:

@@ -19,7 +19,7 @@ from psycopg import sql
 from service.embedded import find_programs
 from tests.conftest import database_url_of
 from tests.keys import ADMIN, bearer
-from tests.live.service import Service, running, tracebacks
+from tests.live.service import ONE_AND_TWO, Service, running, tracebacks
 from tests.live.stream import ask_and_take_nothing, opened
 
 Json = dict[str, Any]
@@ -274,7 +274,7 @@ def test_a_stream_outlives_a_break_of_all_connections(tmp_path: Path, database_u
             assert stream.item()["event"] == made["id"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_AND_TWO)
 def test_sigterm_ends_all_streams_with_a_word_of_when_to_come_back(
     workers: int, tmp_path: Path, database_url: str
 ) -> None:

@@ -10,8 +10,8 @@ from tests.live.service import running
 PATHS = ("/", "/health/live", "/v1/timelines/syria-2013/events?limit=2", "/v1/timelines/nowhere/events")
 
 
-def test_head_answers_as_get_without_the_content(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+def test_head_answers_as_get_without_the_content(tmp_path: Path, database_url: str) -> None:
+    with running(tmp_path, database_url=database_url) as service:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         for path in PATHS:
             connection.request("GET", path)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.keys import ADMIN, ADMIN_PREFIX, bearer
 from tests.live import asking
-from tests.live.service import read_log, running, tracebacks
+from tests.live.service import ONE_AND_TWO, read_log, running, tracebacks
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -20,7 +20,7 @@ def access(folder: Path) -> list[dict[str, Any]]:
     return [line for line in read_log(folder) if line["logger"] == "dateline.access"]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_AND_TWO)
 def test_every_line_is_json_and_every_request_is_one(workers: int, tmp_path: Path, database_url: str) -> None:
     with running(tmp_path, database_url=database_url, workers=workers) as service:
         answers = [

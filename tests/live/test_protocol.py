@@ -15,9 +15,9 @@ from tests.live.service import Service, running
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, module_database_url: str) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("protocol")
-    with running(folder) as started:
+    with running(folder, database_url=module_database_url, seed=False) as started:
         yield started
 
 

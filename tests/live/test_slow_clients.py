@@ -162,13 +162,10 @@ def test_sigterm_ends_the_service_though_clients_and_receivers_hang(
         live = clients.enter_context(opened(f"{story}/changes?after=latest"))
         live.message()
         time.sleep(0.5)
-        began = time.monotonic()
         os.kill(service.process.pid, signal.SIGTERM)
         assert set(live.rest()[-1]) == {"id", "retry"}
-        assert service.process.wait(20) == 0
-        seconds = time.monotonic() - began
+        assert service.process.wait(20) == 0, "sooner than what hangs"
         released.set()
-    assert seconds < 10
     log = (tmp_path / "stderr.txt").read_text()
     assert "Traceback" not in log
     with psycopg.connect(database_url) as connection:

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.keys import ADMIN, bearer
 from tests.live import asking
-from tests.live.service import read_log, running, tracebacks
+from tests.live.service import ONE_AND_TWO, read_log, running, tracebacks
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
@@ -67,7 +67,7 @@ def collecting() -> Iterator[Collector]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_AND_TWO)
 def test_a_collector_gets_what_the_log_says(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:

@@ -142,10 +142,14 @@ def test_an_idle_worker_stops_at_once(tmp_path: Path, database_url: str) -> None
     assert tracebacks(tmp_path) == []
 
 
-def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its_log(tmp_path: Path) -> None:
+def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its_log(
+    tmp_path: Path, database_url: str
+) -> None:
     with receiving() as receiver:
         receiver.answer = lambda _: (500, {})
-        with running(tmp_path, webhook_allow_private=True, seed=False, log_level="debug") as service:
+        with running(
+            tmp_path, database_url=database_url, webhook_allow_private=True, seed=False, log_level="debug"
+        ) as service:
             with asking.client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http:
                 http.post("/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()
                 made = (
@@ -168,10 +172,12 @@ def test_the_service_sends_webhooks_by_itself_and_keeps_their_secrets_out_of_its
     assert "hunter2" not in log
 
 
-def test_a_service_without_a_worker_sends_nothing(tmp_path: Path) -> None:
+def test_a_service_without_a_worker_sends_nothing(tmp_path: Path, database_url: str) -> None:
     with receiving() as receiver:
         with (
-            running(tmp_path, webhook_allow_private=True, seed=False, worker=False) as service,
+            running(
+                tmp_path, database_url=database_url, webhook_allow_private=True, seed=False, worker=False
+            ) as service,
             asking.client(base_url=f"{service.base}/v1", headers=bearer(service.key)) as http,
         ):
             http.post("/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()

@@ -24,7 +24,7 @@ from tests.prove.world_model import Condition, Json, World
 from tests.prove.world_readers import Readers
 from tests.prove.world_witness import ANSWERS, CLIENTS, MEMBERS, OWNER, RELS, SERIAL, Request
 
-RUNS, STEPS = (300, 60) if IS_LONG else (12, 25)
+RUNS, STEPS = (300, 60) if IS_LONG else (8, 25)
 CONDITIONS = st.sampled_from([*Condition, Condition.RIGHT, Condition.RIGHT, Condition.RIGHT])
 
 

@@ -87,6 +87,17 @@ def test_too_many_words_to_index_are_too_large(database_url: str) -> None:
         connection.execute(words)
 
 
+def test_a_pooler_that_takes_its_leave_cannot_be_reached() -> None:
+    """As psycopg tells of the error that PgBouncer sends on an idle connection when it has lost its own."""
+    with pytest.raises(Unavailable, match="cannot be reached"), translated():
+        raise psycopg.InternalError("received 2 results from command 'BEGIN'")
+
+
+def test_a_fault_of_the_database_stays_one(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection, pytest.raises(psycopg.InternalError), translated():
+        connection.execute(RAISING.format("XX000"))
+
+
 def test_a_database_that_is_not_there_cannot_be_reached() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"), translated():
         psycopg.connect("host=/nowhere dbname=none")

@@ -40,6 +40,7 @@ from service.wire.directory import SourceBody, TimelineBody
 from service.wire.event import EventBody
 from tests.dates.completions import exists, is_countable
 from tests.dates.trees import trees
+from tests.prove import IS_LONG
 from tests.store.test_relations import CALLER, expressions, run
 
 TIMELINE, ENDS = "histogram", "ends"
@@ -67,6 +68,8 @@ FORMS = (
     "1560-X2",
     "2013-XX-31",
 )
+# How many buckets of a histogram are held to the brute force, and beside how many ends; how many drawings are.
+SAMPLE, ENDS_TRIED, DRAWN = (20, 10, 1_000) if IS_LONG else (8, 4, 80)
 WINDOWS = ("2013-02-11/2013-03-20", "2000/..", "../2013-02", "-0043/0043")
 # What lies at the ends of the axis, and beyond; some buckets reach over them.
 FORMS_AT_THE_ENDS = (
@@ -179,8 +182,10 @@ def check_counts(found: Histogram, expressions: tuple[Expression, ...], near: li
     buckets = list(found)
     assert len(buckets) == len(found)
     choose = random.Random(len(buckets))  # noqa: S311  # a fixed sample, no secret
-    places = choose.sample(range(len(buckets)), min(20, len(buckets)))
-    places += [end - found.first + step for end in choose.sample(near, min(10, len(near))) for step in (-1, 0, 1)]
+    places = choose.sample(range(len(buckets)), min(SAMPLE, len(buckets)))
+    places += [
+        end - found.first + step for end in choose.sample(near, min(ENDS_TRIED, len(near))) for step in (-1, 0, 1)
+    ]
     for place in set(places) & set(range(len(buckets))):
         bucket, number = buckets[place], found.first + place
         assert (bucket.start, bucket.end) == (bucket_start(found.unit, number), bucket_start(found.unit, number + 1))
@@ -257,7 +262,7 @@ def drawn() -> st.SearchStrategy[Expression]:
     return trees().filter(is_countable).filter(exists).map(str).map(parse)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=DRAWN, deadline=None, derandomize=not IS_LONG)
 @given(data=st.data())
 def test_any_expressions_are_counted_as_the_closed_forms_say(corpus: Corpus, data: st.DataObject) -> None:
     """From what has changed, and once that is folded into the summary."""

@@ -23,6 +23,7 @@ from service.store.statement import Connection
 from service.store.stream import stream_documents
 from service.wire.directory import TimelineBody
 from service.wire.event import EventBody
+from tests.prove import IS_LONG
 
 ResultT = TypeVar("ResultT")
 
@@ -202,10 +203,11 @@ def test_the_database_answers_as_the_closed_forms_say(corpus: Corpus, relation: 
 
     async def compare(connection: Connection) -> int:
         compared = 0
-        for window in windows():
-            for chosen in facets:
-                for sort in ("date", "-date"):
-                    order: Sort = sort
+        for number, window in enumerate(windows()):
+            for sort in ("date", "-date"):
+                order: Sort = sort
+                # the short form takes one filter, in turn
+                for chosen in facets if IS_LONG else [facets[(number + (sort == "date")) % len(facets)]]:
                     query = EventQuery(TIMELINE, window, relation, certainty, facets=chosen, sort=order)
                     right = expected(corpus, query)
                     assert await walk(connection, query, limit=150) == right, query

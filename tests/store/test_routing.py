@@ -64,6 +64,7 @@ WRITTEN_OUT = {
     "distribution": "spreading the tables",
     "epoch": "a statement of this house, run without a pool",
     "migration": "whose turn it is to migrate",
+    "pooler": "whether prepared statements are kept: of the pooler, not of a table",
     "roles": "what the service's role is granted",
     "statement": "each statement of this house",
     "stream": "a statement of this house, in a cursor",

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from service.wire.history import changes
 from tests.differences import lasting, patched
+from tests.prove import IS_LONG
 
 Json = dict[str, Any]
 SCALARS = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", "/", "~", "~1"])
@@ -30,7 +31,7 @@ def _sorted(value: object) -> object:
     return [_sorted(one) for one in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=5_000 if IS_LONG else 300, deadline=None, derandomize=not IS_LONG)
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_steps_make_the_one_of_the_other_but_for_what_every_write_sets(before: Json, after: Json) -> None:
     steps = changes(before, after)

@@ -13,6 +13,7 @@ import typer
 from service.importing import MOST_ERRORS
 from service.intake import Outcome, Rejected
 from service.store.importing import Tally
+from service.unarchiving import Came, Told
 
 
 class Report:
@@ -50,6 +51,44 @@ class Report:
         )
 
 
+class ArchiveReport:
+    """The report of an import of archives."""
+
+    def __init__(self) -> None:
+        self.refused = 0
+        self._total = Came()
+
+    def of(self, path: Path, read: Callable[[int], object]) -> Told:
+        """Give what is to be told of a file: how far it has been read, and what became of some of it."""
+        position = 0
+
+        def note(reached: int, came: Came) -> None:
+            nonlocal position
+            read(reached - position)
+            position = reached
+            self._note(came, path)
+
+        return note
+
+    def _note(self, came: Came, path: Path) -> None:
+        for error in came.errors[: max(0, MOST_ERRORS - self.refused)]:
+            line = f", line {error.line}" if error.line is not None else ""
+            place = f", {error.pointer}" if error.pointer else ""
+            typer.echo(f"dateline: {path}{line}{place}: {error.detail}", err=True)
+        self.refused += len(came.errors)
+        self._total.created += came.created
+        self._total.unchanged += came.unchanged
+        self._total.entries += came.entries
+
+    def summary(self, *, trial: bool) -> str:
+        """Say in a line what became of all."""
+        would, total = " would be" if trial else "", self._total
+        return (
+            f"{total.created} events{would} created, {total.unchanged} unchanged; {total.entries} timelines and "
+            f"entries of the directory{would} created; {self.refused} refused."
+        )
+
+
 @contextmanager
 def shown_progress(length: int) -> Iterator[Callable[[int], object]]:
     """Show on a terminal how many of so many bytes have been read, elsewhere nothing; it is told of what is read."""
@@ -58,3 +97,20 @@ def shown_progress(length: int) -> Iterator[Callable[[int], object]]:
         return
     with typer.progressbar(length=length, label="Importing", file=sys.stderr) as bar:
         yield bar.update
+
+
+@contextmanager
+def shown_count(label: str) -> Iterator[Callable[[int], object]]:
+    """Show on a terminal how many have been done, elsewhere nothing; it is told of how many more."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    done = 0
+
+    def show(more: int) -> None:
+        nonlocal done
+        done += more
+        typer.echo(f"\r{label}: {done:,}", err=True, nl=False)
+
+    yield show
+    typer.echo(err=True)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from service.errors import DatelineError, Invalid
 from service.formats.reading import Lines, ReadLine, UnreadableLine, take
 from service.store.importing import Import, Line, Tally
@@ -51,7 +53,7 @@ async def write_lines(connection: Connection, lines: Lines, into: Import, refuse
     while some := await asyncio.to_thread(take, lines, BATCH_LINES):
         for one in some:
             if isinstance(one, UnreadableLine):
-                refuse(one, list(_errors_of(one)))
+                refuse(one, list(errors_of(one.number, one.why)))
         await _write(connection, [one for one in some if isinstance(one, ReadLine)], into, refuse)
     return into.tally
 
@@ -67,13 +69,13 @@ def _error_of(number: int, error: DatelineError) -> ProblemError:
     return ProblemError(line=number, pointer=place or "", detail=str(error))
 
 
-def _errors_of(line: UnreadableLine) -> Iterator[ProblemError]:
-    """Say member by member what keeps a line from being read."""
-    if isinstance(line.why, str):
-        yield ProblemError(line=line.number, pointer="", detail=line.why)
+def errors_of(number: int, why: ValidationError | str) -> Iterator[ProblemError]:
+    """Say member by member what keeps a line from being read, or in one sentence."""
+    if isinstance(why, str):
+        yield ProblemError(line=number, pointer="", detail=why)
         return
-    for one in line.why.errors(include_url=False):
+    for one in why.errors(include_url=False):
         if one["type"] == "json_invalid":
-            yield ProblemError(line=line.number, pointer="", detail=f"is no JSON text: {one['ctx']['error']}")
+            yield ProblemError(line=number, pointer="", detail=f"is no JSON text: {one['ctx']['error']}")
         else:
-            yield ProblemError(line=line.number, pointer=pointer(one["loc"]), detail=in_words(one, FORMS))
+            yield ProblemError(line=number, pointer=pointer(one["loc"]), detail=in_words(one, FORMS))

@@ -19,7 +19,10 @@ from service.settings import Settings, normalized_url, shown_url
 
 LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
 KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
-COMMANDS = ("serve", "worker", "migrate", "seed", "purge", "backup", "restore", "keys", "openapi", "settings")
+COMMANDS = (
+    *("serve", "worker", "migrate", "seed", "purge", "backup", "restore", "import", "export"),
+    *("keys", "openapi", "settings"),
+)
 
 
 @pytest.fixture(autouse=True)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from service.backup.errors import SPREAD, BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
-from service.embedded.server import sync_folder
 from service.store.contents import EXTENSIONS, SCHEMA, read_contents
 from service.store.migration import known_revisions
+from service.whole_file import CannotWriteError, written_whole
 
 
 def back_up(url: str, target: Path | None, *, overwrite: bool = False) -> None:
@@ -47,9 +43,12 @@ def back_up(url: str, target: Path | None, *, overwrite: bool = False) -> None:
         if target is None:
             _dump(command, environment)
         else:
-            with _written_whole(target, overwrite=overwrite) as part:
-                # by name: through a descriptor it would not go back to note where each table's rows begin
-                _dump([*command, f"--file={part}"], environment)
+            try:
+                with written_whole(target, overwrite=overwrite) as part:
+                    # by name: through a descriptor it would not go back to note where each table's rows begin
+                    _dump([*command, f"--file={part}"], environment)
+            except CannotWriteError as error:
+                raise BackupError(str(error)) from error
 
 
 def _dump(command: list[str], environment: dict[str, str]) -> None:
@@ -57,28 +56,3 @@ def _dump(command: list[str], environment: dict[str, str]) -> None:
     if answer.returncode != 0:
         said = answer.stderr.decode(errors="replace").strip()
         raise BackupError(f"There is no backup: {said or f'pg_dump ended with {answer.returncode}'}")
-
-
-@contextmanager
-def _written_whole(target: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Make a file for its owner alone, which gets its name once it is written and, by pg_dump, on the disk."""
-    try:
-        _refuse_existing(target, overwrite=overwrite)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)  # of mode 0600
-        part = Path(name)
-        try:
-            os.close(handle)
-            yield part
-            _refuse_existing(target, overwrite=overwrite)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        sync_folder(target.parent)
-    except OSError as error:
-        raise BackupError(f"{target} cannot be written: {error.strerror}.") from error
-
-
-def _refuse_existing(target: Path, *, overwrite: bool) -> None:
-    if target.is_dir() or (target.exists() and not overwrite):
-        raise BackupError(f"{target} is there already; --overwrite replaces a file, once the new one is written.")

@@ -6,7 +6,8 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from service.formats.reading import MOST_BLANK_LINES, TOO_BLANK, Lines, ReadLine, UnreadableLine
+from service.formats.reading import MOST_BLANK_LINES, TOO_BLANK, Lines, ReadLine, UnreadableFileError, UnreadableLine
+from service.wire.archive import MARK
 from service.wire.line import EventLine
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -16,7 +17,7 @@ _SHOWN_BYTES = 1_000
 def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> Lines:
     """Read events line by line, each of at most so many bytes; a longer one is passed over unread.
 
-    Lines that begin at or behind the position `end` are left.
+    Lines that begin at or behind the position `end` are left. Raises UnreadableFileError for an archive.
     """
     number = blank = 0
     while end is None or file.tell() < end:
@@ -24,6 +25,8 @@ def read_ndjson(file: BinaryIO, *, line_bytes: int, end: int | None = None) -> L
         if not text:
             return
         number += 1
+        if number == 1 and text.startswith(MARK):
+            raise UnreadableFileError("it is an archive, which `dateline import` takes, and alone")
         if len(text) > line_bytes and not text.endswith(b"\n"):
             _pass_over(file, line_bytes)
             yield UnreadableLine(number, text[:_SHOWN_BYTES], f"is longer than {line_bytes} bytes")

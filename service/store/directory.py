@@ -72,11 +72,12 @@ _DELETE_ALIASES: Statement = compiled(delete(actor_alias).where(actor_alias.c.ac
 class Kind(Generic[AnswerT]):
     """A kind of entry: what a client writes, what it reads, and the statements in between.
 
-    `called` names it in errors. Entries are told apart by slug, which never changes.
+    `called` names it in errors. `table` holds them. Entries are told apart by slug, which never changes.
     """
 
     def __init__(self, called: str, table: Table, body: type[Body], answer: type[AnswerT]) -> None:
         self.called = called
+        self.table = table
         self.body = body
         self.answer = answer
         self.members = tuple(name for name in answer.model_fields if name != "version")
@@ -89,21 +90,22 @@ class Kind(Generic[AnswerT]):
             made["created_at"] = func.now()
         amended = {name: value for name, value in written.items() if name != "slug"}
         is_entry = table.c.slug == _SLUG
-        self.get = compiled(self._chosen(table).where(is_entry))
-        self.lock = compiled(self._chosen(table).where(is_entry).with_for_update(of=table))
+        self.get = compiled(self.chosen(table).where(is_entry))
+        self.lock = compiled(self.chosen(table).where(is_entry).with_for_update(of=table))
         self.list = compiled(self._listed(table))
         self.list_named = compiled(self._listed(table).where(_is_called(table)))
         self.insert = compiled(insert(table).values(written | made))
         self.update = compiled(update(table).where(is_entry).values(amended))
         self.delete = compiled(delete(table).where(is_entry))
 
-    def _chosen(self, table: Table) -> Select[Any]:
+    def chosen(self, table: Table) -> Select[Any]:
+        """Select what `read` makes an entry of."""
         columns = [_ALIASES if name == "aliases" else table.c[name] for name in self.members]
         visible = is_visible() if table is timeline else true()
         return select(*columns, table.c.version).where(visible)
 
     def _listed(self, table: Table) -> Select[Any]:
-        return self._chosen(table).where(table.c.slug > _AFTER).order_by(table.c.slug).limit(_LIMIT)
+        return self.chosen(table).where(table.c.slug > _AFTER).order_by(table.c.slug).limit(_LIMIT)
 
     def read(self, row: Row) -> tuple[AnswerT, int]:
         """Make what a client reads of a row, and the version."""

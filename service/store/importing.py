@@ -16,8 +16,8 @@ from sqlalchemy import ARRAY, ColumnElement, Table, Text, and_, bindparam, exist
 from sqlalchemy.dialects import postgresql
 
 from service.dates import parse_instant
-from service.errors import AlreadyExists, DatelineError, Invalid, NotFound, TooLarge, Unavailable
-from service.store.bulk import Newcomer, write_newcomers
+from service.errors import AlreadyExists, DatelineError, Invalid, TooLarge, Unavailable
+from service.store.bulk import NewHistory, newcomer, write_each
 from service.store.clock import read_now
 from service.store.events import report_of
 from service.store.failures import translated
@@ -77,7 +77,7 @@ class Tally:
 class _Batch:
     """Some lines on their way: whose event is new, and whose was there."""
 
-    newcomers: list[tuple[Line, Newcomer]] = field(default_factory=list)
+    newcomers: list[tuple[Line, NewHistory]] = field(default_factory=list)
     others: list[tuple[Line, Draft]] = field(default_factory=list)
     # those of whom another line says how they are to stand, if nothing is in its way
     changing: set[UUID] = field(default_factory=set)
@@ -114,7 +114,7 @@ class Import:
         batch = _Batch()
         for line, event_id in named:
             self._sort_out(batch, line, event_id, known, around)
-        await self._create(connection, batch, batch.newcomers)
+        await self._create(connection, batch)
         for line, draft in batch.others:
             await self._amend(connection, batch, line, draft)
         return sorted(batch.refused, key=lambda one: one.number)
@@ -139,7 +139,7 @@ class Import:
             start_of(Identity(event_id, (), newest=0), report, around.now)
             if former is None:
                 document = compose(draft, Succession(None, 1, None), around)
-                batch.newcomers.append((line, Newcomer(document, report)))
+                batch.newcomers.append((line, newcomer(document, report)))
                 known[event_id] = document
                 batch.changing.add(event_id)
             elif (
@@ -156,24 +156,11 @@ class Import:
         except Invalid as error:
             batch.refused.append(RefusedLine(line.number, error))
 
-    async def _create(self, connection: Connection, batch: _Batch, some: Sequence[tuple[Line, Newcomer]]) -> None:
-        """Create events; where the database refuses them, find out which of them it is."""
-        if not some:
-            return
-        try:
-            with translated():
-                async with connection.transaction():
-                    await write_newcomers(connection, [newcomer for _, newcomer in some])
-            self.tally.created += len(some)
-        except (NotFound, Unavailable):  # of the timeline, which is gone, or of what is no line's fault
-            raise
-        except DatelineError as error:
-            if len(some) == 1:
-                batch.refused.append(RefusedLine(some[0][0].number, _in_words(error)))
-                return
-            half = len(some) // 2
-            await self._create(connection, batch, some[:half])
-            await self._create(connection, batch, some[half:])
+    async def _create(self, connection: Connection, batch: _Batch) -> None:
+        """Create events; those that the database refuses are found out one by one."""
+        refused = await write_each(connection, [history for _, history in batch.newcomers])
+        batch.refused += [RefusedLine(batch.newcomers[i][0].number, _in_words(error)) for i, error in refused]
+        self.tally.created += len(batch.newcomers) - len(refused)
 
     async def _amend(self, connection: Connection, batch: _Batch, line: Line, draft: Draft) -> None:
         """Change an event as a PUT does, by the one function that knows of states."""

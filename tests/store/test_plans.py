@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -23,7 +23,10 @@ from bench.sample import make_tasks
 from service.store.adapters import register
 from service.store.counting import count_events
 from service.store.paging import read_page
-from service.store.query import owner
+from service.store.query import EventQuery, owner
+from service.store.selection import Shape, values_of
+from service.store.statement import Statement
+from service.store.stream import SOONEST, merged_walks
 from tests.conftest import fresh_database
 
 EVENTS = 20_000
@@ -197,3 +200,22 @@ def test_the_benchmark_asks_what_the_service_asks(loaded: str) -> None:
                 # counted, since psycopg reads no instant before year 1
                 counted = sql.SQL("SELECT count(*) FROM ({}) AS asked").format(sql.SQL(statement.rstrip("; \n")))
                 assert connection.execute(counted).fetchone() != (0,), task.name
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_an_export_sorts_nothing(loaded: str, descending: bool) -> None:  # noqa: FBT001  # drawn
+    """Or the database gathered all events, millions perhaps, before it gave the first."""
+    query = EventQuery("bench", sort="-date" if descending else "date")
+    statement = merged_walks(Shape.of(query))
+    plan = cursor_plan(loaded, statement, values_of(query, CALLER))
+    assert "Merge Append" in plan
+    assert "Sort  (" not in plan
+    assert "Seq Scan" not in plan
+
+
+def cursor_plan(url: str, statement: Statement, values: Mapping[str, object]) -> str:
+    with psycopg.connect(url) as connection:
+        register(connection)
+        connection.execute(SOONEST)
+        rows = connection.execute(f"EXPLAIN DECLARE x CURSOR FOR {statement.sql}", {**statement.fixed, **values})
+        return "\n".join(row[0] for row in rows.fetchall())

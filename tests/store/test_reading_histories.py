@@ -14,12 +14,13 @@ from psycopg import AsyncConnection
 from bench.events import TIMELINE
 from bench.loading import load
 from service.dates import parse_instant
+from service.store.archive import STATE_LINES
 from service.store.comparison import compare_states
 from service.store.plans import read_plans
 from service.store.query import timeline_id_of
 from service.wire.plans import PlanState
 from tests.conftest import fresh_database
-from tests.store.test_plans import Watched
+from tests.store.test_plans import Watched, cursor_plan
 
 EVENTS = 5_000
 # What a page of one item may touch: an index from its root for each of its walks, the event and its states.
@@ -90,3 +91,10 @@ def test_a_page_of_plans_reads_none_of_another_outcome(loaded: str, state: PlanS
         assert len(plans) == 1
 
     assert blocks_of(loaded, ask) <= MOST_BLOCKS["plans"]
+
+
+def test_an_archive_sorts_nothing(loaded: str) -> None:
+    """Or the database gathered all states, millions perhaps, before it gave the first."""
+    plan = cursor_plan(loaded, STATE_LINES, {"timeline_id": timeline_id_of(TIMELINE)})
+    assert "Index Scan using event_state_pkey on event_state " in plan
+    assert "Sort" not in plan

@@ -48,16 +48,19 @@ OF_ALL = {
 # What builds statements while the service runs; `built` has each of them build some.
 BUILDERS = {
     "comparison._comparing", "counting._explained", "counting.count_statement", "feed_selection.reading",
-    "histogram._statement", "paging.page_statement", "plans._page", "stream._streamed", "walks._probe",
+    "histogram._statement", "paging.page_statement", "plans._page", "stream._streamed", "stream.merged_walks",
+    "walks._probe",
 }  # fmt: skip
 # What builds those that stand in their modules.
 AT_IMPORT = {
+    "archive._lines", "archive._used", "archived._tying",
     "bulk._statement", "directory.Kind.__init__", "dispatch.timed", "documents._batch", "documents._counted",
     "documents._rewritten", "events._read_state", "feed_selection.up_to_horizon", "importing._names", "wal._position",
 }  # fmt: skip
 COMPILING = {"compiled", "timed", "up_to_horizon"}
 # Where SQL is written out.
 WRITTEN_OUT = {
+    "archive": "statements of this house, in a cursor",
     "bulk": "the table that rows are copied into, which is the connection's own",
     "contents": "a backup's own way to the database",
     "database": "settings of a transaction; whether there is Citus",
@@ -150,6 +153,8 @@ def built() -> Iterator[tuple[str, Statement]]:
             yield "histogram._statement", histogram._statement.__wrapped__(form)
         yield "counting._explained", counting._explained.__wrapped__(shape)
         yield "stream._streamed", stream._streamed.__wrapped__(shape)
+        if "date" in shape.sort:
+            yield "stream.merged_walks", stream.merged_walks.__wrapped__(shape)
         for documents in (False, True):
             yield "feed_selection.reading", reading.__wrapped__(FeedShape(shape, documents, by_record=documents))
         if shape.leads:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated
 from uuid import UUID
 
 import psycopg
@@ -16,16 +14,17 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from service import intake, keyring, purging, recounting, rerendering, seeding, serving
+from service import keyring, purging, recounting, rerendering, seeding, serving
 from service.announcing import kept_in
 from service.backup import BackupError, back_up, put_back
+from service.cli import transfer
+from service.cli.environment import EXIT_FAILED, EXIT_USAGE, read_settings
 from service.embedded import EmbeddedError
 from service.errors import DatelineError
-from service.formats import csv
 from service.formats.reading import UnreadableFileError
-from service.import_report import Report, shown_progress
-from service.settings import Settings, complaints, list_settings, unknown_variables
+from service.settings import list_settings
 from service.store.contents import count_contents
+from service.whole_file import CannotWriteError
 from service.wire.key import KeyBody
 
 HELP = """\
@@ -45,8 +44,15 @@ Every setting is an environment variable:
 Exit codes: 0 done, or stopped by Ctrl-C or SIGTERM; 1 it could not be done; 2 a setting or the command line
 is wrong.
 """
-EXIT_FAILED = 1
-EXIT_USAGE = 2
+# What a person can put right; each says it in a sentence.
+EXPLAINED = (
+    DatelineError,
+    BackupError,
+    CannotWriteError,
+    EmbeddedError,
+    UnreadableFileError,
+    serving.CannotServeError,
+)
 
 app = typer.Typer(
     name="dateline",
@@ -84,7 +90,7 @@ def serve() -> None:
     another; brings the schema up to date; loads the first timeline where there is none yet; then answers on
     DATELINE_HOST and DATELINE_PORT.
     """
-    serving.serve(_settings(), _announce)
+    serving.serve(read_settings(), _announce)
 
 
 @app.command()
@@ -95,7 +101,7 @@ def worker() -> None:
     all of them use the database that DATELINE_DATABASE_URL names. One that is killed loses nothing: another sends
     what it had taken.
     """
-    serving.work(_settings())
+    serving.work(read_settings())
 
 
 @app.command()
@@ -105,7 +111,7 @@ def migrate() -> None:
     `serve` does this by itself at every start; several processes may do it at once. Running it again
     changes nothing.
     """
-    with serving.prepared_database(_settings()):
+    with serving.prepared_database(read_settings()):
         pass
     typer.echo("The schema is up to date.")
 
@@ -117,7 +123,7 @@ def seed() -> None:
     It was read out of one newspaper article. `serve` does this by itself where there is no timeline yet. Running it
     again changes nothing.
     """
-    with serving.prepared_database(_settings()) as url:
+    with serving.prepared_database(read_settings()) as url:
         written = seeding.seed(url)
     typer.echo(f"{written} events written." if written else "The timeline was there already; nothing changed.")
 
@@ -136,7 +142,7 @@ def purge(
     """
     if not yes:
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         gone = purging.purge(url, timeline, event)
     typer.echo(f"Purged, with {gone} states.")
 
@@ -155,7 +161,7 @@ def backup(
     target = None if file == Path("-") else file
     if target is None and sys.stdout.isatty():
         raise typer.BadParameter("a terminal is no place for a backup: name a file, or pipe it on")
-    with serving.database_as_it_is(_settings()) as url:
+    with serving.database_as_it_is(read_settings()) as url:
         back_up(url, target, overwrite=overwrite)
     if target is not None:
         typer.echo(f"Backed up into {target}: {target.stat().st_size} bytes.")
@@ -176,7 +182,7 @@ def restore(
     source = None if file == Path("-") else file
     if sys.stdin.isatty() if source is None else not source.is_file():
         raise typer.BadParameter(f"a backup is a file, or piped in: {file} is neither", param_hint="FILE")
-    settings = _settings()
+    settings = read_settings()
     with serving.database(settings) as url:
         put_back(serving.owner_url(settings, url), source, replace=replace)
         serving.prepare(settings, url)
@@ -189,69 +195,8 @@ def restore(
         typer.echo("What other roles were granted is gone: a start with both database URLs grants the service's anew.")
 
 
-@app.command("import")
-def import_files(
-    files: Annotated[list[Path], typer.Argument(help="Files of events; - is standard input.", metavar="FILE…")],
-    *,
-    timeline: Annotated[str, typer.Option(help="The slug of the timeline that they go into.")],
-    format_: Annotated[
-        Literal["ndjson", "csv"] | None, typer.Option("--format", help="What they are, where the name does not tell.")
-    ] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes that write at the same time.")] = 1,
-    atomic: Annotated[bool, typer.Option("--atomic", help="Write all or nothing, in one transaction.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, and write nothing.")] = False,
-    rejects: Annotated[Path | None, typer.Option(help="Write the lines that are refused into this file.")] = None,
-) -> None:
-    """Import events from files, as `POST …/import` does: newline-delimited JSON (.ndjson, .jsonl) or tables (.csv).
-
-    A thousand lines are written at a time, and each line that is refused is told, with its number. Run it again
-    after it was stopped: what is there already is left alone. With several jobs no event should stand twice in a
-    file. The PostgreSQL that comes along serves one process: stop the service before, or ask it over HTTP.
-    """
-    chosen = intake.FORMATS[f".{format_}"] if format_ else None
-    for path in files:
-        if path != intake.STANDARD_INPUT and not path.is_file():
-            raise typer.BadParameter(f"there is no file {path}", param_hint="FILE")
-    named = [(path, chosen or _media_type(path)) for path in files]
-    if rejects and len(named) > 1 and csv.MEDIA_TYPE in (kind for _, kind in named):
-        raise typer.BadParameter("what is refused of a table goes into a file of its own", param_hint="--rejects")
-    with ExitStack() as stack:
-        found = [(stack.enter_context(intake.as_file(path)), kind) for path, kind in named]
-        url = stack.enter_context(serving.prepared_database(_settings()))
-        sink = stack.enter_context(_made(rejects)) if rejects else None
-        if sink is not None:
-            sink.write(intake.header(*found[0]))
-        read = stack.enter_context(shown_progress(intake.total_bytes(found)))
-        report = Report({file: path for (file, _), path in zip(found, files, strict=True)}, sink)
-
-        def tell(outcome: intake.Outcome) -> None:
-            read(outcome.bytes_read)
-            report.note(outcome)
-
-        order = intake.Order(timeline, trial=dry_run, atomic=atomic)
-        intake.bring_in(url, order, found, jobs=jobs, told=tell)
-    if atomic and report.refused:
-        typer.echo(f"dateline: nothing was written: {report.refused} lines are refused", err=True)
-        raise typer.Exit(EXIT_FAILED)
-    typer.echo(report.summary(trial=dry_run))
-    if report.refused:
-        raise typer.Exit(EXIT_FAILED)
-
-
-def _made(path: Path) -> BinaryIO:
-    """Make a file that is not there yet: it might be one of those that are read."""
-    try:
-        return path.open("xb")
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be made: {error.strerror}", param_hint="--rejects") from error
-
-
-def _media_type(path: Path) -> str:
-    found = intake.FORMATS.get(path.suffix.lower())
-    if found is None:
-        raise typer.BadParameter(f"say with --format what {path} is", param_hint="FILE")
-    return found
-
+app.command("import")(transfer.import_files)
+app.command("export")(transfer.export)
 
 histogram = typer.Typer(
     help="Check or rebuild the summaries that histograms of whole timelines are read from.\n\nThey are kept in the "
@@ -265,7 +210,7 @@ OneTimeline = Annotated[str | None, typer.Argument(help="The timeline's slug; al
 @histogram.command("check")
 def check_histogram(timeline: OneTimeline = None) -> None:
     """Compare the summaries with the events; the exit code is 1 where one is wrong."""
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         faults = recounting.check_histograms(url, timeline)
     for slug, buckets in faults.items():
         typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
@@ -276,7 +221,7 @@ def check_histogram(timeline: OneTimeline = None) -> None:
 @histogram.command("rebuild")
 def rebuild_histogram(timeline: OneTimeline = None) -> None:
     """Make the summaries anew from the events; the service may go on meanwhile."""
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         faults = recounting.rebuild_histograms(url, timeline)
     for slug, buckets in faults.items():
         typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
@@ -294,7 +239,7 @@ app.add_typer(documents, name="documents")
 @documents.command("check")
 def check_documents() -> None:
     """Count the documents of an older shape; the exit code is 1 where there are any."""
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         older = rerendering.count(url)
     typer.echo(f"{older} documents are of an older shape." if older else "All documents have the present shape.")
     if older:
@@ -308,7 +253,7 @@ def rerender_documents() -> None:
     Once no process of an earlier release writes any more. When it is interrupted and run again, it goes on with what is
     left. Versions stay, and the change feed says nothing of it; entity tags change.
     """
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         done = rerendering.rerender(url)
         left = rerendering.count(url)
     typer.echo(f"{done} documents have the present shape now; {left} are of an older one.")
@@ -342,7 +287,7 @@ def create_key(
             what = " ".join(map(str, one["loc"][:1])) or "key"
             typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
-    with serving.prepared_database(_settings()) as url:
+    with serving.prepared_database(read_settings()) as url:
         made, text = keyring.create(url, body)
     typer.echo(f"{made.prefix} may {keyring.opens(made)}. The key, shown this once:", err=True)
     typer.echo(text)
@@ -351,7 +296,7 @@ def create_key(
 @keys.command("list")
 def list_keys() -> None:
     """List all keys: prefix, name, what each may do, and whether it still does."""
-    settings = _settings()
+    settings = read_settings()
     with serving.existing_database(settings) as url:
         found = keyring.list_all(url)
     for key in found:
@@ -367,7 +312,7 @@ def rotate_key(
     overlap_hours: Annotated[int, typer.Option(min=0, max=720, help="How long the old key stays good.")] = 24,
 ) -> None:
     """Make a key that takes another's place, and print it, this once."""
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
     typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
     typer.echo(text)
@@ -376,7 +321,7 @@ def rotate_key(
 @keys.command("revoke")
 def revoke_key(prefix: Prefix) -> None:
     """Have a key open nothing from now on."""
-    with serving.existing_database(_settings()) as url:
+    with serving.existing_database(read_settings()) as url:
         keyring.revoke(url, prefix)
     typer.echo(f"{prefix} is revoked.")
 
@@ -390,7 +335,7 @@ def openapi() -> None:
     # Not above: making the application takes as long as everything else here together.
     from service.app import create_app  # noqa: PLC0415
 
-    typer.echo(json.dumps(create_app(_settings()).openapi(), ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(create_app(read_settings()).openapi(), ensure_ascii=False, indent=2))
 
 
 @app.command()
@@ -400,23 +345,9 @@ def settings() -> None:
     Each comes with what it means, its default and its unit. What else the environment has that looks like a setting
     is remarked upon. Secrets are not shown; a database URL is shown without its password.
     """
-    for line in list_settings(_settings()):
+    for line in list_settings(read_settings()):
         unit = f" ({line.unit})" if line.unit else ""
         typer.echo(f"{line.variable}={line.present}\n    {line.meaning} Default: {line.default}{unit}.")
-
-
-def _settings() -> Settings:
-    """Read the environment, or end with what is wrong with it; what nothing reads is told too, and ends nothing."""
-    for remark in unknown_variables(os.environ):
-        typer.echo(f"dateline: {remark}", err=True)
-    try:
-        found = Settings()
-    except ValidationError as error:
-        for complaint in complaints(error):
-            typer.echo(f"dateline: {complaint}", err=True)
-        raise typer.Exit(EXIT_USAGE) from None
-    serving.configure_logging(found)
-    return found
 
 
 def _announce(text: str) -> None:
@@ -428,7 +359,7 @@ def main() -> None:
     """Run the command; what a person can put right is one sentence on standard error, not a traceback."""
     try:
         app()
-    except (DatelineError, BackupError, EmbeddedError, UnreadableFileError, serving.CannotServeError) as error:
+    except EXPLAINED as error:
         reason = str(error)
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"

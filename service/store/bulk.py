@@ -336,8 +336,8 @@ def _apart(given: FromClause) -> list[Insert]:
     came = select(given).where(given.c.is_present).subquery("came")
     stamp = [bindparam("epoch", type_=change.c.epoch.type), bindparam("transaction_id", type_=BigInteger)]
     return [
+        _events_of(given),  # first: one that is there by now is told by its key
         insert(event_state).from_select(names, rows),
-        _events_of(given),
         _facets_of(found),
         counting(came, 1),
         _changes_of(given, *stamp),

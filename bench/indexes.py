@@ -169,7 +169,7 @@ async def _cells(connection: Any, question: Question) -> list[str]:  # noqa: ANN
             cells.append("")
             continue
         taken, count = await _timed(partial(count_events, connection, query, CALLER, how), 3)
-        cells.append(f"{count:,}, {taken:.1f}")
+        cells.append(f"{count.events:,}, {taken:.1f}")
     return cells
 
 

@@ -84,7 +84,7 @@ def load(url: str, events: int, *, processes: int = 2, histories: bool = False) 
     with psycopg.connect(url, autocommit=True) as connection:
         register(connection)
         load_directory(connection)
-        with _without_indexes(connection):
+        with without_indexes(connection):
             if processes == 1:
                 for chunk in chunks:
                     _load_chunk(connection, *chunk)
@@ -121,7 +121,7 @@ def load_directory(connection: Connection[Any]) -> None:
 
 
 @contextmanager
-def _without_indexes(connection: Connection[Any]) -> Iterator[None]:
+def without_indexes(connection: Connection[Any]) -> Iterator[None]:
     """Drop the indexes for the block, the dear ones of constraints too, and lay them anew after it."""
     indexes = [index for table in _INDEXED for index in table.indexes]
     constraints: list[Constraint] = [state_facet.primary_key]

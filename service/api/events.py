@@ -97,9 +97,11 @@ async def _answer(
         if timeline is not None and not rows.documents:
             await check_timeline(connection, timeline, caller)
         count = await count_events(connection, query, caller, parameters.count)
-    counted = b"null" if count is None else b"%d" % count
+    members = {"count": b"null" if count is None else b"%d" % count.events}
+    if count is not None and not count.is_exact:
+        members["count_is"] = b'"estimated"'
     following = write_cursor(key, query, rows.end)
-    return answers.page(request, rows.documents, following, headers=_VARY, count=counted)
+    return answers.page(request, rows.documents, following, headers=_VARY, **members)
 
 
 async def _stream(

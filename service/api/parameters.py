@@ -179,7 +179,7 @@ class EventParameters(FilterParameters):
     count: Count = Field(
         "none",
         description="Whether to count all that match: `estimated` is exact up to a thousand and cheap, `exact` "
-        "is exact and may be slow.",
+        "may be slow, and is exact where that can be had in time. A `count_is` of `estimated` says what is not exact.",
         examples=["exact"],
     )
     format: EventFormat | None = Field(

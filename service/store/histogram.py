@@ -43,7 +43,7 @@ from service.store.runs import BOUNDS, MARKS, mark_runs, number
 from service.store.selection import TIMELINE_ID, Shape, in_window, values_of
 from service.store.statement import Connection, Row, Statement, compiled
 from service.store.walks import TEXT, Lead, find_lead, walk
-from service.tables import REACHES, event, histogram, histogram_change
+from service.tables import event, histogram, histogram_change
 
 # The most buckets of one histogram.
 MOST_BUCKETS = 5_000
@@ -229,7 +229,7 @@ def _walks(shape: Shape, lead: Lead | None) -> list[Select[Any]]:
     once = number(1).label("events")
     in_one = shape.window is None or (lead is not None and lead.name == TEXT)
     walks = []
-    for reach in [None] if in_one else REACHES:
+    for reach in [None] if in_one else shape.reaches:
         _, keys = walk(shape, lead, reach, apart=False, joined=True)
         if in_one:
             keys = keys.where(*in_window(shape, events))

@@ -58,9 +58,11 @@ from service.store.walks import TEXT, Lead, find_lead, outer_timeline_id, walk
 from service.store.window import Condition
 from service.tables import REACHES, event, timeline
 
-# The most events that one statement gives. Each walk is bounded by it in so many words: the planner then knows,
-# whatever the page's own limit, that it need not prepare for reading all.
-MOST_EVENTS = 500
+# The most events that one statement gives. Each walk is bounded in so many words, by the least of these that holds the
+# page: the planner then knows, whatever the page's own limit, that it need not prepare for reading all. By a bound much
+# wider than the page, what it has prepared seems so dear on a large timeline that it plans anew each time.
+_BOUNDS = (50, 200, 500)
+MOST_EVENTS = _BOUNDS[-1]
 
 _LIMIT: ColumnElement[Any] = bindparam("limit", type_=Integer)
 _AFTER_INSTANT: ColumnElement[Any] = bindparam("after_value", type_=DateTime(timezone=True))
@@ -73,11 +75,12 @@ _LEAST_ID, _GREATEST_ID = UUID(int=0), UUID(int=2**128 - 1)
 
 @dataclass(frozen=True, slots=True)
 class PageShape:
-    """A page's form: the query's, whether it follows another, and the filter that leads."""
+    """A page's form: the query's, whether it follows another, the filter that leads, and the most events of it."""
 
     query: Shape
     is_continued: bool
     lead: Lead | None
+    most: int = _BOUNDS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ async def read_page(
     values = values_of(query, caller)
     by_date = query.sort in ("date", "-date")
     lead = await find_lead(connection, query, shape, values) if by_date else None
-    page = PageShape(shape, after is not None, lead)
+    page = PageShape(shape, after is not None, lead, next(most for most in _BOUNDS if most >= limit))
     values |= keyset_values(query, after) | {"limit": limit + 1}
     # where the values decide which plan is good, PostgreSQL plans anew for them
     prepare = False if shape.text or not by_date else None
@@ -194,7 +197,7 @@ def _keys_by_date(page: PageShape) -> CTE:
     if page.lead is not None and page.lead.name == TEXT:
         walks: FromClause = _few(page)
     else:
-        walks = union_all(*(_walk(page, reach) for reach in REACHES)).subquery("walks")
+        walks = union_all(*(_walk(page, reach) for reach in shape.reaches)).subquery("walks")
     order = ordered(shape, walks.c.value, walks.c.event_id, walks.c.timeline_id)
     return _gathered(shape, page.lead, select(walks).order_by(*order).limit(_LIMIT))
 
@@ -226,7 +229,7 @@ def _walk(page: PageShape, reach: int) -> Select[Any]:
     chosen = (
         keys.where(*_begins(page, base, reach))
         .order_by(*ordered(shape, base.c.start_earliest, base.c.event_id, base.c.timeline_id))
-        .limit(literal_column(str(MOST_EVENTS + 1)))
+        .limit(literal_column(str(page.most + 1)))
     )
     # before the limit: an event counts once, however many of its rows are found
     return chosen.distinct() if page.lead is not None and page.lead.repeats else chosen
@@ -236,7 +239,8 @@ def _few(page: PageShape) -> CTE:
     """Gather the few events that have the words, whatever the planner thinks of how many they are."""
     shape = page.query
     _, keys = walk(shape, page.lead, None, apart=True)
-    begins = or_(*(and_(*in_reach(event, reach), *_begins(page, event, reach)) for reach in REACHES))
+    events = shape.events
+    begins = or_(*(and_(*in_reach(events, reach), *_begins(page, events, reach)) for reach in shape.reaches))
     return keys.where(begins).cte("few").prefix_with("MATERIALIZED")
 
 

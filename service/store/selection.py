@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
+from service.dates import Relation
 from service.store.adapters import At
 from service.store.extent import Extent, extent
 from service.store.query import FACETS, Caller, EventQuery, Sort, timeline_id_of
@@ -94,6 +96,13 @@ class Shape:
     def events(self) -> Table:
         """The table that the answer comes from: the events as they stand, or their states."""
         return event_state if self.past else event
+
+    @property
+    def reaches(self) -> Sequence[int]:
+        """The reaches that the answer's events may have: where their ends have passed, not the one without end."""
+        window = self.window
+        has_ended = window is not None and window.relation is Relation.BEFORE and window.is_certain
+        return REACHES[:-1] if self.overdue or has_ended else REACHES
 
     @property
     def leads(self) -> tuple[str, ...]:
@@ -179,7 +188,12 @@ def is_overdue(events: FromClause, *, past: bool = False) -> Condition:
 
 def has_passed(events: FromClause, *, past: bool) -> Condition:
     """Tell whether an event's latest end has passed by now, or had passed by then."""
-    return events.c.end_latest < (KNOWN_AT if past else func.now())
+    return events.c.end_latest < moment(past=past)
+
+
+def moment(*, past: bool) -> ColumnElement[Any]:
+    """Name the instant that is now, or was then."""
+    return KNOWN_AT if past else func.now()
 
 
 def facet_condition(name: str, events: FromClause) -> Condition:
@@ -244,7 +258,7 @@ def in_window(shape: Shape, events: FromClause) -> list[Condition]:
     """List the window's conditions for an index, for a statement in another order than by date."""
     if shape.window is None:
         return []
-    return [or_(*(and_(*in_reach(events, reach)) for reach in REACHES))]
+    return [or_(*(and_(*in_reach(events, reach)) for reach in shape.reaches))]
 
 
 def keys_of(shape: Shape, rows: FromClause) -> list[ColumnElement[Any]]:

@@ -6,6 +6,7 @@ page goes to SQLAlchemy's own execution otherwise (`make bench`).
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,6 +118,24 @@ def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> 
 
     # whose types know of columns alone
     return cast("ElementT", cast("Any", replacement_traverse)(element, {}, replace))
+
+
+def explained(element: ClauseElement) -> Statement:
+    """Compile a statement that has PostgreSQL plan another one, and run nothing."""
+    planned = compiled(element)
+    return Statement(f"EXPLAIN (FORMAT JSON) {planned.sql}", planned.fixed, planned.element)
+
+
+async def planned_rows(connection: Connection, statement: Statement, values: Mapping[str, object]) -> int:
+    """Learn how many rows PostgreSQL expects of what such a statement plans."""
+    cursor = await statement.run(connection, values, prepare=False)
+    plan = (await cursor.fetchall())[0][0]
+    told = json.loads(plan)[0]["Plan"]
+    if "Distributed Query" in told:  # of the parts of several servers, one is told
+        job = told["Distributed Query"]["Job"]
+        ((remote,),) = job["Tasks"][0]["Remote Plan"]
+        return int(remote["Plan"]["Plan Rows"]) * int(job["Task Count"])
+    return int(told["Plan Rows"])
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

@@ -38,12 +38,16 @@ from service.store.selection import (
     in_timelines,
     keys_of,
     known_then,
+    moment,
 )
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, explained, planned_rows
 from service.tables import claim, event, event_participant, event_state, state_facet, timeline
 
 # The most that is counted to learn which of several filters is the narrowest.
 PROBE_LIMIT = 1_000
+# Where words are met in the order of the dates, about so many events that have them are wanted; what this comes to with
+# more of them is weighed against gathering them all.
+WANTED = 100
 
 # Tables in which one event may bear a filter's value more than once.
 _MANY_OF_AN_EVENT = (claim, event_participant)
@@ -65,7 +69,7 @@ class Lead:
     def table(self) -> Table:
         """The table that is walked."""
         if self.name == TEXT:
-            return event
+            return event_state if self.past else event
         table = self.column.table
         assert isinstance(table, Table)  # noqa: S101  # the columns of filters are columns of tables
         return table
@@ -84,10 +88,10 @@ class Lead:
 async def find_lead(connection: Connection, query: EventQuery, shape: Shape, values: dict[str, object]) -> Lead | None:
     """Choose the filter that leads: of several, the one with the fewest events, counted up to a limit.
 
-    None where there is none. Words that are searched for lead only if they are the narrowest,
-    and few events have them.
+    None where there is none. Words that are searched for lead only if they are the narrowest, and not too many
+    events have them. Of filters that all have many, PostgreSQL's guess tells the narrowest.
     """
-    words_may_lead = shape.text and shape.one_timeline and not shape.past
+    words_may_lead = shape.text and shape.one_timeline
     names = (*shape.leads, TEXT) if words_may_lead else shape.leads
     if not names:
         return None
@@ -96,9 +100,49 @@ async def find_lead(connection: Connection, query: EventQuery, shape: Shape, val
         cursor = await _probe(names, past=shape.past).run(connection, values, prepare=False if shape.text else None)
         counts = (await cursor.fetchall())[0]
         fewest, chosen = min(zip(counts, names, strict=True))
-        if chosen == TEXT and fewest == PROBE_LIMIT:
-            return None
+        if fewest >= PROBE_LIMIT:
+            narrowest = await _find_narrowest(connection, names, values, past=shape.past)
+            if narrowest is None:
+                return None
+            chosen = narrowest
     return Lead(chosen, several=chosen != TEXT and len(set(query.facets.get(chosen, ()))) != 1, past=shape.past)
+
+
+async def _find_narrowest(
+    connection: Connection, rivals: tuple[str, ...], values: dict[str, object], *, past: bool
+) -> str | None:
+    """Choose by how many events PostgreSQL expects of each: it knows the commonest values; None for words of many."""
+    if len(rivals) == 1 and TEXT not in rivals:
+        return rivals[0]
+    expected = {name: await planned_rows(connection, _having(name, past=past), values) for name in rivals}
+    if TEXT in expected:
+        everything = await planned_rows(connection, _everything(past=past), values)
+        if (
+            expected[TEXT] ** 2 > WANTED * everything
+        ):  # all that have them are more than are walked to find those wanted
+            del expected[TEXT]
+    return min(expected, key=lambda name: (expected[name], name), default=None)
+
+
+@lru_cache(maxsize=128)
+def _having(name: str, *, past: bool) -> Statement:
+    """Build the statement of what has a filter's values, or the words, to be planned, not run."""
+    if name == TEXT:
+        return explained(_matching(past=past))
+    column = facet_column(name, past=past)
+    is_of_timeline = column.table.c.timeline_id == TIMELINE_ID
+    return explained(select(literal(1)).where(is_of_timeline, column == func.any(facet_values(name))))
+
+
+@lru_cache(maxsize=2)
+def _everything(*, past: bool) -> Statement:
+    events = event_state if past else event
+    return explained(select(literal(1)).where(events.c.timeline_id == TIMELINE_ID))
+
+
+def _matching(*, past: bool) -> Select[Any]:
+    events = event_state if past else event
+    return select(literal(1)).where(events.c.timeline_id == TIMELINE_ID, events.c.search.op("@@")(SEARCH))
 
 
 @lru_cache(maxsize=128)
@@ -108,8 +152,7 @@ def _probe(rivals: tuple[str, ...], *, past: bool) -> Statement:
 
 def _count(name: str, *, past: bool) -> Select[Any]:
     if name == TEXT:
-        matching = select(1).where(event.c.timeline_id == TIMELINE_ID, event.c.search.op("@@")(SEARCH))
-        return select(func.count()).select_from(matching.limit(PROBE_LIMIT).subquery())
+        return select(func.count()).select_from(_matching(past=past).limit(PROBE_LIMIT).subquery())
     column = facet_column(name, past=past)
     table = column.table
     # in an index's order, or the planner might hope to meet the first few soon by reading all
@@ -148,13 +191,15 @@ def walk(
         where.append(base.c[lead.column.name] == _value(lead, apart=apart))
     if reach is not None:
         where += in_reach(base, reach)
+    if shape.overdue:  # what began only since has not passed: said of what an index is ordered by
+        where.append(base.c.start_earliest < moment(past=shape.past))
     walked = base
     if base is state_facet:  # no tombstone has any
         where.append(base.c.known.op("@>")(KNOWN_AT))
     elif shape.past:
         where += known_then(base)
     checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
-    if shape.past and checks and not joined:
+    if shape.past and base is not events and checks and not joined:
         # no join, which the planner would make one with the walk itself
         same = [_same(shape, base, events)]
         if shape.one_timeline:  # said once more, or a cluster would not see that it is on the same server

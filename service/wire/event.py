@@ -252,9 +252,16 @@ class Event(Answer):
 class EventPage(Answer):
     """A page of events, in order."""
 
+    model_config = ConfigDict(json_schema_extra=never_null("count_is"))
+
     items: list[Event] = Field(description="The events of this page.")
     next: str | None = Field(description="The cursor of the next page; `null` on the last one.")
     count: int | None = Field(description="How many match in all, when asked for by `count`.")
+    count_is: Literal["estimated"] | None = Field(
+        None,
+        description="`estimated` where `count` is an estimate: one was asked for and more than a thousand match, or "
+        "to count them would have taken too long. Absent where `count` is exact.",
+    )
 
 
 class ClaimList(Answer):

@@ -200,6 +200,7 @@ def test_answers_say_which_members_they_always_have() -> None:
         "Health": {"status"},
         "Readiness": {"status", "replica"},
         "ChangeItem": {"state", "document"},
+        "EventPage": {"count_is"},
         "PatchOperation": {"value"},
         "PatchStep": {"from", "value"},
     }

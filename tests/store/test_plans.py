@@ -21,7 +21,7 @@ from bench.loading import load
 from bench.questions import Question, questions
 from bench.sample import make_tasks
 from service.store.adapters import register
-from service.store.counting import count_events
+from service.store.counting import Counted, count_events
 from service.store.paging import read_page
 from service.store.query import EventQuery, owner
 from service.store.selection import Shape, values_of
@@ -127,9 +127,9 @@ def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def scans_of(plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """List the nodes that were executed, and read a table or an index."""
+    """List the nodes that were executed, not only planned, and read a table or an index."""
     nodes = [node for plan in plans for node in nodes_of(plan)]
-    return [node for node in nodes if node["Node Type"].endswith("Scan") and node["Actual Loops"]]
+    return [node for node in nodes if node["Node Type"].endswith("Scan") and node.get("Actual Loops")]
 
 
 def rows_of(scan: dict[str, Any]) -> float:
@@ -171,7 +171,7 @@ def test_a_count_of_the_few_reads_little(loaded: str, name: str, how: Literal["e
     query = replace(QUESTIONS[name].query, sort="date")
     watched = Watched(loaded, "force_custom_plan")
 
-    async def count() -> int | None:
+    async def count() -> Counted | None:
         async with watched as connection:
             return await count_events(connection, query, CALLER, how)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from service.dates import Answer, EdtfError, Expression, Relation, Window, parse, parse_window, relate
-from service.store.counting import count_events
+from service.store.counting import Counted, count_events
 from service.store.database import Database
 from service.store.directory import TIMELINES, create_entry
 from service.store.events import create_event
@@ -212,7 +212,8 @@ def test_the_database_answers_as_the_closed_forms_say(corpus: Corpus, relation: 
                     right = expected(corpus, query)
                     assert await walk(connection, query, limit=150) == right, query
                     assert await walk(connection, replace(query, timeline=None), limit=150) == right, query
-                    assert await count_events(connection, query, CALLER, "exact") == len(right), query
+                    counted = await count_events(connection, query, CALLER, "exact")
+                    assert counted == Counted(len(right), is_exact=True), query
                     assert await streamed(connection, query) == right, query
                     compared += len(right)
         return compared

@@ -47,9 +47,9 @@ OF_ALL = {
 }
 # What builds statements while the service runs; `built` has each of them build some.
 BUILDERS = {
-    "comparison._comparing", "counting._explained", "counting.count_statement", "feed_selection.reading",
+    "comparison._comparing", "counting._matching", "counting.count_statement", "feed_selection.reading",
     "histogram._statement", "paging.page_statement", "plans._page", "stream._streamed", "stream.merged_walks",
-    "walks._probe",
+    "walks._everything", "walks._having", "walks._probe",
 }  # fmt: skip
 # What builds those that stand in their modules.
 AT_IMPORT = {
@@ -57,7 +57,7 @@ AT_IMPORT = {
     "bulk._statement", "directory.Kind.__init__", "dispatch.timed", "documents._batch", "documents._counted",
     "documents._rewritten", "events._read_state", "feed_selection.up_to_horizon", "importing._names", "wal._position",
 }  # fmt: skip
-COMPILING = {"compiled", "timed", "up_to_horizon"}
+COMPILING = {"compiled", "explained", "timed", "up_to_horizon"}
 # Where SQL is written out.
 WRITTEN_OUT = {
     "archive": "statements of this house, in a cursor",
@@ -151,7 +151,7 @@ def built() -> Iterator[tuple[str, Statement]]:
             yield "counting.count_statement", counting.count_statement.__wrapped__(shape, lead, bounded=True)
             form = histogram._Form(Unit.WEEK, is_begun=True, is_ended=True, query=shape, lead=lead)
             yield "histogram._statement", histogram._statement.__wrapped__(form)
-        yield "counting._explained", counting._explained.__wrapped__(shape)
+        yield "counting._matching", counting._matching.__wrapped__(shape)
         yield "stream._streamed", stream._streamed.__wrapped__(shape)
         if "date" in shape.sort:
             yield "stream.merged_walks", stream.merged_walks.__wrapped__(shape)
@@ -159,6 +159,10 @@ def built() -> Iterator[tuple[str, Statement]]:
             yield "feed_selection.reading", reading.__wrapped__(FeedShape(shape, documents, by_record=documents))
         if shape.leads:
             yield "walks._probe", walks._probe.__wrapped__(shape.leads, past=shape.past)
+    for past in (False, True):
+        yield "walks._everything", walks._everything.__wrapped__(past=past)
+        for name in (*FACETS, TEXT):
+            yield "walks._having", walks._having.__wrapped__(name, past=past)
     whole = histogram._Form(Unit.DAY, is_begun=True, is_ended=False)
     yield "histogram._statement", histogram._statement.__wrapped__(whole)
     for is_continued in (False, True):
@@ -196,7 +200,7 @@ def test_every_builder_is_known() -> None:
         for name, function in functions(ast.parse(path.read_text(encoding="utf-8")), path.stem):
             if any(called(node) in COMPILING for node in ast.walk(function)):
                 found.add(name)
-    assert found - {"statement.Statement.steps"} == BUILDERS | AT_IMPORT
+    assert found - {"statement.Statement.steps", "statement.explained"} == BUILDERS | AT_IMPORT
 
 
 def test_no_other_sql_is_written() -> None:

@@ -16,7 +16,7 @@ CLIENTS := build/clients
 PEERS := build/peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test check prove clients bench bench-compare bench-peers image-test pins clean
+.PHONY: help run test test-citus check prove clients bench bench-compare bench-peers image-test pins clean
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -27,6 +27,15 @@ run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a Postg
 test: check  ## Run everything that CI runs: check, then all tests
 	$(PYTEST)
 	$(PYTEST) --postgres=system --pooler
+
+# The service's whole behaviour; what is left out, such as the words of refusals, comes nowhere near the database.
+ON_A_CLUSTER := adoption arguments audit batch changes claims commit_order comparison cursors directory dry_run events \
+	histogram history idempotency import instants json_patch known_at links ndjson plans preconditions races range_query \
+	search webhooks
+# Only a variable of this command line is taken: whatever the environment names may be a database in use.
+test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))
+test-citus: $(VENV)/dev.stamp  ## Run what can be run on a Citus cluster: DATELINE_DATABASE_URL=… names its coordinator
+	$(BIN)/pytest --postgres=citus tests/citus $(patsubst %,tests/api/test_%.py,$(ON_A_CLUSTER))
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

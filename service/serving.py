@@ -28,6 +28,7 @@ from service.figures_folder import figures_shared, reserve_room
 from service.keyring import ensure_local_key
 from service.seeding import seed_if_empty
 from service.settings import Settings, variable
+from service.store.distribution import CannotDistributeError, distribute
 from service.store.migration import migrate
 from service.store.roles import grant_service
 
@@ -196,6 +197,8 @@ def database(settings: Settings, lost: threading.Event | None = None) -> Iterato
     Of an external one behind a pooler it is the way past that.
     When the embedded one ends by itself, `lost` is set and the process told to stop.
     """
+    if settings.distributed is not None:
+        require_coordinator(settings)
     if settings.database_url is not None:
         url = settings.database_url.get_secret_value()
         direct = settings.direct_database_url
@@ -233,9 +236,17 @@ def prepared_database(settings: Settings, lost: threading.Event | None = None) -
 
 
 def prepare(settings: Settings, url: str) -> None:
-    """Bring the schema of the database at this URL to this release's, and grant what serving takes."""
+    """Bring the schema of the database at this URL to this release's, and grant what serving takes.
+
+    Where tables are to be spread over a cluster, those are that are not yet.
+    """
     owner = owner_url(settings, url)
     migrate(owner)
+    if settings.distributed is not None:
+        try:
+            distribute(owner)
+        except CannotDistributeError as error:
+            raise CannotServeError(f"{variable('distributed')} cannot be done. {error}") from error
     if owner != url:
         grant_service(owner, url)
 
@@ -274,6 +285,19 @@ def require_set_up(settings: Settings) -> None:
     if settings.database_url is None and not (settings.data / "postgresql").exists():
         raise CannotServeError(
             f"There is no database in {settings.data.absolute()}; {variable('data')} names its folder."
+        )
+
+
+def require_coordinator(settings: Settings) -> None:
+    """Refuse what cannot be had on a cluster."""
+    if settings.database_url is None:
+        raise CannotServeError(
+            f"{variable('distributed')} needs a cluster: name its coordinator with {variable('database_url')}."
+        )
+    if settings.read_database_url is not None:
+        raise CannotServeError(
+            f"A cluster is not read from a replica: a coordinator's has no timelines. Leave out "
+            f"{variable('read_database_url')}, or {variable('distributed')}."
         )
 
 

@@ -1,7 +1,7 @@
 """What all tests share: a real PostgreSQL, and databases made from one migrated template.
 
-`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has, `--pooler` those of the API
-through PgBouncer.
+`pytest --postgres=system` runs those that use it on the PostgreSQL that the machine has, `--postgres=citus` those that
+can be run on a cluster (tests/citus/cluster.py), `--pooler` those of the API through PgBouncer.
 """
 
 from __future__ import annotations
@@ -20,8 +20,11 @@ import structlog
 from psycopg import sql
 
 from service.embedded import EmbeddedError, find_programs
+from service.seeding import seed
+from service.store.distribution import distribute
 from service.store.migration import migrate
 from tests import scratch
+from tests.citus.cluster import empty_cluster
 from tests.keys import insert_key
 from tests.pooler import Way, find_pooler, pooler
 from tests.prove import IS_LONG
@@ -30,6 +33,7 @@ from tests.servers import throwaway_postgres
 POOLED = 5  # connections of a pooler to each database: fewer than an application has to the pooler
 HERE = Path(__file__).parent
 NUMBERS = itertools.count(1)
+CLUSTER = "the cluster's own database"
 # What another PostgreSQL could do otherwise: whatever takes SQL of its own. The rest stands above that, or beside it.
 ON_EACH_POSTGRES = {"store", "worker", "backup", "api", "live/test_replica", "prove/test_world_machine"}
 ABOVE_THE_STORE = {
@@ -46,9 +50,9 @@ if not IS_LONG:  # the long forms hold figures against what is promised of a dis
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--postgres",
-        choices=("embedded", "system"),
+        choices=("embedded", "system", "citus"),
         default="embedded",
-        help="the PostgreSQL to test on: the one that comes along, or the machine's own",
+        help="the PostgreSQL to test on: the one that comes along, the machine's own, or a Citus cluster",
     )
     parser.addoption(
         "--pooler", action="store_true", help="have the API's tests reach their databases through PgBouncer"
@@ -70,10 +74,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     Way.is_taken = item.path.is_relative_to(HERE / "api")
 
 
+# What needs a database of its own: a cluster's is one for all.
+_APART = frozenset({"database_url", "empty_database_url", "module_database_url", "seeded_template"})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On another PostgreSQL, run what uses one; the rest was seen on the first."""
-    if config.getoption("--postgres") == "system":
-        users = [item for item in items if "postgres" in getattr(item, "fixturenames", ())]
+    chosen = config.getoption("--postgres")
+    if chosen != "embedded":
+        fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
+        users = [item for item in items if "postgres" in fixtures[item]]
+        if chosen == "citus":
+            users = [
+                item
+                for item in users
+                if fixtures[item].isdisjoint(_APART) and not item.get_closest_marker("one_server")
+            ]
         config.hook.pytest_deselected(items=[item for item in items if item not in users])
         items[:] = users
 
@@ -92,7 +108,10 @@ def database_url_of(url: str, name: str) -> str:
 
 @contextmanager
 def fresh_database(server: str, template: str) -> Iterator[str]:
-    """Make a database from a template, answer its URL, and drop it afterwards."""
+    """Make a database from a template, answer its URL, and drop it afterwards; a cluster's is the one that is there."""
+    if template == CLUSTER:
+        yield server
+        return
     name = f"test_{next(NUMBERS)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(
@@ -108,6 +127,10 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     """Answer the URL of an empty PostgreSQL's maintenance database, as its superuser."""
+    if request.config.getoption("--postgres") == "citus":
+        with empty_cluster() as url:
+            yield url
+        return
     system = request.config.getoption("--postgres") == "system"
     try:
         find_programs(system=system)
@@ -121,8 +144,14 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(postgres: str) -> str:
+def template(request: pytest.FixtureRequest, postgres: str) -> str:
     """Name a migrated, otherwise empty database that no connection uses."""
+    if request.config.getoption("--postgres") == "citus":
+        migrate(postgres)
+        insert_key(postgres)
+        seed(postgres)  # so that there is something to be spread
+        distribute(postgres)
+        return CLUSTER
     name = "template_migrated"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

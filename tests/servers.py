@@ -10,7 +10,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,15 @@ HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 
 
 @contextmanager
-def throwaway_postgres(*, system: bool = False, connections: int = 200) -> Iterator[str]:
+def throwaway_postgres(
+    *, system: bool = False, connections: int = 200, options: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run a PostgreSQL on an empty folder, and answer the URL of its maintenance database.
 
-    It is the one that comes along, or with `system` the one that the machine has.
+    It is the one that comes along, or with `system` the one that the machine has; `options` are server settings.
     """
     command = [sys.executable, "-m", "tests.servers", "--connections", str(connections)]
+    command += [f"--option={name}={value}" for name, value in (options or {}).items()]
     with subprocess.Popen(
         command + (["--system"] if system else []),
         stdin=subprocess.PIPE,
@@ -51,13 +54,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--system", action="store_true")
     parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--option", action="append", default=[])
     arguments = parser.parse_args()
+    chosen = dict(one.split("=", 1) for one in arguments.option)
     with (
         tempfile.TemporaryDirectory(prefix="dateline-test-") as folder,
         EmbeddedPostgres(
             Path(folder),
             connections=arguments.connections,
-            options=HASTY,
+            options=HASTY | chosen,
             programs=find_programs(system=arguments.system),
         ) as url,
     ):

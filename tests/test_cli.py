@@ -200,6 +200,30 @@ def test_migrate_and_seed_may_be_repeated(empty_database_url: str, monkeypatch: 
         assert connection.execute("SELECT count(*) FROM event").fetchone() == (int(first.split()[0]),)
 
 
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({}, "DATELINE_DISTRIBUTED needs a cluster: name its coordinator with DATELINE_DATABASE_URL."),
+        ({"DATABASE_URL": "postgresql:///a", "READ_DATABASE_URL": "postgresql:///b"}, "not read from a replica"),
+    ],
+)
+def test_what_a_cluster_has_not_is_refused_in_words(
+    others: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ({"DISTRIBUTED": "citus"} | others).items():
+        monkeypatch.setenv(f"DATELINE_{name}", value)
+    assert said in str(CliRunner().invoke(app, ["migrate"]).exception)
+
+
+def test_a_database_that_is_no_cluster_is_refused_in_words(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATELINE_DATABASE_URL", empty_database_url)
+    monkeypatch.setenv("DATELINE_DISTRIBUTED", "citus")
+    said = str(CliRunner().invoke(app, ["migrate"]).exception)
+    assert said.startswith("DATELINE_DISTRIBUTED cannot be done. The database has no Citus")
+
+
 def test_migrate_starts_the_embedded_database_where_no_other_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from service.backup.errors import BackupError
+from service.backup.errors import SPREAD, BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
 from service.store.contents import EXTENSIONS, SCHEMA, read_contents
 from service.store.migration import known_revisions
@@ -21,6 +21,8 @@ def back_up(url: str, target: Path | None, *, overwrite: bool = False) -> None:
     contents = read_contents(url)
     if contents.revision is None:
         raise BackupError("There is nothing to back up: the database has no schema of Dateline's.")
+    if contents.is_spread:
+        raise BackupError(SPREAD)
     if contents.revision not in known_revisions():
         raise BackupError(
             f"The database is at {contents.revision}, of a later release than this one: back it up with that one."

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from service.backup.errors import BackupError
+from service.backup.errors import SPREAD, BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
 from service.embedded.binaries import Programs
 from service.store.contents import read_contents, restoring_sql
@@ -60,6 +60,8 @@ def _archive(source: Path | None) -> Iterator[_Archive]:
 
 def _put_back(url: str, archive: _Archive, *, replace: bool) -> None:
     contents = read_contents(url)
+    if contents.is_spread:
+        raise BackupError(SPREAD)
     programs = _reading_programs(contents.major, archive)
     revision = _revision(programs, archive)
     if revision not in known_revisions():

@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         description="The same database as a role that owns the schema: migrations run as that one, and the role of "
         "the database URL is granted no more than serving takes.",
     )
+    distributed: Literal["citus"] | None = Field(
+        None,
+        description="`citus` spreads the tables over the servers of the Citus cluster whose coordinator the database "
+        "URL names, each timeline whole on one of them.",
+    )
     pool_size: int = Field(
         8,
         ge=1,

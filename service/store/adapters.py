@@ -40,8 +40,42 @@ class AtDumper(Dumper):
 
     def dump(self, obj: At) -> Buffer:
         """Count from PostgreSQL's epoch; an infinity is one of its extremes."""
-        count = _POSTGRES_INFINITIES.get(obj.instant, obj.instant - _POSTGRES_EPOCH)
-        return count.to_bytes(8, "big", signed=True)
+        return _timestamp(obj.instant)
+
+
+def _timestamp(instant: int) -> bytes:
+    count = _POSTGRES_INFINITIES.get(instant, instant - _POSTGRES_EPOCH)
+    return count.to_bytes(8, "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Half-open spans of instants on their way to the database, each from when until when; ±infinity is an open end."""
+
+    spans: tuple[tuple[int, int], ...]
+
+
+class SpansDumper(Dumper):
+    """Write spans as PostgreSQL's tstzmultirange, which puts them in order and joins those that touch."""
+
+    format = Format.BINARY
+    oid = types["tstzmultirange"].oid
+    _START_INCLUDED, _START_OPEN, _END_OPEN = 0x02, 0x08, 0x10
+
+    def dump(self, obj: Spans) -> Buffer:
+        """Write how many there are, then each with its length before it."""
+        ranges = [self._range(*span) for span in obj.spans]
+        return b"".join([_length(len(ranges)), *(_length(len(one)) + one for one in ranges)])
+
+    def _range(self, start: int, end: int) -> bytes:
+        is_begun, is_ended = start != DISTANT_PAST, end != DISTANT_FUTURE
+        flags = (self._START_INCLUDED if is_begun else self._START_OPEN) | (0 if is_ended else self._END_OPEN)
+        bounds = [one for one, there in ((start, is_begun), (end, is_ended)) if there]
+        return bytes([flags]) + b"".join(_length(8) + _timestamp(one) for one in bounds)
+
+
+def _length(count: int) -> bytes:
+    return count.to_bytes(4, "big")
 
 
 class AtLoader(Loader):
@@ -67,6 +101,7 @@ def register(context: AdaptContext) -> None:
     """Teach a connection these."""
     adapters: Any = context.adapters
     adapters.register_dumper(At, AtDumper)
+    adapters.register_dumper(Spans, SpansDumper)
     # registered last it is chosen first: a list of instants has no other than the binary form
     adapters.register_dumper(list, ListBinaryDumper)
     adapters.register_loader("timestamptz", AtLoader)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, extract, func, literal_column, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, extract, func, literal_column, select, true, tuple_
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from service.store.feed_selection import HORIZON
-from service.store.statement import Connection, Statement, compiled
+from service.store.feed_selection import HORIZON, horizon_of, up_to_horizon
+from service.store.statement import Connection, Statement
 from service.tables import change, feed, webhook, webhook_delivery
 
 _OF_THIS = (
@@ -34,26 +34,52 @@ _OLDEST_MESSAGE = (
     .limit(_ONE)
     .lateral("oldest_message")
 )
+_IS_NEXT = (
+    webhook.c.enabled,
+    tuple_(*_PLACE) > tuple_(webhook.c.epoch, webhook.c.transaction_id, webhook.c.sequence),
+    tuple_(change.c.epoch, change.c.transaction_id) < tuple_(feed.c.epoch, HORIZON),
+)
 # Of which no message was made yet: without any worker nothing else would tell that nothing is sent.
 _NEXT_CHANGE = (
     select(change.c.recorded_at)
-    .where(
-        change.c.timeline_id == webhook.c.timeline_id,
-        webhook.c.enabled,
-        tuple_(*_PLACE) > tuple_(webhook.c.epoch, webhook.c.transaction_id, webhook.c.sequence),
-        tuple_(change.c.epoch, change.c.transaction_id) < tuple_(feed.c.epoch, HORIZON),
-    )
+    .where(change.c.timeline_id == webhook.c.timeline_id, *_IS_NEXT)
     .order_by(*_PLACE)
     .limit(_ONE)
     .lateral("next_change")
 )
+
+
+def _gathered() -> Select[Any]:
+    """Ask for each figure of all webhooks by itself: so a cluster's servers work it out, each of its own webhooks."""
+    sent = webhook_delivery.join(webhook, and_(*_OF_THIS))
+    messages = select(func.count()).select_from(sent)
+    pending = webhook_delivery.c.due_at.is_not(None)
+    oldest_message = (
+        select(func.min(webhook_delivery.c.recorded_at)).select_from(sent).where(webhook.c.enabled, pending)
+    )
+    next_change = (
+        select(func.min(change.c.recorded_at))
+        .select_from(change.join(webhook, change.c.timeline_id == webhook.c.timeline_id).join(feed, true()))
+        .where(*_IS_NEXT)
+    )
+    oldest = func.least(oldest_message.scalar_subquery(), next_change.scalar_subquery())
+    return select(
+        messages.where(webhook.c.enabled, pending).scalar_subquery(),
+        messages.where(webhook.c.enabled, webhook_delivery.c.due_at <= func.now()).scalar_subquery(),
+        messages.where(webhook_delivery.c.state == "dead").scalar_subquery(),
+        func.coalesce(extract("epoch", func.clock_timestamp() - oldest), _ZERO),
+        select(func.count()).select_from(webhook).where(~webhook.c.enabled).scalar_subquery(),
+    )
+
+
 _OLDEST = func.min(func.least(_OLDEST_MESSAGE.c.recorded_at, _NEXT_CHANGE.c.recorded_at))
-_BACKLOG: Statement = compiled(
+_ZERO: ColumnElement[Any] = literal_column("0")
+_BACKLOG: Statement = up_to_horizon(
     select(
-        func.coalesce(func.sum(_PENDING.c.messages), literal_column("0")),
-        func.coalesce(func.sum(_DUE.c.messages), literal_column("0")),
-        func.coalesce(func.sum(_DEAD.c.messages), literal_column("0")),
-        func.coalesce(extract("epoch", func.clock_timestamp() - _OLDEST), literal_column("0")),
+        func.coalesce(func.sum(_PENDING.c.messages), _ZERO),
+        func.coalesce(func.sum(_DUE.c.messages), _ZERO),
+        func.coalesce(func.sum(_DEAD.c.messages), _ZERO),
+        func.coalesce(extract("epoch", func.clock_timestamp() - _OLDEST), _ZERO),
         func.count().filter(~webhook.c.enabled),
     ).select_from(
         webhook.join(feed, true())
@@ -62,7 +88,8 @@ _BACKLOG: Statement = compiled(
         .join(_DEAD, true())
         .outerjoin(_OLDEST_MESSAGE, true())
         .outerjoin(_NEXT_CHANGE, true())
-    )
+    ),
+    distributed=_gathered(),
 )
 
 
@@ -82,7 +109,7 @@ class Backlog:
 
 async def read_backlog(connection: Connection) -> Backlog:
     """Count what waits to be sent; each count is over a part of an index."""
-    row = await (await _BACKLOG.run(connection, {})).fetchone()
+    row = await (await _BACKLOG.run(connection, await horizon_of(connection))).fetchone()
     assert row is not None  # noqa: S101  # an aggregate without GROUP BY gives one row
     pending, due, dead, seconds, disabled = row
     return Backlog(int(pending), int(due), int(dead), float(seconds), int(disabled))

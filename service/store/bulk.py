@@ -15,12 +15,16 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
     DateTime,
+    FromClause,
+    Insert,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     bindparam,
@@ -35,7 +39,7 @@ from sqlalchemy.schema import CreateTable
 from service.dates import DISTANT_FUTURE, parse_instant
 from service.errors import DatelineError, Invalid, NotFound, Unavailable
 from service.store.adapters import At
-from service.store.changes import TRANSACTION, Operation, note_appended
+from service.store.changes import TRANSACTION, Operation, note_appended, stamp_of
 from service.store.failures import constraint_name, translated
 from service.store.histogram_changes import counting
 from service.store.placement import Counting, Recorded, Span, spans
@@ -217,7 +221,7 @@ async def write_histories(connection: Connection, histories: Sequence[NewHistory
     await connection.execute(_CREATE)
     await connection.execute(_EMPTY)
     await _copy(connection, _GIVEN, rows)
-    await _WRITE.run(connection, {})
+    await _WRITE.run(connection, await stamp_of(connection))
     for table in _PARTS:
         await _copy(connection, table, parts[table.name])
     note_appended(connection)
@@ -307,46 +311,74 @@ def _statement() -> Statement:
     # what is derived is made once, for a state and for the event that stands so
     made = select(_GIVEN, *(value.label(name) for name, value in derived.items())).order_by(_GIVEN.c.place_in_order)
     given = made.cte("given").prefix_with("MATERIALIZED")
-    known = func.tstzrange(given.c.known_from, func.nullif(given.c.known_to, literal_column("'infinity'::timestamptz")))
-    of_state: dict[str, ColumnElement[Any]] = {
-        one.name: given.c[one.name] for one in event_state.columns if one.name in given.c
-    }
-    of_state |= {"known": known, "reported_at": given.c.known_from, "recorded_at": given.c.state_recorded_at}
     states = (
         insert(event_state)
-        .from_select(list(of_state), select(*of_state.values()))
+        .from_select(*_states_of(given))
         .returning(*(event_state.c[name] for name in ("timeline_id", "facets", *_FACET)))
         .cte("states")
     )
-    of_event = [one.name for one in event.columns if one.computed is None]
-    came = (
-        insert(event)
-        .from_select(of_event, select(*(given.c[name] for name in of_event)).where(given.c.is_present))
-        .returning(*(event.c[name] for name in ("timeline_id", *BOUNDS)))
-        .cte("came")
-    )
-    found = (
-        insert(state_facet)
-        .from_select(
-            ["timeline_id", "facet", *_FACET],
-            select(states.c.timeline_id, func.unnest(states.c.facets), *(states.c[name] for name in _FACET)),
-        )
-        .returning(state_facet.c.timeline_id)
-        .cte("found")
-    )
+    came = _events_of(given).returning(*(event.c[name] for name in ("timeline_id", *BOUNDS))).cte("came")
+    found = _facets_of(states).returning(state_facet.c.timeline_id).cte("found")
     counted = counting(came, 1).returning(literal_column("1")).cte("counted")
+    epoch: ColumnElement[Any] = select(feed.c.epoch).scalar_subquery()
+    return compiled(
+        _changes_of(given, epoch, TRANSACTION).add_cte(states, came, found, counted),
+        distributed=_apart(made.subquery("given")),
+    )
+
+
+def _apart(given: FromClause) -> list[Insert]:
+    """Write to each table by a statement of its own, as a cluster takes it."""
+    names, rows = _states_of(given)
+    states = rows.subquery("states")
+    told = (states.c[name] for name in ("timeline_id", "facets", *_FACET) if name in states.c)
+    found = select(*told, states.c.pieces.is_not(None).label("gapped")).subquery("found")
+    came = select(given).where(given.c.is_present).subquery("came")
+    stamp = [bindparam("epoch", type_=change.c.epoch.type), bindparam("transaction_id", type_=BigInteger)]
+    return [
+        _events_of(given),  # first: one that is there by now is told by its key
+        insert(event_state).from_select(names, rows),
+        _facets_of(found),
+        counting(came, 1),
+        _changes_of(given, *stamp),
+    ]
+
+
+def _states_of(given: FromClause) -> tuple[list[str], Select[Any]]:
+    known = func.tstzrange(given.c.known_from, func.nullif(given.c.known_to, literal_column("'infinity'::timestamptz")))
+    values: dict[str, ColumnElement[Any]] = {
+        one.name: given.c[one.name] for one in event_state.columns if one.name in given.c
+    }
+    values |= {
+        "known": known.label("known"),
+        "reported_at": given.c.known_from.label("reported_at"),
+        "recorded_at": given.c.state_recorded_at.label("recorded_at"),
+    }
+    return list(values), select(*values.values())
+
+
+def _events_of(given: FromClause) -> Insert:
+    names = [one.name for one in event.columns if one.computed is None]
+    return insert(event).from_select(names, select(*(given.c[name] for name in names)).where(given.c.is_present))
+
+
+def _facets_of(states: FromClause) -> Insert:
+    found = select(states.c.timeline_id, func.unnest(states.c.facets), *(states.c[name] for name in _FACET))
+    return insert(state_facet).from_select(["timeline_id", "facet", *_FACET], found)
+
+
+def _changes_of(given: FromClause, epoch: ColumnElement[Any], transaction_id: ColumnElement[Any]) -> Insert:
     said = {
         "timeline_id": given.c.timeline_id,
-        "epoch": select(feed.c.epoch).scalar_subquery(),
-        "transaction_id": TRANSACTION,
+        "epoch": epoch,
+        "transaction_id": transaction_id,
         "operation": given.c.operation,
         "event_id": given.c.event_id,
         "state": given.c.version,
         "version": given.c.version_after,
         "recorded_at": given.c.told_at,
     }
-    written = select(*said.values()).order_by(given.c.place_in_order)
-    return compiled(insert(change).from_select(list(said), written).add_cte(states, came, found, counted))
+    return insert(change).from_select(list(said), select(*said.values()).order_by(given.c.place_in_order))
 
 
 _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")

@@ -17,11 +17,12 @@ from sqlalchemy import BigInteger, Text, cast, func, insert, select
 
 from service.errors import CursorOutlived, NotFound
 from service.store.adapters import At
-from service.store.feed_selection import HEAD_COLUMNS, FeedShape, reading
+from service.store.feed_selection import HEAD_COLUMNS, FeedShape, horizon_of, reading
 from service.store.position import START, Place, Position
-from service.store.query import Caller, EventQuery
+from service.store.query import Caller, EventQuery, timeline_id_of
 from service.store.selection import Shape, values_of
-from service.store.statement import Connection, Row, Statement, compiled, parameters
+from service.store.statement import Connection, Row, Statement, compiled, is_distributed, parameters
+from service.store.unfinished import wait_for_commits
 from service.tables import change, feed
 
 Operation = Literal["created", "amended", "deleted", "revived", "purged"]
@@ -38,8 +39,11 @@ TRANSACTION = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
 _APPEND: Statement = compiled(
     insert(change).values(
         parameters(change) | {"epoch": select(feed.c.epoch).scalar_subquery(), "transaction_id": TRANSACTION}
-    )
+    ),
+    distributed=[insert(change).values(parameters(change))],
 )
+_READ_TRANSACTION: Statement = compiled(select(TRANSACTION))
+_READ_EPOCH: Statement = compiled(select(feed.c.epoch))
 # Connections in whose present transaction something was appended, of which nobody was told yet.
 _UNTOLD: WeakSet[Connection] = WeakSet()
 
@@ -49,8 +53,20 @@ async def append_change(connection: Connection, operation: Operation, row: Mappi
 
     `row` holds the event's key, the `state` that was recorded, the `version` that is present, and `recorded_at`.
     """
-    await _APPEND.run(connection, {**row, "operation": operation})
+    await _APPEND.run(connection, {**row, "operation": operation, **await stamp_of(connection)})
     note_appended(connection)
+
+
+async def stamp_of(connection: Connection) -> dict[str, object]:
+    """Give a change its place in the feed on a distributed PostgreSQL: the coordinator's transaction, and the epoch.
+
+    Asked of no table, the transaction is the coordinator's for certain; by that of another server nothing is ordered.
+    """
+    if not is_distributed(connection):
+        return {}
+    ((transaction_id,),) = await (await _READ_TRANSACTION.run(connection, {})).fetchall()
+    ((epoch,),) = await (await _READ_EPOCH.run(connection, {})).fetchall()
+    return {"transaction_id": transaction_id, "epoch": epoch}
 
 
 def note_appended(connection: Connection) -> None:
@@ -137,6 +153,8 @@ async def read_changes(
     values |= {f"{name}_values": [f"{name}:{one}" for one in chosen] for name, chosen in query.facets.items() if chosen}
     if recorded_as_of is not None:
         values["recorded_as_of"] = At(recorded_as_of)
+    values |= await horizon_of(connection)
+    await wait_for_commits(connection, timeline_id_of(str(query.timeline)))
     rows = await (await reading(shape).run(connection, values)).fetchall()
     if not rows:
         raise NotFound(f"no timeline {query.timeline!r}")

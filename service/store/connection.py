@@ -94,6 +94,7 @@ class PooledConnection(AsyncConnection[Row]):
     """
 
     is_given_up: Callable[[], bool] = staticmethod(lambda: False)
+    is_distributed: bool = False  # whether it leads to a cluster (`service.store.distribution`)
 
     @cached_property
     def transformer(self) -> Transformer:

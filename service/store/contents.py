@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import psycopg
 from sqlalchemy import Text, column, func, select, table
 
+from service.store.distribution import is_spread
 from service.store.epoch import ENTER_ANYWAY
 from service.store.listening import APPLICATION
 from service.store.migration import ADVISORY_LOCK
@@ -48,13 +49,15 @@ _COUNTS: Mapping[str, Statement] = {
 class Contents(NamedTuple):
     """What a database holds: its PostgreSQL's major version, our tables in it, the schema's revision, who serves it.
 
-    `revision` is None where there is none; `is_served` tells that a service or worker is connected.
+    `revision` is None where there is none; `is_served` tells that a service or worker is connected, `is_spread` that
+    the tables are those of a cluster.
     """
 
     major: int
     tables: tuple[str, ...]
     revision: str | None
     is_served: bool
+    is_spread: bool
 
 
 def read_contents(url: str) -> Contents:
@@ -67,6 +70,7 @@ def read_contents(url: str) -> Contents:
             tables=tables,
             revision=revisions[0][0] if revisions else None,
             is_served=bool(_fetch(connection, _FIND_LISTENERS)),
+            is_spread=is_spread(connection),
         )
 
 

@@ -106,7 +106,17 @@ def count_statement(shape: Shape, lead: Lead | None, *, bounded: bool) -> Statem
     rows = select(found.c.event_id)
     if bounded:
         rows = rows.limit(bindparam("limit", type_=Integer))
-    return compiled(select(func.count()).select_from(rows.subquery()))
+    anywhere = select(literal(1)).where(*_meant(shape))
+    if bounded:
+        anywhere = anywhere.limit(bindparam("limit", type_=Integer))
+    # across timelines that are on several servers, no table leads the others
+    distributed = [] if shape.one_timeline else [select(func.count()).select_from(anywhere.subquery("found"))]
+    return compiled(select(func.count()).select_from(rows.subquery()), distributed=distributed)
+
+
+def _meant(shape: Shape) -> list[ColumnElement[bool]]:
+    events = shape.events
+    return [in_timelines(shape, events), *in_window(shape, events), *conditions(shape, events)]
 
 
 @lru_cache(maxsize=1024)

@@ -15,11 +15,12 @@ from service.errors import Unavailable
 from service.store.adapters import register
 from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
+from service.store.distribution import HAS_CITUS
 from service.store.failures import translated
 from service.store.pool import ReadyPool
 from service.store.pooler import prepare_if_kept
 from service.store.pulse import Pulse
-from service.store.statement import Connection, compiled
+from service.store.statement import Connection, compiled, is_distributed
 from service.store.wal import WalPosition, read_written
 from service.tables import signing_key
 
@@ -110,6 +111,7 @@ class Database:
         # and imports, which write for minutes, one after the other
         self.imports = asyncio.Semaphore(1)
         self._cursor_key: bytes | None = None
+        self._is_distributed: bool | None = None
         self.changed = asyncio.Event()  # set when changes were committed here
         self._pulse = pulse or Pulse()
         self._pool = self._make_pool()
@@ -134,6 +136,10 @@ class Database:
     async def _configure(self, connection: PooledConnection) -> None:
         connection.is_given_up = lambda: self._pulse.is_lost
         register(connection)
+        if self._is_distributed is None:
+            row = await (await connection.execute(HAS_CITUS)).fetchone()
+            self._is_distributed = row == (True,)
+        connection.is_distributed = self._is_distributed
         if self._limits is not None:
             kept = await prepare_if_kept(connection)
             if kept is not self._is_kept:  # at the start, and when the pooler has become another
@@ -235,6 +241,8 @@ class Database:
             raise Unavailable("too many exports are under way")
         async with self._exports, self.transaction() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            if is_distributed(connection):  # one connection to each server, or it would be seen as of several instants
+                await connection.execute("SET LOCAL citus.max_adaptive_executor_pool_size = 1")
             yield connection
 
     async def written(self) -> WalPosition:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     or_,
     select,
     true,
@@ -29,7 +30,7 @@ from service.store.expectation import Expectation
 from service.store.failures import creating, removing
 from service.store.query import Caller, owner, timeline_id_of
 from service.store.selection import is_visible
-from service.store.statement import Connection, Row, Statement, compiled
+from service.store.statement import Connection, Row, Statement, compiled, is_distributed
 from service.store.window import Condition
 from service.tables import actor, actor_alias, place, source, timeline
 from service.wire.directory import (
@@ -61,6 +62,9 @@ _INSERT_ALIAS: Statement = compiled(
     insert(actor_alias).values(
         {column.name: bindparam(column.name, type_=column.type) for column in actor_alias.columns}
     )
+)
+_LOCK: Statement = compiled(
+    select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("entry", type_=Text), literal_column("0"))))
 )
 _DELETE_ALIASES: Statement = compiled(delete(actor_alias).where(actor_alias.c.actor == _SLUG))
 
@@ -168,6 +172,9 @@ async def create_entry(connection: Connection, kind: Kind[AnswerT], body: Body) 
     slug = values["slug"]
     if kind.answer is Timeline:
         values["timeline_id"] = timeline_id_of(slug)
+    if is_distributed(connection):
+        # where each server has a copy, two who wait for each other's would both be in the way
+        await _LOCK.run(connection, {"entry": f"{kind.called} {slug}"})
     with creating(f"{kind.called} {slug!r}"):
         await kind.insert.run(connection, values | {"version": 1})
     await _write_aliases(connection, kind, values)

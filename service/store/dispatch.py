@@ -35,9 +35,18 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from service.store.adapters import At
 from service.store.changes import Change
+from service.store.clock import read_now
 from service.store.position import Place, Position
 from service.store.selection import TIMELINE_ID
-from service.store.statement import Connection, Row, Statement, compiled
+from service.store.statement import (
+    Connection,
+    ElementT,
+    Row,
+    Statement,
+    compiled,
+    is_distributed,
+    with_given,
+)
 from service.store.webhooks import IS_WEBHOOK, WEBHOOK_ID, forget_expired_secrets
 from service.tables import event_state, feed, timeline, webhook, webhook_delivery, webhook_secret
 
@@ -47,6 +56,18 @@ BATCH_FORGOTTEN = 5_000
 _INSTANT = DateTime(timezone=True)
 # The time to go by: a worker's own if it says so, else the database's, which all workers share.
 NOW: ColumnElement[Any] = func.coalesce(bindparam("now", type_=_INSTANT), func.now())
+
+
+def timed(element: ElementT) -> Statement:
+    """Compile a statement that has `NOW` in it; on a distributed PostgreSQL it takes it from `moment`."""
+    return compiled(element, distributed=[with_given(element, NOW, "now")])
+
+
+async def moment(connection: Connection, now: int | None) -> dict[str, object]:
+    """Give the value that `NOW` takes; None has the database say."""
+    if now is None and is_distributed(connection):
+        now = await read_now(connection)
+    return {"now": None if now is None else At(now)}
 
 
 class WebhookKey(NamedTuple):
@@ -102,7 +123,7 @@ _OF_THIS = (
     webhook_delivery.c.webhook_id == webhook.c.webhook_id,
 )
 
-_DUE: Statement = compiled(
+_DUE: Statement = timed(
     select(webhook.c.timeline_id, webhook.c.webhook_id)
     .select_from(webhook.join(feed, true()))
     .where(
@@ -124,7 +145,7 @@ _due = (
     .cte("due")
     .prefix_with("MATERIALIZED")
 )
-_CLAIM: Statement = compiled(
+_CLAIM: Statement = timed(
     update(webhook_delivery)
     .where(*_OF_WEBHOOK, webhook_delivery.c.delivery_id == _due.c.delivery_id)
     .values(
@@ -153,7 +174,7 @@ _SIGNING = (
     )
     .scalar_subquery()
 )
-_TARGET: Statement = compiled(
+_TARGET: Statement = timed(
     select(timeline.c.slug, webhook.c.url, webhook.c.token, _SIGNING)
     .join(timeline, timeline.c.timeline_id == webhook.c.timeline_id)
     .where(*IS_WEBHOOK)
@@ -178,21 +199,21 @@ _ANSWER = {
     "status_code": bindparam("status_code", type_=SmallInteger),
     "error": bindparam("error", type_=Text),
 }
-_DELIVERED: Statement = compiled(
+_DELIVERED: Statement = timed(
     update(webhook_delivery)
     .where(*_HOLDS)
     .values(_ANSWER | {"state": literal_column("'delivered'"), "due_at": null(), "settled_at": NOW})
 )
-_DEAD: Statement = compiled(
+_DEAD: Statement = timed(
     update(webhook_delivery)
     .where(*_HOLDS)
     .values(_ANSWER | {"state": literal_column("'dead'"), "due_at": null(), "settled_at": NOW})
 )
-_FAILED: Statement = compiled(update(webhook_delivery).where(*_HOLDS).values(_ANSWER | {"due_at": NOW + _DELAY}))
-_RELEASE: Statement = compiled(
+_FAILED: Statement = timed(update(webhook_delivery).where(*_HOLDS).values(_ANSWER | {"due_at": NOW + _DELAY}))
+_RELEASE: Statement = timed(
     update(webhook_delivery).where(*_HOLDS).values(due_at=NOW, lease=null(), tries=webhook_delivery.c.tries - _ONE)
 )
-_OLD: Statement = compiled(
+_OLD: Statement = timed(
     select(webhook.c.timeline_id, webhook.c.webhook_id).where(
         or_(
             exists(select(_ONE).where(*_OF_THIS, webhook_delivery.c.settled_at < _CUTOFF)),
@@ -213,19 +234,15 @@ _forgotten = (
     .cte("forgotten")
     .prefix_with("MATERIALIZED")
 )
-_FORGET: Statement = compiled(
+_FORGET: Statement = timed(
     delete(webhook_delivery).where(*_OF_WEBHOOK, webhook_delivery.c.delivery_id.in_(select(_forgotten.c.delivery_id)))
 )
 
 
-def moment(now: int | None) -> dict[str, object]:
-    """Give the value that `NOW` takes; None has the database say."""
-    return {"now": None if now is None else At(now)}
-
-
 async def list_due(connection: Connection, *, now: int | None = None) -> list[WebhookKey]:
     """List the webhooks that messages are due for."""
-    return [WebhookKey(*row) for row in await (await _DUE.run(connection, moment(now))).fetchall()]
+    values = await moment(connection, now)
+    return [WebhookKey(*row) for row in await (await _DUE.run(connection, values)).fetchall()]
 
 
 async def claim_messages(
@@ -238,7 +255,7 @@ async def claim_messages(
     now: int | None = None,
 ) -> Batch | None:
     """Take at most so many due messages of a webhook for so long, inside a transaction; None where there are none."""
-    values = key.values | moment(now)
+    values = key.values | await moment(connection, now)
     claim = {"count": count, "lease": lease, "delay": timedelta(seconds=lease_seconds)}
     rows = await (await _CLAIM.run(connection, values | claim)).fetchall()
     target = await (await _TARGET.run(connection, values)).fetchone() if rows else None
@@ -258,7 +275,9 @@ async def note_delivered(
     connection: Connection, batch: Batch, claimed: Claimed, status: int | None, *, now: int | None = None
 ) -> None:
     """Note that a message has arrived."""
-    await _DELIVERED.run(connection, _held(batch, claimed, now) | {"status_code": status, "error": None})
+    await _DELIVERED.run(
+        connection, await _held(connection, batch, claimed, now) | {"status_code": status, "error": None}
+    )
 
 
 async def note_failed(
@@ -272,7 +291,7 @@ async def note_failed(
     now: int | None = None,
 ) -> None:
     """Note that a try failed: it is tried again after the delay, or, where that is None, no more."""
-    values = _held(batch, claimed, now) | {"status_code": status, "error": error}
+    values = await _held(connection, batch, claimed, now) | {"status_code": status, "error": error}
     if delay_seconds is None:
         await _DEAD.run(connection, values)
     else:
@@ -281,24 +300,26 @@ async def note_failed(
 
 async def release_message(connection: Connection, batch: Batch, claimed: Claimed, *, now: int | None = None) -> None:
     """Give a message back: whether it has arrived is not known, and another may try at once."""
-    await _RELEASE.run(connection, _held(batch, claimed, now))
+    await _RELEASE.run(connection, await _held(connection, batch, claimed, now))
 
 
 async def list_forgettable(connection: Connection, *, kept_days: float, now: int | None = None) -> list[WebhookKey]:
     """List the webhooks with messages settled longer ago than they are kept, or with secrets that expired."""
-    values = moment(now) | {"kept": timedelta(days=kept_days)}
+    values = await moment(connection, now) | {"kept": timedelta(days=kept_days)}
     return [WebhookKey(*row) for row in await (await _OLD.run(connection, values)).fetchall()]
 
 
 async def forget(connection: Connection, key: WebhookKey, *, kept_days: float, now: int | None = None) -> None:
     """Forget a webhook's expired secrets, and some of its old messages, inside a transaction."""
-    values = key.values | moment(now)
+    values = key.values | await moment(connection, now)
     await forget_expired_secrets(connection, key.values)
     await _FORGET.run(connection, values | {"kept": timedelta(days=kept_days)})
 
 
-def _held(batch: Batch, claimed: Claimed, now: int | None) -> dict[str, object]:
-    return {**batch.key.values, "delivery_id": claimed.delivery_id, "lease": batch.lease, **moment(now)}
+async def _held(connection: Connection, batch: Batch, claimed: Claimed, now: int | None) -> dict[str, object]:
+    """Give the values that a message is told by, while it is held."""
+    held = {"delivery_id": claimed.delivery_id, "lease": batch.lease}
+    return batch.key.values | held | await moment(connection, now)
 
 
 def _claimed(row: Row, document: bytes | None) -> Claimed:

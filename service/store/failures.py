@@ -55,7 +55,8 @@ _NONE_FREE: dict[type[psycopg.Error], str] = {
 }
 # Insufficient resources and errors of the system: whoever runs the database must hear what it says.
 _NEEDS_OPERATOR = ("53", "58")
-_SHARD = re.compile(r'constraint "(\w+?)(?:_\d+)?"')
+# Whatever language it speaks, and whatever stands around the name.
+_SHARD = re.compile(r"\b(\w+_(?:fkey|pkey|key|excl|check))(?:_\d+)?\b")
 
 
 def constraint_name(error: psycopg.Error) -> str:
@@ -66,11 +67,14 @@ def constraint_name(error: psycopg.Error) -> str:
     return found.group(1) if found else ""
 
 
-def _integrity(error: psycopg.IntegrityError) -> DatelineError | None:
+def _integrity(error: psycopg.Error) -> DatelineError | None:
+    """Tell what a row came upon: one that was copied into a cluster does so by way of a fault, told in words alone."""
     name = constraint_name(error)
-    if isinstance(error, errors.UniqueViolation):
+    is_copied = isinstance(error, errors.InternalError_)
+    refers = isinstance(error, errors.ForeignKeyViolation) or (is_copied and name.endswith("_fkey"))
+    if isinstance(error, errors.UniqueViolation) or (is_copied and name.endswith("key") and not refers):
         return AlreadyExists("it exists already")
-    if isinstance(error, errors.ForeignKeyViolation):
+    if refers:
         if name in _UNKNOWN:
             message, pointer = _UNKNOWN[name]
             return Invalid(message, pointer=pointer)
@@ -112,7 +116,7 @@ def translated() -> Iterator[None]:
     """Raise the domain's errors for those of psycopg and its pool; what is our own fault stays as it is."""
     try:
         yield
-    except psycopg.IntegrityError as error:
+    except (psycopg.IntegrityError, errors.InternalError_) as error:
         meaning = _integrity(error)
         if meaning is None:
             raise

@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from service.errors import CursorOutlived
 from service.store.adapters import At
 from service.store.changes import Change, read_changes
-from service.store.dispatch import NOW, WebhookKey, moment
-from service.store.feed_selection import HORIZON
+from service.store.dispatch import NOW, WebhookKey, moment, timed
+from service.store.feed_selection import HORIZON, horizon_of, up_to_horizon
 from service.store.position import Place, Position
 from service.store.query import owner
 from service.store.statement import Connection, Statement, compiled, parameters
@@ -30,7 +30,7 @@ OUTLIVED = "the database was restored, or the feed no longer holds what followed
 # The worker sends what whoever made the webhook may see.
 _WORKER = owner("worker")
 
-_WAITING: Statement = compiled(
+_WAITING: Statement = up_to_horizon(
     select(webhook.c.timeline_id, webhook.c.webhook_id)
     .select_from(webhook.join(feed, true()))
     .where(
@@ -74,7 +74,7 @@ _CONSTANT: dict[str, Any] = {
 }
 _inserted = insert(webhook_delivery).values(parameters(webhook_delivery) | _CONSTANT | {"due_at": NOW})
 # A message that is there already is of a change that is replayed: it begins anew, under the same identity.
-_INSERT: Statement = compiled(
+_INSERT: Statement = timed(
     _inserted.on_conflict_do_update(
         index_elements=["timeline_id", "webhook_id", "delivery_id"],
         set_=_CONSTANT | {"due_at": _inserted.excluded.due_at},
@@ -84,7 +84,8 @@ _INSERT: Statement = compiled(
 
 async def list_waiting(connection: Connection) -> list[WebhookKey]:
     """List the webhooks that there are changes for, or that stand in another life of the database."""
-    return [WebhookKey(*row) for row in await (await _WAITING.run(connection, {})).fetchall()]
+    horizon = await horizon_of(connection)
+    return [WebhookKey(*row) for row in await (await _WAITING.run(connection, horizon)).fetchall()]
 
 
 async def fan_out(connection: Connection, key: WebhookKey, *, now: int | None = None) -> bool:
@@ -109,7 +110,8 @@ async def fan_out(connection: Connection, key: WebhookKey, *, now: int | None = 
         await disable_webhook(connection, key.values, OUTLIVED)
         return False
     told = [one for one in feed_page.items if one.operation in operations]
-    await _INSERT.run_many(connection, [_message(key, one, now) for one in told])
+    time = await moment(connection, now)
+    await _INSERT.run_many(connection, [_message(key, one) | time for one in told])
     await move_webhook(connection, key.values, feed_page.place(feed_page.end))
     return feed_page.has_more
 
@@ -119,7 +121,7 @@ def message_id(webhook_id: UUID, position: Position) -> UUID:
     return uuid5(webhook_id, "/".join(map(str, position)))
 
 
-def _message(key: WebhookKey, change: Change, now: int | None) -> dict[str, object]:
+def _message(key: WebhookKey, change: Change) -> dict[str, object]:
     return {
         **key.values,
         **change.position._asdict(),
@@ -129,5 +131,4 @@ def _message(key: WebhookKey, change: Change, now: int | None) -> dict[str, obje
         "event_state": change.state,
         "event_version": change.version,
         "recorded_at": At(change.recorded_at),
-        **moment(now),
     }

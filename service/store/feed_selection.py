@@ -12,12 +12,14 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Integer,
     Text,
     and_,
     bindparam,
     cast,
+    column,
     exists,
     func,
     lateral,
@@ -25,17 +27,35 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    table,
     true,
     tuple_,
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from service.store.selection import TIMELINE_ID, Shape, conditions, in_window, is_visible
-from service.store.statement import Statement, compiled
+from service.store.statement import Connection, ElementT, Statement, compiled, is_distributed, with_given
 from service.store.window import Condition
 from service.tables import change, event_state, feed, feed_floor, timeline
 
 HORIZON: ColumnElement[Any] = cast(cast(func.pg_snapshot_xmin(func.pg_current_snapshot()), Text), BigInteger)
+# Where a write is committed on several servers, its transaction leaves the coordinator's snapshots before the others
+# have committed their part; its own lock is held until they have.
+_UNDER_WAY = table("pg_locks", column("locktype", Text), column("transactionid"), column("granted", Boolean))
+_LOCKED = cast(cast(_UNDER_WAY.c.transactionid, Text), BigInteger)
+# As a lock tells it, a transaction's number has 32 bits: the nearest to the horizon is meant.
+_HALF, _WRAP = literal_column("2147483648", BigInteger), literal_column("4294967296", BigInteger)
+_BEYOND = ((_LOCKED - HORIZON + _HALF) % _WRAP + _WRAP) % _WRAP - _HALF
+_READ_HORIZON: Statement = compiled(
+    select(
+        func.least(
+            HORIZON,
+            select(func.min(HORIZON + _BEYOND))
+            .where(_UNDER_WAY.c.locktype == "transactionid", _UNDER_WAY.c.granted)
+            .scalar_subquery(),
+        )
+    )
+)
 _ORDER = (change.c.epoch, change.c.transaction_id, change.c.sequence)
 _BY_TRANSACTION = _ORDER[:2]
 _AFTER = (
@@ -67,6 +87,24 @@ class FeedShape:
         )
 
 
+def up_to_horizon(element: ElementT, *, distributed: ElementT | None = None) -> Statement:
+    """Compile a statement that has the horizon in it; on a distributed PostgreSQL it takes it from `horizon_of`."""
+    return compiled(
+        element, distributed=[with_given(element if distributed is None else distributed, HORIZON, "horizon")]
+    )
+
+
+async def horizon_of(connection: Connection) -> dict[str, object]:
+    """Give the horizon to a statement on a distributed PostgreSQL: only the coordinator knows it.
+
+    It is read first: what is asked next, of whichever server, sees all that was committed before it.
+    """
+    if not is_distributed(connection):
+        return {}
+    ((horizon,),) = await (await _READ_HORIZON.run(connection, {})).fetchall()
+    return {"horizon": horizon}
+
+
 def latest_of(timeline_id: ColumnElement[Any], name: str = "latest") -> LateralFromClause:
     """Select the last change of a timeline before the horizon; `feed` is among the sources."""
     return lateral(
@@ -86,7 +124,8 @@ def beyond_horizon(timeline_id: ColumnElement[Any]) -> Condition:
 @lru_cache(maxsize=256)
 def reading(shape: FeedShape) -> Statement:
     """Build the statement of a page: a row a change, each with how the feed stands; one row where there is none."""
-    latest = latest_of(timeline.c.timeline_id)
+    # the timeline is told to each table by itself, or a cluster would not see that all is on one server
+    latest = latest_of(TIMELINE_ID)
     head = (
         select(
             feed.c.token,
@@ -96,13 +135,13 @@ def reading(shape: FeedShape) -> Statement:
             feed_floor.c.epoch.label("oldest_epoch"),
             feed_floor.c.transaction_id.label("oldest_transaction"),
             feed_floor.c.sequence.label("oldest_sequence"),
-            exists(
-                select(1).where(change.c.timeline_id == timeline.c.timeline_id, tuple_(*_ORDER) == tuple_(*_AFTER))
-            ).label("stands"),
+            exists(select(1).where(change.c.timeline_id == TIMELINE_ID, tuple_(*_ORDER) == tuple_(*_AFTER))).label(
+                "stands"
+            ),
         )
         .select_from(
             timeline.join(feed, true())
-            .outerjoin(feed_floor, feed_floor.c.timeline_id == timeline.c.timeline_id)
+            .outerjoin(feed_floor, feed_floor.c.timeline_id == TIMELINE_ID)
             .outerjoin(latest, true())
         )
         .where(timeline.c.timeline_id == TIMELINE_ID, is_visible())
@@ -132,7 +171,7 @@ def reading(shape: FeedShape) -> Statement:
         items, document, passes = _judged(shape, keys)
     key_columns = (items.c[one.name] for one in change.columns if one is not change.c.timeline_id)
     order = (items.c.epoch, items.c.transaction_id, items.c.sequence)
-    return compiled(
+    return up_to_horizon(
         select(*head.c, *key_columns, document, passes).select_from(head.outerjoin(items, true())).order_by(*order)
     )
 
@@ -147,7 +186,7 @@ def _judged(
     scanned = select(*keys.c, is_last).select_from(keys).subquery("scanned")
     order = (scanned.c.epoch, scanned.c.transaction_id, scanned.c.sequence)
     state = and_(
-        event_state.c.timeline_id == scanned.c.timeline_id,
+        event_state.c.timeline_id == TIMELINE_ID,
         event_state.c.event_id == scanned.c.event_id,
         event_state.c.version == scanned.c.version,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Delete, Insert, Select, Update, insert, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Delete, FromClause, Insert, Select, Update, insert, or_, select, true, union_all
 
 from service.store.runs import BOUNDS, number
 from service.tables import event, histogram_change
@@ -26,7 +26,7 @@ def going(statement: Delete) -> Insert:
     return counting(statement.returning(*_bounds()).cte("gone"), -1)
 
 
-def counting(rows: CTE, events: int) -> Insert:
+def counting(rows: FromClause, events: int) -> Insert:
     """Have events counted so many times; `rows` have the columns of their bounds."""
     return _appended(_as_rows(rows, events))
 
@@ -46,7 +46,7 @@ def _bounds() -> list[ColumnElement[Any]]:
     return [event.c[name] for name in _COLUMNS]
 
 
-def _as_rows(rows: CTE, events: int) -> Select[Any]:
+def _as_rows(rows: FromClause, events: int) -> Select[Any]:
     return select(*(rows.c[name] for name in _COLUMNS), number(events).label("events"))
 
 

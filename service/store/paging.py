@@ -58,7 +58,7 @@ from service.store.selection import (
     sort_value,
     values_of,
 )
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, is_distributed
 from service.store.walks import TEXT, Lead, find_lead, outer_timeline_id, walk
 from service.store.window import Condition
 from service.tables import REACHES, event, timeline
@@ -118,6 +118,9 @@ async def read_joined_page(
     connection: Connection, query: EventQuery, caller: Caller, *, limit: int, after: Keyset | None
 ) -> JoinedEvents:
     """Read the same page with its documents joined: one value comes in two pieces, fifty in nine."""
+    if is_distributed(connection):  # which would join what it has brought to one server first
+        rows = await read_page(connection, query, caller, limit=limit, after=after)
+        return JoinedEvents(b",".join(rows.documents), rows.end)
     found = await _run(joined_statement, connection, query, caller, limit=limit, after=after)
     row = await found.fetchone()
     assert row is not None  # noqa: S101  # an aggregate has a row
@@ -173,7 +176,10 @@ def page_statement(page: PageShape) -> Statement:
 
     Rows are (document, sort value, event_id, timeline_id).
     """
-    return compiled(_page(page))
+    chosen = _page(page)
+    if page.query.one_timeline:
+        return compiled(chosen, distributed=[chosen.where(page.query.events.c.timeline_id == TIMELINE_ID)])
+    return compiled(chosen, distributed=[_of_all_servers(page)])
 
 
 @lru_cache(maxsize=1024)
@@ -214,6 +220,23 @@ def _page(page: PageShape) -> Select[Any]:
         .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
         .order_by(*order)
     )
+
+
+def _of_all_servers(page: PageShape) -> Select[Any]:
+    """Select a page across timelines that are on several servers: each gives its first, having looked at all it has."""
+    shape = page.query
+    events = shape.events
+    order = (sort_value(shape).label("value"), events.c.event_id, events.c.timeline_id)
+    chosen = (
+        select(events.c.document, *order)
+        .join(timeline, (timeline.c.timeline_id == events.c.timeline_id) & is_visible())
+        .where(*in_window(shape, events), *conditions(shape, events))
+    )
+    if page.is_continued:
+        last = _AFTER_RANK if shape.sort == "relevance" else _AFTER_INSTANT
+        here, there = tuple_(sort_value(shape), *order[1:]), tuple_(last, _AFTER_EVENT, _AFTER_TIMELINE)
+        chosen = chosen.where(here > there if shape.sort == "date" else here < there)
+    return chosen.order_by(*ordered(shape, *order)).limit(_LIMIT)
 
 
 def _keys_by(page: PageShape) -> CTE:

@@ -26,10 +26,11 @@ from service.store.adapters import At
 from service.store.changes import Operation, append_change
 from service.store.clock import read_now
 from service.store.failures import removing
+from service.store.histogram_apart import count_apart
 from service.store.histogram_changes import changing, coming, going
 from service.store.placement import Placement
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values, event_row, facets, part_rows
+from service.store.rows import derived_parameters, event_row, facets, part_rows
 from service.store.selection import TIMELINE_ID, is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.store.states import (
@@ -136,6 +137,7 @@ async def record_tombstone(connection: Connection, timeline: str, identity: Iden
     key = {"timeline_id": timeline_id_of(timeline), "event_id": identity.event_id}
     row = key | {"version": identity.newest + 1, "recorded_at": At(now)} | _said(report, at, placement)
     await write_tombstone(connection, placement, row)
+    await count_apart(connection, key, stays=False)
     with removing():
         await _DELETE.run(connection, key)
     await append_change(connection, "deleted", row | {"state": identity.newest + 1})
@@ -152,6 +154,7 @@ async def purge_event(connection: Connection, timeline: str, event_id: UUID) -> 
         raise NotFound(f"no event {event_id} in timeline {timeline!r}")
     key: dict[str, object] = {"timeline_id": timeline_id_of(timeline), "event_id": event_id}
     now = identity.clock(await read_now(connection))
+    await count_apart(connection, key, stays=False)
     with removing():
         await _DELETE.run(connection, key)
     await _DELETE_FACETS.run(connection, key)
@@ -195,6 +198,7 @@ def _said(report: Report, at: int, placement: Placement) -> dict[str, object]:
 
 
 async def _write_present(connection: Connection, document: Event, row: dict[str, object], *, is_new: bool) -> None:
+    await count_apart(connection, row, was_there=not is_new)
     await (_INSERT if is_new else _UPDATE).run(connection, row)
     for table, rows in part_rows(document, row).items():
         if not is_new:
@@ -235,15 +239,15 @@ _SURROUNDINGS: Statement = compiled(
     )
 )
 
-_EVENT_VALUES = parameters(event) | derived_values(lambda name, kind: bindparam(name, type_=kind))
-_INSERT: Statement = compiled(coming(insert(event).values(_EVENT_VALUES)))
-_UPDATE: Statement = compiled(
-    changing(
-        update(event)
-        .where(*is_event(event))
-        .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
-    )
+_EVENT_VALUES = parameters(event) | derived_parameters()
+_inserted = insert(event).values(_EVENT_VALUES)
+_INSERT: Statement = compiled(coming(_inserted), distributed=[_inserted])
+_updated = (
+    update(event)
+    .where(*is_event(event))
+    .values({name: value for name, value in _EVENT_VALUES.items() if name not in ("timeline_id", "event_id")})
 )
+_UPDATE: Statement = compiled(changing(_updated), distributed=[_updated])
 # from the states, which say where in the order each stands
 _DELETE_FACETS: Statement = compiled(
     delete(state_facet).where(
@@ -259,7 +263,8 @@ _UPDATE_PLANNED: Statement = compiled(
     .where(*is_event(event), event.c.was_planned != _EVENT_VALUES["was_planned"])
     .values(was_planned=_EVENT_VALUES["was_planned"])
 )
-_DELETE: Statement = compiled(going(delete(event).where(*is_event(event))))
+_deleted = delete(event).where(*is_event(event))
+_DELETE: Statement = compiled(going(_deleted), distributed=[_deleted])
 _DELETE_STATES: Statement = compiled(delete(event_state).where(*is_event(event_state)))
 _PARTS = (event_participant, event_topic, claim, event_link)
 _INSERT_PARTS = {table.name: compiled(insert(table).values(parameters(table))) for table in _PARTS}

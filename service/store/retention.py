@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from service.store.adapters import At
 from service.store.clock import read_now
 from service.store.database import Database
-from service.store.feed_selection import HORIZON
+from service.store.feed_selection import HORIZON, horizon_of, up_to_horizon
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Statement, compiled, parameters
 from service.tables import change, feed, feed_floor, timeline
@@ -29,9 +29,11 @@ _FIRST = (
     .lateral("first")
 )
 _TIMELINES: Statement = compiled(
-    select(timeline.c.timeline_id).select_from(timeline.join(_FIRST, true())).where(_FIRST.c.recorded_at < _CUTOFF)
+    select(timeline.c.timeline_id).select_from(timeline.join(_FIRST, true())).where(_FIRST.c.recorded_at < _CUTOFF),
+    # each is looked at anyway
+    distributed=[select(timeline.c.timeline_id)],
 )
-_OLDEST: Statement = compiled(
+_OLDEST: Statement = up_to_horizon(
     select(*_ORDER, change.c.recorded_at)
     .select_from(change.join(feed, true()))
     .where(change.c.timeline_id == TIMELINE_ID, tuple_(*_ORDER[:2]) < tuple_(feed.c.epoch, HORIZON))
@@ -79,7 +81,8 @@ async def sweep_changes(database: Database, *, keep_days: float) -> int:
 
 async def _sweep_batch(database: Database, key: dict[str, object], cutoff: int) -> int:
     async with database.transaction() as connection:
-        rows = await (await _OLDEST.run(connection, key | {"limit": BATCH_CHANGES})).fetchall()
+        values = key | {"limit": BATCH_CHANGES} | await horizon_of(connection)
+        rows = await (await _OLDEST.run(connection, values)).fetchall()
         old = list(takewhile(lambda row: row[3] < cutoff, rows))
         if not old:
             return 0

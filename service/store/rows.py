@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, func, literal_column, select
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, bindparam, func, literal_column, select
 
 from service.dates import parse, parse_instant
-from service.store.adapters import At
+from service.store.adapters import At, Spans
 from service.store.query import timeline_id_of
 from service.tables import UNDECIDED
 from service.wire.event import Event
@@ -41,6 +41,7 @@ def event_row(document: Event, text: str) -> dict[str, object]:
         **{name: At(instant) for name, instant in expression.bounds._asdict().items()},
         "piece_starts": None if pieces is None else [At(start) for start, _ in pieces],
         "piece_ends": None if pieces is None else [At(end) for _, end in pieces],
+        "pieces": None if pieces is None else Spans(tuple(pieces)),
         "every_piece": pieces is not None and expression.every,
         "status": document.status,
         "status_reason": document.status_reason,
@@ -110,11 +111,19 @@ def facets(document: Event) -> list[str]:
 
 
 def derived_values(given: Given) -> dict[str, ColumnElement[Any]]:
-    """Say how the database makes the columns that no value of `event_row` holds, by the column's name.
+    """Say how the database makes the columns of rows that were copied in, by the column's name.
 
     `given` stands for a value of `event_row`, by name and type.
     """
     return {"pieces": _pieces(given), "search": _search(given)}
+
+
+def derived_parameters() -> dict[str, ColumnElement[Any]]:
+    """Say how the database makes the columns that no value of `event_row` holds, by the column's name.
+
+    Without a query of its own, which an INSERT must not have where the tables are on several servers.
+    """
+    return {"search": _search(lambda name, kind: bindparam(name, type_=kind))}
 
 
 def _pieces(given: Given) -> ColumnElement[Any]:

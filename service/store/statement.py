@@ -10,27 +10,39 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, Table, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from service.store.connection import Row, Rows, run_statement
 
-__all__ = ["Connection", "Row", "Statement", "compiled", "parameters"]
+__all__ = [
+    "Connection", "ElementT", "Row", "Statement", "compiled", "explained", "is_distributed", "parameters",
+    "planned_rows", "with_given",
+]  # fmt: skip
 
+ElementT = TypeVar("ElementT", bound=ClauseElement)
 Connection = AsyncConnection[Row]
 _PLACE = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built."""
+    """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built.
+
+    It was made of `element`. Those of `distributed` do the same on a distributed PostgreSQL, one after the other, where
+    this one cannot be run there (`service.store.distribution`).
+    """
 
     sql: str
     fixed: Mapping[str, object]
+    element: ClauseElement | None = field(default=None, repr=False)
+    distributed: tuple[ClauseElement, ...] = field(default=(), repr=False)
+    _steps: tuple[Statement, ...] | None = field(init=False, default=None, repr=False)
     # PostgreSQL's own form, with `$1` for the first name and so on: psycopg would take a statement as long as
     # these apart on every run, since it remembers only short ones
     _numbered: bytes = field(init=False, repr=False)
@@ -42,40 +54,81 @@ class Statement:
         object.__setattr__(self, "_numbered", numbered.encode())
         object.__setattr__(self, "_names", tuple(numbers))
 
+    @property
+    def steps(self) -> tuple[Statement, ...]:
+        """What is run on a distributed PostgreSQL; compiled at the first need, which most services never have."""
+        if self._steps is None:
+            steps = tuple(compiled(one) for one in self.distributed) or (self,)
+            object.__setattr__(self, "_steps", steps)
+        return self._steps or ()
+
     async def run(self, connection: Connection, values: Mapping[str, object], *, prepare: bool = True) -> Rows:
         """Run it; rows come in binary form, which is how instants keep their range.
 
-        `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan.
+        `prepare=False` has PostgreSQL plan it for these very values, where they decide the plan. Of several that stand
+        for it the last one's are given.
         """
+        if self.distributed and is_distributed(connection):
+            *first, last = self.steps
+            for one in first:
+                await one.run(connection, values, prepare=prepare)
+            return await last.run(connection, values, prepare=prepare)
         given = {**self.fixed, **values} if self.fixed else values
         return await run_statement(connection, self._numbered, [given[name] for name in self._names], prepare=prepare)
 
     async def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it once for each row, in one round trip (psycopg sends them as a pipeline)."""
-        if rows:
+        if self.distributed and is_distributed(connection):
+            for row in rows:
+                await self.run(connection, row)
+        elif rows:
             await connection.cursor().executemany(self.sql, [{**self.fixed, **row} for row in rows])
 
 
-def compiled(element: ClauseElement) -> Statement:
-    """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run."""
+def is_distributed(connection: Connection) -> bool:
+    """Tell whether a connection leads to a distributed PostgreSQL, as whoever made it found out."""
+    return getattr(connection, "is_distributed", False)
+
+
+def compiled(element: ClauseElement, *, distributed: Sequence[ClauseElement] = ()) -> Statement:
+    """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run.
+
+    `distributed` are run in its place, with the same values, on a distributed PostgreSQL.
+    """
     # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now
     dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
     result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     fixed = {name: value for name, value in result.params.items() if value is not None}
-    return Statement(str(result), fixed)
+    return Statement(str(result), fixed, element, tuple(distributed))
+
+
+def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> ElementT:
+    """Have a statement take a value where it has the database work out an expression, this very object."""
+    given = bindparam(name, type_=expression.type)
+
+    def replace(one: Any, **_: object) -> Any:  # noqa: ANN401  # SQLAlchemy's signature
+        return given if one is expression else None
+
+    # whose types know of columns alone
+    return cast("ElementT", cast("Any", replacement_traverse)(element, {}, replace))
 
 
 def explained(element: ClauseElement) -> Statement:
     """Compile a statement that has PostgreSQL plan another one, and run nothing."""
     planned = compiled(element)
-    return Statement(f"EXPLAIN (FORMAT JSON) {planned.sql}", planned.fixed)
+    return Statement(f"EXPLAIN (FORMAT JSON) {planned.sql}", planned.fixed, planned.element)
 
 
 async def planned_rows(connection: Connection, statement: Statement, values: Mapping[str, object]) -> int:
     """Learn how many rows PostgreSQL expects of what such a statement plans."""
     cursor = await statement.run(connection, values, prepare=False)
     plan = (await cursor.fetchall())[0][0]
-    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+    told = json.loads(plan)[0]["Plan"]
+    if "Distributed Query" in told:  # of the parts of several servers, one is told
+        job = told["Distributed Query"]["Job"]
+        ((remote,),) = job["Tasks"][0]["Remote Plan"]
+        return int(remote["Plan"]["Plan Rows"]) * int(job["Task Count"])
+    return int(told["Plan Rows"])
 
 
 def parameters(table: Table) -> dict[str, ColumnElement[Any]]:

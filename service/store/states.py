@@ -10,8 +10,11 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    FromClause,
     Integer,
+    Select,
     Text,
+    Update,
     bindparam,
     case,
     func,
@@ -26,8 +29,8 @@ from service.store.adapters import At
 from service.store.changes import append_change
 from service.store.placement import Counting, Placement
 from service.store.query import timeline_id_of
-from service.store.rows import derived_values, event_row, facets
-from service.store.selection import is_event
+from service.store.rows import derived_parameters, event_row, facets
+from service.store.selection import TIMELINE_ID, is_event
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import UNDECIDED, change, event, event_state, state_facet
 from service.wire.event import Event
@@ -141,41 +144,56 @@ _STATELESS: Statement = compiled(
     )
 )
 _PLACE = ("timeline_id", "reach", "start_earliest", "event_id", "version")
-_changed = (
+_IS_STATE = (*is_event(event_state), event_state.c.version == bindparam("span_version", type_=Integer))
+_change = (
     update(event_state)
-    .where(*is_event(event_state), event_state.c.version == bindparam("span_version", type_=Integer))
+    .where(*_IS_STATE)
     .values(known=func.tstzrange(bindparam("span_start", type_=_INSTANT), bindparam("span_end", type_=_INSTANT)))
-    .returning(event_state.c.known, event_state.c.facets, *(event_state.c[name] for name in _PLACE))
-    .cte("changed")
 )
-# What filters find a state by is known as long as the state.
-_CHANGE_SPAN: Statement = compiled(
-    update(state_facet)
-    .where(
-        state_facet.c.facet == func.any(_changed.c.facets),
-        *(state_facet.c[name] == _changed.c[name] for name in _PLACE),
+_changed = _change.returning(event_state.c.known, event_state.c.facets, *(event_state.c[name] for name in _PLACE)).cte(
+    "changed"
+)
+
+
+def _follow(states: FromClause) -> Update:
+    """Have what filters find a state by be known as long as the state."""
+    same = (state_facet.c[name] == states.c[name] for name in _PLACE)
+    return (
+        update(state_facet).where(state_facet.c.facet == func.any(states.c.facets), *same).values(known=states.c.known)
     )
-    .values(known=_changed.c.known)
+
+
+_CHANGE_SPAN: Statement = compiled(
+    _follow(_changed),
+    distributed=[_change, _follow(event_state).where(*_IS_STATE, state_facet.c.timeline_id == TIMELINE_ID)],
 )
 # Without end, a range keeps its upper bound free: an index tells it apart, and `upper_inf` holds.
 _KNOWN = func.tstzrange(
     bindparam("known_from", type_=_INSTANT), func.nullif(bindparam("known_to", type_=_INSTANT), _INFINITY)
 )
 _FACET = ("start_earliest", "event_id", "version", "end_latest", "known", "gapped")
-_written = (
-    insert(event_state)
-    .values(
-        parameters(event_state) | derived_values(lambda name, kind: bindparam(name, type_=kind)) | {"known": _KNOWN}
-    )
-    .returning(event_state.c.timeline_id, event_state.c.facets, *(event_state.c[name] for name in _FACET))
-    .cte("written")
-)
+_inserted = insert(event_state).values(parameters(event_state) | derived_parameters() | {"known": _KNOWN})
+_written = _inserted.returning(
+    event_state.c.timeline_id, event_state.c.facets, *(event_state.c[name] for name in _FACET)
+).cte("written")
+
+
+def _found_by(states: FromClause) -> Select[Any]:
+    return select(states.c.timeline_id, func.unnest(states.c.facets), *(states.c[name] for name in _FACET))
+
+
 # With the state goes what filters find it by; one statement writes both, or neither.
 _INSERT: Statement = compiled(
-    insert(state_facet).from_select(
-        ["timeline_id", "facet", *_FACET],
-        select(_written.c.timeline_id, func.unnest(_written.c.facets), *(_written.c[name] for name in _FACET)),
-    )
+    insert(state_facet).from_select(["timeline_id", "facet", *_FACET], _found_by(_written)),
+    distributed=[
+        _inserted,
+        insert(state_facet).from_select(
+            ["timeline_id", "facet", *_FACET],
+            _found_by(event_state).where(
+                *is_event(event_state), event_state.c.version == bindparam("version", type_=Integer)
+            ),
+        ),
+    ],
 )
 _TOMBSTONE = ("timeline_id", "event_id", "version", "reported_at", "recorded_at", "supersedes", "author", "reason")
 _INSERT_TOMBSTONE: Statement = compiled(

@@ -19,10 +19,11 @@ from sqlalchemy import ARRAY, bindparam, exists, func, literal_column, select, t
 from service.errors import DatelineError
 from service.store.changes import CHANNEL, position_of
 from service.store.database import Database
-from service.store.feed_selection import beyond_horizon, latest_of
+from service.store.feed_selection import beyond_horizon, horizon_of, latest_of, up_to_horizon
 from service.store.listening import Listener
 from service.store.position import START, Position
-from service.store.statement import Statement, compiled
+from service.store.selection import TIMELINE_ID
+from service.store.statement import Connection, Row, Statement, compiled, is_distributed
 from service.tables import feed, timeline
 from service.tasks import end_tasks
 
@@ -44,7 +45,29 @@ _LOOK: Statement = compiled(
     .select_from(timeline.join(feed, true()).outerjoin(_LATEST, true()))
     .where(timeline.c.timeline_id == func.any(bindparam("timelines", type_=ARRAY(timeline.c.timeline_id.type))))
 )
+# Where timelines are on several servers, one after the other is asked of its own.
+_LATEST_OF_ONE = latest_of(TIMELINE_ID)
+_LOOK_AT: Statement = up_to_horizon(
+    select(
+        timeline.c.timeline_id,
+        *_LATEST_OF_ONE.c,
+        exists(select(literal_column("1")).where(beyond_horizon(TIMELINE_ID))),
+    )
+    .select_from(timeline.join(feed, true()).outerjoin(_LATEST_OF_ONE, true()))
+    .where(timeline.c.timeline_id == TIMELINE_ID)
+)
 _NOTIFY: Statement = compiled(select(func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''"))))
+
+
+async def _read_ends(connection: Connection, timelines: list[UUID]) -> list[Row]:
+    """Read where these feeds end, and whether more waits for the horizon."""
+    if not is_distributed(connection):
+        return await (await _LOOK.run(connection, {"timelines": timelines})).fetchall()
+    horizon = await horizon_of(connection)
+    rows: list[Row] = []
+    for one in timelines:
+        rows += await (await _LOOK_AT.run(connection, {"timeline_id": one, **horizon})).fetchall()
+    return rows
 
 
 class End:
@@ -147,7 +170,7 @@ class Tail:
     async def _look(self) -> bool:
         """Look up every end; tell whether changes wait for the horizon."""
         async with self._database.read() as connection:
-            rows = await (await _LOOK.run(connection, {"timelines": list(self._ends)})).fetchall()
+            rows = await _read_ends(connection, list(self._ends))
         seen = {row[0]: position_of(row[1:4]) for row in rows}
         for timeline_id, end in self._ends.items():
             if timeline_id in seen:

@@ -201,7 +201,10 @@ def walk(
     checks = conditions(shape, events, without=None if lead is None else lead.name, is_known=True)
     if shape.past and base is not events and checks and not joined:
         # no join, which the planner would make one with the walk itself
-        looked_up = select(and_(*checks)).where(_same(shape, base, events)).correlate(base).scalar_subquery()
+        same = [_same(shape, base, events)]
+        if shape.one_timeline:  # said once more, or a cluster would not see that it is on the same server
+            same.append(events.c.timeline_id == TIMELINE_ID)
+        looked_up = select(and_(*checks)).where(*same).correlate(base).scalar_subquery()
         is_gap_alone = shape.window is not None and shape.window.minds_only_gaps and len(checks) == 1
         checks = [or_(not_(base.c.gapped), looked_up) if is_gap_alone else looked_up]
     elif base is not events and (checks or joined):

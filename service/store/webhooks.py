@@ -84,7 +84,10 @@ _CHOSEN: Select[Any] = select(
     webhook.c.sequence,
 ).join(timeline, timeline.c.timeline_id == webhook.c.timeline_id)
 _GET: Statement = compiled(_CHOSEN.where(*IS_WEBHOOK))
-_LOCK: Statement = compiled(_CHOSEN.where(*IS_WEBHOOK).with_for_update(of=webhook))
+_LOCK: Statement = compiled(
+    _CHOSEN.where(*IS_WEBHOOK).with_for_update(of=webhook),
+    distributed=[select(webhook.c.version).where(*IS_WEBHOOK).with_for_update(), _CHOSEN.where(*IS_WEBHOOK)],
+)
 _LIST: Statement = compiled(
     _CHOSEN.where(
         webhook.c.timeline_id == TIMELINE_ID,

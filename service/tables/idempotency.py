@@ -17,7 +17,7 @@ from sqlalchemy import (
 from service.tables.metadata import instant, metadata
 
 # Of no timeline. `digest` names the caller, the method, the path and the key together; `fingerprint` is of what was
-# sent. On a distributed PostgreSQL it is distributed by the digest, by which alone it is read and written.
+# sent. On a distributed PostgreSQL this is a local table of the coordinator.
 kept_answer = Table(
     "kept_answer",
     metadata,

@@ -1,6 +1,6 @@
 """Keys: who may read, write and administer; of each only a hash is kept.
 
-On a distributed PostgreSQL this is a reference table, like the directory.
+On a distributed PostgreSQL this is a local table of the coordinator, which alone is asked.
 """
 
 from __future__ import annotations

@@ -113,6 +113,7 @@ def whole(direct: psycopg.Connection, identity: str) -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.one_server
 @pytest.mark.parametrize("table", ["event_participant", "event_topic", "claim", "event_link"])
 def test_an_event_and_its_parts_are_written_together_or_not_at_all(
     api: Client, direct: psycopg.Connection, table: str
@@ -147,6 +148,7 @@ def test_an_event_and_its_parts_are_written_together_or_not_at_all(
     assert api.patch(path_of(event), {"title": "Changed"}, "*").status_code == 200
 
 
+@pytest.mark.one_server
 def test_a_failure_at_the_commit_itself_is_no_success(api: Client, direct: psycopg.Connection) -> None:
     """The latest moment at which a write can fail is the last that a client may hear of."""
     events = make_timeline(api)

@@ -159,6 +159,7 @@ def test_what_is_in_use_stays(api: Client) -> None:
     assert (kept.status_code, kept.json()["detail"]) == (409, "it is in use: it keeps the history of events")
 
 
+@pytest.mark.one_server
 def test_what_is_in_use_stays_whatever_language_the_database_speaks(api: Client, direct: psycopg.Connection) -> None:
     actor = make_actor(api)
     direct.execute(

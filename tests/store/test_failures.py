@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from psycopg import errors
 
-from service.errors import DatelineError, TooLarge, TooSlow, Unavailable
-from service.store.failures import translated
+from service.errors import AlreadyExists, DatelineError, Invalid, NotFound, TooLarge, TooSlow, Unavailable
+from service.store.failures import constraint_name, translated
 
 RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
 
@@ -44,6 +45,40 @@ def test_what_needs_an_operator_is_logged_as_the_database_says_it(
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("ERROR", f"the database reports {code}: insides")
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        (
+            'insert or update on table "event_7" violates foreign key constraint "event_place_fkey_102040"',
+            "event_place_fkey",
+        ),
+        (
+            'conflicting key value violates exclusion constraint "event_state_known_excl_102046"',
+            "event_state_known_excl",
+        ),
+        ("la clé dupliquée rompt la contrainte unique « timeline_slug_key »", "timeline_slug_key"),
+        ('duplicate key value violates unique constraint "api_key_pkey"', "api_key_pkey"),
+        ('relation "event_102040" is not there', ""),
+    ],
+)
+def test_a_shard_of_a_cluster_names_the_constraint_in_words_alone(said: str, name: str) -> None:
+    assert constraint_name(psycopg.IntegrityError(said)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("event_pkey_103818", AlreadyExists), ("claim_source_fkey_1", Invalid), ("event_timeline_id_fkey_1", NotFound)],
+)
+def test_a_row_that_was_copied_into_a_cluster_comes_upon_another(name: str, error: type[DatelineError]) -> None:
+    with pytest.raises(error), translated():
+        raise errors.InternalError_(f'some constraint "{name}" is violated')
+
+
+def test_what_is_our_own_fault_stays_so() -> None:
+    with pytest.raises(errors.InternalError_), translated():
+        raise errors.InternalError_('cache lookup failed for relation "event_103818"')
 
 
 def test_too_many_words_to_index_are_too_large(database_url: str) -> None:

@@ -25,7 +25,8 @@ FORMAT = 1
 MARK = b'{"dateline":"archive"'
 
 _Count = Annotated[int, Field(strict=True, ge=0)]
-_Number = Annotated[int, Field(strict=True, ge=1)]
+# a column holds no more, and what is copied into one would wrap
+_Number = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 

@@ -45,6 +45,11 @@ def with_line(archive: bytes, number: int, change: Callable[[Json], object]) -> 
 
 
 FIRST, SECOND, LAST = 4, 5, 6  # after the header, the timeline and the actor
+OTHER: Json = {"state": {"event": "018f3d5e-7a1b-7c3d-8e4f-5a6b7c8d9e0f"}}
+
+
+def link_to(state: Json) -> Json:
+    return {"rel": "follows", "event": state["state"]["event"]}
 
 
 def test_it_is_lines_of_json_that_say_what_they_are(archive: bytes, event: Json) -> None:
@@ -73,6 +78,8 @@ def test_it_is_lines_of_json_that_say_what_they_are(archive: bytes, event: Json)
         (SECOND, lambda one: one["document"].update(timeline="other"), SECOND, "the document's timeline is other"),
         (SECOND, lambda one: one["document"].update(when="soon"), SECOND, "is no date"),
         (SECOND, lambda one: one["document"].update(title=""), SECOND, "must not be empty"),
+        (SECOND, lambda one: one["document"].update(links=[link_to(one)]), SECOND, "a link twice, or one to"),
+        (SECOND, lambda one: one["document"].update(links=[link_to(OTHER)] * 2), SECOND, "a link twice, or one to"),
         (SECOND, lambda one: one["document"]["participants"][0].update(actor="nobody"), FIRST, "no such actor"),
         (SECOND, lambda one: one["document"].update(created_at="2099-01-01T00:00:00Z"), FIRST, "the database refuses"),
         (SECOND, lambda one: one["state"].update(shape=9), SECOND, "which a later release wrote"),
@@ -252,7 +259,7 @@ def test_what_no_column_and_no_reader_takes_is_refused(
 
 
 def test_a_line_of_two_events_is_of_none(archive: bytes, database_url: str, event: Json, tmp_path: Path) -> None:
-    other = "018f3d5e-7a1b-7c3d-8e4f-5a6b7c8d9e0f"
+    other = OTHER["state"]["event"]
     lines = archive.splitlines()
     second = lines[SECOND - 1].replace(f'"id":"{event["id"]}"'.encode(), f'"id":"{other}"'.encode())
     lines[SECOND - 1] = second.replace(b',"version":2', f',"event":"{other}","version":2'.encode(), 1)

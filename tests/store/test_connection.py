@@ -17,9 +17,12 @@ from sqlalchemy import column, func, literal, select, table
 
 from service.errors import TooSlow, Unavailable
 from service.store.connection import PooledConnection
+from service.store.counting import Counted, count_events
 from service.store.database import Database
+from service.store.query import EventQuery, owner
 from service.store.statement import Connection, Statement, compiled
 
+NOTHING = Counted(0, is_exact=True)
 PIECES = "SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n"
 
 
@@ -319,5 +322,19 @@ def test_in_a_transaction_it_fails_once(database_url: str) -> None:
                     await statement.run(connection, {})
             async with database.transaction() as connection:
                 assert (await statement.run(connection, {})).rowcount == 1
+
+    asked(act)
+
+
+def test_to_count_exactly_leaves_what_is_prepared_and_the_time_limit_as_they_were(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            await make_prepared(database, of_thing())
+            for lend in (database.read, database.transaction):
+                async with lend() as connection:
+                    before = await (await connection.execute("SHOW statement_timeout")).fetchall()
+                    assert await count_events(connection, EventQuery(None), owner("a test"), "exact") == NOTHING
+                    assert await (await connection.execute("SHOW statement_timeout")).fetchall() == before
+                    assert count_prepared(connection) or lend == database.transaction
 
     asked(act)

@@ -261,18 +261,21 @@ def _batches(lines: Sequence[Line]) -> Iterator[list[list[Line]]]:
 
 def _read_event(slug: str, lines: Sequence[Line], now: int) -> NewHistory:
     """Read all states of an event. Raises UnreadableLineError."""
+    event_id = read_state(lines[0]).state.event
     states: list[NewState] = []
     for line in lines:
-        state = _read_state(slug, line)
+        state = _read_state(slug, event_id, line)
         if states and state.version <= states[-1].version:
             raise UnreadableLineError(line.number, "has a version that does not follow on the one before it")
         states.append(state)
-    return NewHistory(slug, read_state(lines[0]).state.event, tuple(states), now)
+    return NewHistory(slug, event_id, tuple(states), now)
 
 
-def _read_state(slug: str, line: Line) -> NewState:
+def _read_state(slug: str, event_id: UUID, line: Line) -> NewState:
     found = read_state(line)
     said, text = found.state, found.document
+    if said.event != event_id:  # where it names two, and readers of JSON heed the last
+        raise UnreadableLineError(line.number, f"is of event {said.event}, among those of {event_id}")
     if said.shape > document_shape():
         raise UnreadableLineError(line.number, f"has a document of shape {said.shape}, which a later release wrote")
     document = None

@@ -16,7 +16,7 @@ _OF_NOBODY = (b"cache-control", b"no-store")
 _KEPT = (200, 304)
 # How the service is doing right now.
 _WATCHED = ("/health/", "/metrics")
-_API = "/v1/"
+_API, _TIMELINE_PAGE = "/v1/", "/"
 
 
 class Caching:
@@ -36,11 +36,15 @@ class Caching:
             asked = [value for name, value in headers if name == b"vary"]
             if asked:
                 headers[:] = [header for header in headers if header[0] != b"vary"]
-            asked.append(b"Accept-Encoding, Authorization" if path.startswith(_API) else b"Accept-Encoding")
+            asked.append(b"Accept-Encoding, Authorization" if _depends_on_who_asks(path) else b"Accept-Encoding")
             headers.append((b"vary", b", ".join(asked)))
 
     def _of(self, scope: Scope, path: str) -> Header:
-        if not path.startswith(_API):
+        if not _depends_on_who_asks(path):
             return _OF_ANYONE
         is_known = any(name == b"authorization" for name, _ in scope["headers"])
         return _OF_ANYONE if self._is_open and not is_known else _OF_ONE
+
+
+def _depends_on_who_asks(path: str) -> bool:
+    return path.startswith(_API) or path == _TIMELINE_PAGE

@@ -115,7 +115,11 @@ class Compression(Layer):
         if scope["method"] == "GET":
             asked = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
             coding = _choose(asked[:_MOST_ASKED].decode("latin-1")) if asked else None
-        answer = send if coding is None else Compressed(scope, send, coding)
+        if coding is None:
+            await self.app(scope, receive, send)
+            return
+        answer = Compressed(scope, send, coding)
+        scope["headers"] = [_as_plain(header, coding) for header in scope["headers"]]
         await self.app(scope, receive, answer)
 
 
@@ -123,7 +127,8 @@ class Compressed:
     """An answer on its way out, compressed if it is worth it; that shows with its first part."""
 
     def __init__(self, scope: Scope, send: Send, coding: str) -> None:
-        self._scope = scope
+        # as the client sent it: within this layer tags are those of what is not compressed
+        self._held = b",".join(value for name, value in scope["headers"] if name == b"if-none-match")
         self._send = send
         self._coding = coding
         self._start: Message | None = None
@@ -160,11 +165,17 @@ class Compressed:
     def _as_held(self, message: Message) -> Message:
         """Have an answer of 304 bear the tag that the client holds, of whichever representation it is."""
         if message["status"] == 304:  # noqa: PLR2004  # Not Modified
-            held = b",".join(value for name, value in self._scope["headers"] if name == b"if-none-match")
+            held = self._held
             for number, (name, value) in enumerate(message["headers"]):
                 if name == b"etag" and value not in held and (own := tagged(value, self._coding)) in held:
                     message["headers"][number] = (name, own)
         return message
+
+
+def _as_plain(header: Header, coding: str) -> Header:
+    """Have who holds what was compressed so hold what it was made of: of files, only that tag is known."""
+    name, value = header
+    return (name, value.replace(b'-%b"' % coding.encode(), b'"')) if name == b"if-none-match" else header
 
 
 def tagged(tag: bytes, coding: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ _GZIP = b"\x1f\x8b"
 # As the service writes a state's line: whoever writes it otherwise is read, too, and more slowly.
 _STATE, _EVENT, _DOCUMENT = b'{"state":', b'{"state":{"event":"', b',"document":'
 _UUID_LENGTH = 36
+# What is raised for a file that was packed and is damaged, and for JSON of another form than is looked for.
+_UNPACKABLE = (EOFError, OSError, zlib.error)
+_FORMLESS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as packed, opened(packed) as file:
             return file.readline(1_000).startswith(MARK)
-    except (OSError, EOFError):
+    except _UNPACKABLE:
         return False
 
 
@@ -91,7 +95,7 @@ def read_pieces(file: BinaryIO) -> Iterator[Piece]:
 
     Raises UnreadableFileError for what is no archive, or of a format that is not known, or ends too early.
     """
-    _check_header(file.readline(1_000))
+    _check_header(_read_line(file, 1_000, behind=0))
     gathered = _Gathered()
     for line in _lines(file):
         if line.text.startswith(_STATE):
@@ -102,7 +106,7 @@ def read_pieces(file: BinaryIO) -> Iterator[Piece]:
             yield from gathered.add_entry(line)
             continue
         yield from gathered.take()
-        if file.readline(1):
+        if _read_line(file, 1, behind=line.number):
             raise UnreadableFileError("something follows the archive's last line")
         yield totals
         return
@@ -161,14 +165,18 @@ def _check_header(line: bytes) -> None:
 
 def _lines(file: BinaryIO) -> Iterator[Line]:
     number = 1
+    while text := _read_line(file, LINE_BYTES, behind=number):
+        number += 1
+        if not text.endswith(b"\n"):
+            raise UnreadableFileError(f"the archive is cut off, or has a line of no archive: line {number}")
+        yield Line(number, text.rstrip(b"\r\n"))
+
+
+def _read_line(file: BinaryIO, most_bytes: int, *, behind: int) -> bytes:
     try:
-        while text := file.readline(LINE_BYTES):
-            number += 1
-            if not text.endswith(b"\n"):
-                raise UnreadableFileError(f"the archive is cut off, or has a line of no archive: line {number}")
-            yield Line(number, text.rstrip(b"\r\n"))
-    except (EOFError, OSError) as error:
-        raise UnreadableFileError(f"the archive cannot be read behind line {number}: {error}") from error
+        return file.readline(most_bytes)
+    except _UNPACKABLE as error:
+        raise UnreadableFileError(f"the archive cannot be read behind line {behind}: {error}") from error
 
 
 def _totals_of(text: bytes) -> Totals | None:
@@ -176,7 +184,7 @@ def _totals_of(text: bytes) -> Totals | None:
         return None
     try:
         return Totals.model_validate(json.loads(text)["end"])
-    except (ValueError, TypeError, KeyError) as error:
+    except _FORMLESS as error:
         raise UnreadableFileError("the archive's last line does not say how much there is") from error
 
 
@@ -186,7 +194,7 @@ def event_of(text: bytes) -> bytes:
         return text[len(_EVENT) : len(_EVENT) + _UUID_LENGTH]
     try:
         return str(UUID(json.loads(text)["state"]["event"])).encode()
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _FORMLESS:
         return text
 
 
@@ -201,7 +209,7 @@ def read_entry(line: Line) -> ArchivedEntry:
     try:
         ((kind, members),) = json.loads(line.text).items()
         entry = ENTRIES[kind]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except _FORMLESS:
         raise UnreadableLineError(line.number, "is no line of an archive") from None
     try:
         return entry.model_validate(members)
@@ -227,12 +235,14 @@ def _taken_apart(line: Line) -> tuple[bytes, bytes]:
     """Take a line apart that is not written as the service would write it."""
     try:
         whole = json.loads(line.text)
-        head, document = whole.pop("state"), whole.pop("document")
-    except (ValueError, TypeError, KeyError, AttributeError):
+        head, document = (
+            json.dumps(whole.pop(name), ensure_ascii=False, separators=(",", ":")).encode()
+            for name in ("state", "document")
+        )
+    except _FORMLESS:  # half of a surrogate pair is no text, either
         raise UnreadableLineError(line.number, "is no line of an archive") from None
     if whole:
         raise UnreadableLineError(line.number, f"has a member that is unknown: {next(iter(whole))!r}")
-    head, document = (json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in (head, document))
     return head, document
 
 

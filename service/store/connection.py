@@ -19,7 +19,7 @@ from psycopg._preparing import Prepare
 from psycopg.abc import RV, PQGen, Transformer
 from psycopg.adapt import PyFormat
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import QueryCanceled, error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, QueryCanceled, error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.pq.abc import PGresult
@@ -188,12 +188,23 @@ async def run_statement(
         formats = transformer.formats
         question: Any = Question(sql, transformer.types or ())
         way, name = prepared.get(question, None if prepare else False)
+        if way is Prepare.YES:
+            pgconn.send_query_prepared(name, given, formats, Format.BINARY)
+            result = await _result(connection)
+            if not _is_stale(result, connection):
+                prepared.maybe_add_to_cache(question, way, name)
+                _check(connection, result)
+                return Rows(result, transformer)
+            # it is known no more, and as good as new; in a transaction, all is lost until that ends
+            del prepared._names[question]  # noqa: SLF001  # as above
+            if pgconn.transaction_status != TransactionStatus.IDLE:
+                _check(connection, result)
+            way = Prepare.NO
         if way is Prepare.NO:
             pgconn.send_query_params(sql, given, question.types, formats, Format.BINARY)
         else:
-            if way is Prepare.SHOULD:
-                pgconn.send_prepare(name, sql, question.types)
-                _check(connection, await _result(connection))
+            pgconn.send_prepare(name, sql, question.types)
+            _check(connection, await _result(connection))
             pgconn.send_query_prepared(name, given, formats, Format.BINARY)
         key = prepared.maybe_add_to_cache(question, way, name)
         result = await _result(connection)
@@ -208,6 +219,14 @@ async def run_statement(
 async def _result(connection: AsyncConnection[Row]) -> PGresult:
     result: PGresult = (await connection.wait(execute(connection.pgconn)))[-1]
     return result
+
+
+def _is_stale(result: PGresult, connection: AsyncConnection[Row]) -> bool:
+    """Tell whether what was prepared holds no more: it was forgotten, or a table has other columns now."""
+    if result.status in _DONE:
+        return False
+    error = error_from_result(result, connection.info.encoding)
+    return isinstance(error, InvalidSqlStatementName | FeatureNotSupported)
 
 
 def _check(connection: AsyncConnection[Row], result: PGresult) -> None:

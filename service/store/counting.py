@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from psycopg.errors import QueryCanceled
+from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     ColumnElement,
     Integer,
@@ -80,9 +81,11 @@ async def _run(connection: Connection, statement: Statement, values: Mapping[str
 async def _counted_in_time(connection: Connection, statement: Statement, values: Mapping[str, object]) -> int | None:
     """Count within half of the time that a statement has; None where that does not do."""
     with suppress(QueryCanceled):
-        # A transaction, or a part of the caller's: what the limit strikes spoils nothing else. It is taken back, or the
-        # limit would hold for what the caller does next.
-        async with connection.transaction(force_rollback=True):
+        # A transaction, or a part of the caller's: what the limit strikes spoils nothing else. A part is taken back, or
+        # the limit would hold for what the caller does next; a transaction is not, or psycopg would forget all that is
+        # prepared on the connection.
+        is_part = connection.pgconn.transaction_status != TransactionStatus.IDLE
+        async with connection.transaction(force_rollback=is_part):
             await _HALVE_TIME.run(connection, {})
             return await _run(connection, statement, values)
     return None

@@ -5,6 +5,7 @@ Measured, to take one and give it back by psycopg's own way is a twentieth of wh
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 
 from psycopg.pq import TransactionStatus
@@ -44,3 +45,11 @@ class ReadyPool(AsyncConnectionPool[PooledConnection]):
         connection._pool = None  # noqa: SLF001  # as above
         self._pool.append(connection)
         return True
+
+    async def putconn(self, conn: PooledConnection) -> None:
+        """Give a connection back. Whoever is cancelled meanwhile leaves it to the pool all the same.
+
+        psycopg's own way, cut off in its midst, has the pool count a connection that nobody has any more.
+        """
+        if not self.take_back(conn):
+            await asyncio.shield(super().putconn(conn))

@@ -25,7 +25,8 @@ FORMAT = 1
 MARK = b'{"dateline":"archive"'
 
 _Count = Annotated[int, Field(strict=True, ge=0)]
-_Number = Annotated[int, Field(strict=True, ge=1)]
+# a column holds no more, and what is copied into one would wrap
+_Number = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 
 
@@ -115,6 +116,9 @@ def check_document(document: Event, timeline: str, state: ArchivedState) -> None
     ):
         if said != meant:
             raise ValueError(f"the document's {name} is {said}, where it should be {meant}")
+    ties = {(one.rel, one.event) for one in document.links}
+    if len(ties) < len(document.links) or any(other == document.id for _, other in ties):
+        raise ValueError("the document has a link twice, or one to the event itself")
     parse(document.when)
     for instant in (
         *(document.reported_at, document.recorded_at, document.created_at),

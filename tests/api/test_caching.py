@@ -39,8 +39,17 @@ def test_what_a_key_opens_is_for_its_holder(api: Client) -> None:
     assert api.get(path, {"If-None-Match": answer.headers["etag"]}).headers["cache-control"] == ONE
 
 
+def test_a_page_of_what_a_key_opens_is_for_its_holder(api: Client) -> None:
+    event = make_event(api, make_timeline(api, visibility="private"))
+    page = api.get("/", timeline=event["timeline"])
+    assert event["title"] in page.text
+    assert page.headers["cache-control"] == ONE
+    assert "Authorization" in page.headers["vary"]
+
+
 def test_where_reading_needs_a_key_nothing_is_for_all(database_url: str) -> None:
     with connected(database_url, read="key", key=None) as client:
+        assert client.get("/", bearer(ADMIN)).headers["cache-control"] == ONE
         assert client.get("/v1/timelines").headers["cache-control"] == NOBODY
         assert client.get("/v1/timelines", bearer(ADMIN)).headers["cache-control"] == ONE
 

@@ -72,6 +72,16 @@ def test_what_is_compressed_has_a_tag_of_its_own_that_preconditions_take(api: Cl
     assert api.patch(path, {"title": "Late"}, if_match=compressed).status_code == 412
 
 
+def test_who_holds_a_file_compressed_is_not_sent_it_again(api: Client) -> None:
+    path = "/static/style.css"
+    tag = asked(api, path, "gzip").headers["etag"]
+    assert tag.endswith('-gzip"')
+    again = asked(api, path, "gzip", if_none_match=tag)
+    assert (again.status_code, again.headers["etag"]) == (304, tag)
+    # it would not know what to do with that
+    assert asked(api, path, None, if_none_match=tag).status_code == 200
+
+
 def test_what_is_written_and_what_is_short_is_left_alone(api: Client) -> None:
     events = make_timeline(api)
     body = {"title": "Long", "when": "2013", "kind": "meeting", "status": "planned", "summary": SUMMARY}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,11 @@ def with_line(archive: bytes, number: int, change: Callable[[Json], object]) -> 
 
 
 FIRST, SECOND, LAST = 4, 5, 6  # after the header, the timeline and the actor
+OTHER: Json = {"state": {"event": "018f3d5e-7a1b-7c3d-8e4f-5a6b7c8d9e0f"}}
+
+
+def link_to(state: Json) -> Json:
+    return {"rel": "follows", "event": state["state"]["event"]}
 
 
 def test_it_is_lines_of_json_that_say_what_they_are(archive: bytes, event: Json) -> None:
@@ -72,6 +78,8 @@ def test_it_is_lines_of_json_that_say_what_they_are(archive: bytes, event: Json)
         (SECOND, lambda one: one["document"].update(timeline="other"), SECOND, "the document's timeline is other"),
         (SECOND, lambda one: one["document"].update(when="soon"), SECOND, "is no date"),
         (SECOND, lambda one: one["document"].update(title=""), SECOND, "must not be empty"),
+        (SECOND, lambda one: one["document"].update(links=[link_to(one)]), SECOND, "a link twice, or one to"),
+        (SECOND, lambda one: one["document"].update(links=[link_to(OTHER)] * 2), SECOND, "a link twice, or one to"),
         (SECOND, lambda one: one["document"]["participants"][0].update(actor="nobody"), FIRST, "no such actor"),
         (SECOND, lambda one: one["document"].update(created_at="2099-01-01T00:00:00Z"), FIRST, "the database refuses"),
         (SECOND, lambda one: one["state"].update(shape=9), SECOND, "which a later release wrote"),
@@ -216,3 +224,44 @@ def test_http_takes_none(here: Client, archive: bytes) -> None:
     )
     assert answer.status_code == 422
     assert "`dateline import`" in answer.text
+
+
+@pytest.mark.parametrize("place", [10, -8], ids=["its content", "its sum"])
+def test_a_packed_file_that_is_damaged_is_told(archive: bytes, database_url: str, tmp_path: Path, place: int) -> None:
+    packed = bytearray(gzip.compress(archive))
+    packed[place] ^= 0xFF
+    with pytest.raises(UnreadableFileError, match="cannot be read behind line"):
+        brought(database_url, bytes(packed), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (SECOND, lambda line: line.replace(b'"known better"', b'"\\ud800"').replace(b'"document":', b' "document":')),
+        (SECOND, lambda _: b'{"state":' + b"[" * 100_000),
+        (2, lambda line: line.replace(b'"version":1', b'"version":1099511627776')),
+        (FIRST, lambda line: line.replace(b'"version":1,', b'"version":4294967297,')),
+    ],
+    ids=["no text", "too deep", "an entry's version too great", "a state's version too great"],
+)
+def test_what_no_column_and_no_reader_takes_is_refused(
+    archive: bytes, database_url: str, tmp_path: Path, number: int, change: Callable[[bytes], bytes]
+) -> None:
+    lines = archive.splitlines()
+    changed = change(lines[number - 1])
+    assert changed != lines[number - 1]
+    lines[number - 1] = changed
+    try:
+        outcome = brought(database_url, b"\n".join(lines) + b"\n", tmp_path)
+    except UnreadableFileError:  # so many events there are not
+        return
+    assert number in [line for line, _ in outcome.errors]
+
+
+def test_a_line_of_two_events_is_of_none(archive: bytes, database_url: str, event: Json, tmp_path: Path) -> None:
+    other = OTHER["state"]["event"]
+    lines = archive.splitlines()
+    second = lines[SECOND - 1].replace(f'"id":"{event["id"]}"'.encode(), f'"id":"{other}"'.encode())
+    lines[SECOND - 1] = second.replace(b',"version":2', f',"event":"{other}","version":2'.encode(), 1)
+    outcome = brought(database_url, b"\n".join(lines) + b"\n", tmp_path)
+    assert (outcome.created, [line for line, _ in outcome.errors]) == (0, [SECOND])

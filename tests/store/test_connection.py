@@ -13,13 +13,16 @@ import psycopg
 import pytest
 from psycopg.abc import PQGen
 from psycopg.waiting import Wait
-from sqlalchemy import func, literal, select
+from sqlalchemy import column, func, literal, select, table
 
 from service.errors import TooSlow, Unavailable
 from service.store.connection import PooledConnection
+from service.store.counting import Counted, count_events
 from service.store.database import Database
-from service.store.statement import compiled
+from service.store.query import EventQuery, owner
+from service.store.statement import Connection, Statement, compiled
 
+NOTHING = Counted(0, is_exact=True)
 PIECES = "SELECT n, repeat('x', 1000) FROM generate_series(1, 5000) n"
 
 
@@ -242,3 +245,96 @@ def test_nothing_is_begun_on_a_connection_that_is_lost_already(database_url: str
 
     asked(act)
     assert not begun
+
+
+def test_whoever_is_cancelled_while_giving_a_connection_back_takes_none_along(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            pool = database._pool  # whose lock is what giving back may wait for
+            for lend in (database.read, database.transaction):
+                begun, over = asyncio.Event(), asyncio.Event()
+
+                async def borrow() -> None:
+                    async with lend():  # noqa: B023  # it is over before the next one
+                        begun.set()  # noqa: B023
+                        await over.wait()  # noqa: B023
+
+                borrowing = asyncio.create_task(borrow())
+                await begun.wait()
+                async with pool._lock:
+                    over.set()
+                    await until(lambda: bool(pool._lock._waiters))
+                    borrowing.cancel()
+                    await asyncio.wait([borrowing])
+                assert await run(database, "SELECT 1") == [(1,)]
+
+    asked(act)
+
+
+def of_thing() -> Statement:
+    return compiled(select(column("a")).select_from(table("thing")))
+
+
+async def make_prepared(database: Database, statement: Statement) -> None:
+    """Make the table, and have the statement prepared."""
+    async with database.read() as connection:
+        await connection.execute("CREATE TABLE thing AS SELECT 1 AS a")
+        for _ in range(7):
+            await statement.run(connection, {})
+        assert count_prepared(connection)
+
+
+def count_prepared(connection: Connection) -> int:
+    """Count what is prepared on a connection."""
+    return connection.pgconn.exec_(b"SELECT 1 FROM pg_prepared_statements").ntuples
+
+
+@pytest.mark.parametrize("change", ["ALTER TABLE thing ALTER a TYPE text", "DEALLOCATE ALL"])
+def test_what_was_prepared_and_holds_no_more_is_prepared_anew(database_url: str, change: str) -> None:
+    """A column may come to another type, and what stands between may forget; nobody is told."""
+    statement = of_thing()
+
+    async def act() -> None:
+        async with opened(database_url) as database:
+            await make_prepared(database, statement)
+            async with database.read() as connection:
+                connection.pgconn.exec_(change.encode())  # psycopg does not see it
+            for _ in range(7):
+                async with database.read() as connection:
+                    ((found,),) = await (await statement.run(connection, {})).fetchall()
+                assert str(found) == "1"
+            async with database.read() as connection:
+                assert count_prepared(connection)
+
+    asked(act)
+
+
+def test_in_a_transaction_it_fails_once(database_url: str) -> None:
+    statement = of_thing()
+
+    async def act() -> None:
+        async with opened(database_url) as database:
+            await make_prepared(database, statement)
+            async with database.read() as connection:
+                connection.pgconn.exec_(b"DEALLOCATE ALL")
+            with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+                async with database.transaction() as connection:
+                    await statement.run(connection, {})
+            async with database.transaction() as connection:
+                assert (await statement.run(connection, {})).rowcount == 1
+
+    asked(act)
+
+
+def test_to_count_exactly_leaves_what_is_prepared_and_the_time_limit_as_they_were(database_url: str) -> None:
+    async def act() -> None:
+        async with opened(database_url) as database:
+            await make_prepared(database, of_thing())
+            for lend in (database.read, database.transaction):
+                async with lend() as connection:
+                    before = await (await connection.execute("SHOW statement_timeout")).fetchall()
+                    assert await count_events(connection, EventQuery(None), owner("a test"), "exact") == NOTHING
+                    assert await (await connection.execute("SHOW statement_timeout")).fetchall() == before
+                    assert count_prepared(connection) or lend == database.transaction
+
+    asked(act)

@@ -38,7 +38,7 @@ from service.formats.archive import (
 )
 from service.formats.reading import UnreadableFileError
 from service.importing import errors_of
-from service.store.archived import Tie, tie, write_entry, write_events
+from service.store.archived import Tie, has_other_visibility, tie, write_entry, write_events
 from service.store.audit import record_command
 from service.store.bulk import NewHistory, NewState
 from service.store.clock import read_now
@@ -98,15 +98,17 @@ class _Intake:
         self._trial = trial
         self._told = told
         self._slugs: list[str] = []
+        self._shut = False  # the timeline that events are of now
         self._ties = ties
         self._events = self._states = 0
 
     def take_entries(self, piece: EntryLines) -> None:
         """Write what comes before a timeline's events, perhaps after those of another one."""
-        slugs, came = asyncio.run(_write_entries(self._url, piece.lines, trial=self._trial))
+        slugs, came, shut = asyncio.run(_write_entries(self._url, piece.lines, trial=self._trial))
         if slugs:
             self._close_timeline()
             self._slugs += slugs
+            self._shut = shut
         self._told(came)
 
     def take_states(self, piece: StateLines, *, waiting: int) -> None:
@@ -115,6 +117,9 @@ class _Intake:
             raise UnreadableFileError(f"line {piece.lines[0].number} of the archive is of no timeline")
         self._events += piece.events
         self._states += len(piece.lines)
+        if self._shut:
+            self._told(_refused(piece.lines))
+            return
         self._workers.begin(_write_states, self._url, self._slugs[-1], piece.lines, self._trial)
         self._settle(waiting)
 
@@ -199,9 +204,20 @@ class _Workers:
             yield self._begun.popleft().result()
 
 
-async def _write_entries(url: str, lines: Sequence[Line], *, trial: bool) -> tuple[list[str], Came]:
-    """Write timelines and entries of the directory; give the slugs of the timelines."""
+def _refused(lines: Sequence[Line]) -> Came:
+    """Refuse all events of some lines: they would be seen by others than they were meant for."""
+    why = "its timeline has another visibility here"
+    firsts = (next(some) for _, some in groupby(lines, key=lambda line: event_of(line.text)))
+    return Came(states=len(lines), errors=[ProblemError(line=one.number, pointer="", detail=why) for one in firsts])
+
+
+async def _write_entries(url: str, lines: Sequence[Line], *, trial: bool) -> tuple[list[str], Came, bool]:
+    """Write timelines and entries of the directory.
+
+    Gives the slugs of the timelines, what became of all, and whether the last timeline's events are to be refused.
+    """
     slugs: list[str] = []
+    is_shut = False
     came = Came()
     async with _connected(url) as database, database.transaction() as connection:
         for line in lines:
@@ -209,12 +225,13 @@ async def _write_entries(url: str, lines: Sequence[Line], *, trial: bool) -> tup
                 entry = read_entry(line)
                 if isinstance(entry, ArchivedTimeline):
                     slugs.append(entry.slug)
+                    is_shut = await has_other_visibility(connection, entry)
                 came.entries += await write_entry(connection, entry, trial=trial)
             except UnreadableLineError as error:
                 came.errors += _errors_of(error)
             except AlreadyExists as error:
                 came.errors.append(ProblemError(line=line.number, pointer="", detail=str(error)))
-    return slugs, came
+    return slugs, came, is_shut
 
 
 def _write_states(url: str, slug: str, lines: Sequence[Line], trial: bool) -> Came:  # noqa: FBT001  # passed on

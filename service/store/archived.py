@@ -24,7 +24,7 @@ from service.store.recorded import EVENT_IDS, MEMBERS, recorded
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import actor_alias, change, event, event_link, event_state
-from service.wire.archive import ArchivedEntry, entry_kind
+from service.wire.archive import ArchivedEntry, ArchivedTimeline, entry_kind
 from service.wire.shape import upgraded
 
 _KINDS: Mapping[str, Kind[Any]] = {kind.called: kind for kind in (TIMELINES, ACTORS, PLACES, SOURCES)}
@@ -72,6 +72,15 @@ async def write_entry(connection: Connection, entry: ArchivedEntry, *, trial: bo
             f"the {kind.called} {entry.slug!r} is there already, with another {' and '.join(other)}, and stays so"
         )
     return False
+
+
+async def has_other_visibility(connection: Connection, entry: ArchivedTimeline) -> bool:
+    """Tell whether a timeline is there that others may see than those who may see this one."""
+    try:
+        present, _ = await get_entry(connection, TIMELINES, entry.slug, _ALL)
+    except NotFound:
+        return False
+    return bool(present.visibility != entry.visibility)
 
 
 async def _insert_entry(connection: Connection, kind: Kind[Any], values: dict[str, Any]) -> None:

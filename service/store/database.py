@@ -17,7 +17,7 @@ from service.store.changes import take_untold
 from service.store.connection import PooledConnection, network_options
 from service.store.distribution import HAS_CITUS
 from service.store.failures import translated
-from service.store.pool import ReadyPool
+from service.store.pool import ReadyPool, check_idle
 from service.store.pooler import prepare_if_kept
 from service.store.pulse import Pulse
 from service.store.statement import Connection, compiled, is_distributed
@@ -130,6 +130,7 @@ class Database:
             # the pool waits longer from try to try; who asks after it gave up has it try at once
             reconnect_timeout=_WAIT_SECONDS,
             configure=self._configure,
+            check=check_idle,
             open=False,
         )
 

@@ -6,12 +6,28 @@ Measured, to take one and give it back by psycopg's own way is a twentieth of wh
 from __future__ import annotations
 
 import asyncio
+import select
 from time import monotonic
 
+from psycopg import OperationalError
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from service.store.connection import PooledConnection
+
+
+def was_lost(connection: PooledConnection) -> bool:
+    """Tell whether an idle connection has something to say: unasked, that is its end, or as good as."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def check_idle(connection: PooledConnection) -> None:
+    """Raise psycopg.OperationalError for one that was lost while it was idle, for the pool to make another."""
+    if was_lost(connection):
+        connection.pgconn.finish()  # libpq has not noticed yet, and the pool goes by what it says
+        raise OperationalError("the connection was lost while it was idle")
 
 
 class ReadyPool(AsyncConnectionPool[PooledConnection]):
@@ -22,7 +38,7 @@ class ReadyPool(AsyncConnectionPool[PooledConnection]):
 
     def take(self) -> PooledConnection | None:
         """Give a connection that is idle; None where one is to be waited for (`getconn`)."""
-        if self._closed or not self._pool or self._lock.locked():
+        if self._closed or not self._pool or self._lock.locked() or was_lost(self._pool[-1]):
             return None
         connection = self._pool.pop()  # the one used last, whose backend has all at hand
         self._nconns_min = min(self._nconns_min, len(self._pool))

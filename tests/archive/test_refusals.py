@@ -139,6 +139,18 @@ def test_it_may_be_written_otherwise(archive: bytes, database_url: str, tmp_path
     assert written(database_url) == archive
 
 
+def test_what_is_private_does_not_come_into_a_public_timeline(
+    archive: bytes, event: Json, database_url: str, tmp_path: Path
+) -> None:
+    with connected(database_url) as client:
+        slug = make_timeline(client, slug=event["timeline"]).split("/")[3]
+        private = with_line(archive, 2, lambda one: one["timeline"].update(visibility="private"))
+        came = brought(database_url, private, tmp_path)
+        assert came.errors[1:] == [(FIRST, "its timeline has another visibility here")]
+        assert "visibility" in came.errors[0][1]
+        assert (came.created, client.get(f"/v1/timelines/{slug}/events").json()["items"]) == (0, [])
+
+
 def test_what_is_there_otherwise_stays(archive: bytes, event: Json, database_url: str, tmp_path: Path) -> None:
     brought(database_url, archive, tmp_path)
     with connected(database_url) as client:

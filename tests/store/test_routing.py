@@ -61,6 +61,7 @@ COMPILING = {"compiled", "explained", "timed", "up_to_horizon"}
 # Where SQL is written out.
 WRITTEN_OUT = {
     "archive": "statements of this house, in a cursor",
+    "connection": "each statement of this house",
     "bulk": "the table that rows are copied into, which is the connection's own",
     "contents": "a backup's own way to the database",
     "database": "settings of a transaction; whether there is Citus",

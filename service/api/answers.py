@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
@@ -93,7 +94,9 @@ def listed(request: Request, content: ListPage) -> Response:
 class HeldStream(StreamingResponse):
     """A streamed answer that gives back what it holds however it ends, even if nobody reads its first line.
 
-    A client that has not taken a part of it after `send_timeout_seconds` gets no more.
+    A client that has not taken a part of it after `send_timeout_seconds` gets no more. Whoever leaves while the next
+    part is made ends that once, and in peace: where Starlette has ended a stream, nothing can be waited for any more,
+    and a connection to the database would not live through that.
     """
 
     def __init__(
@@ -106,7 +109,8 @@ class HeldStream(StreamingResponse):
         clients: Clients,
         send_timeout_seconds: float,
     ) -> None:
-        super().__init__(content, 200, headers, media_type)
+        super().__init__(self._parts(content), 200, headers, media_type)
+        self._making: asyncio.Task[bytes | None] | None = None
         self._held = held
         self._clients = clients
         self._send_timeout_seconds = send_timeout_seconds
@@ -115,10 +119,27 @@ class HeldStream(StreamingResponse):
         """Send it."""
         try:
             async with self._held:
-                await super().__call__(scope, receive, send)
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    await self._leave_off()
         except Unavailable as error:
             # the answer stays incomplete, on which the server closes the connection
             logger.warning("an export was ended: %s", error)
+
+    async def _parts(self, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Have each part made by a task of its own, which goes on when whoever waits for it is cancelled."""
+        while True:
+            self._making = asyncio.create_task(_next(content))
+            part = await asyncio.shield(self._making)
+            if part is None:
+                return
+            yield part
+
+    async def _leave_off(self) -> None:
+        if self._making is not None and not self._making.done():
+            self._making.cancel()
+            await asyncio.wait({self._making})
 
     async def stream_response(self, send: Send) -> None:
         """Send part after part; stop at a client that takes none for too long."""
@@ -127,6 +148,10 @@ class HeldStream(StreamingResponse):
         except SlowClientError:
             # the answer stays incomplete, on which the server closes the connection
             logger.info("an export was ended: its client has taken nothing for too long")
+
+
+async def _next(content: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(content, None)
 
 
 def next_link(request: Request, next_cursor: str) -> str:

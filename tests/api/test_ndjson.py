@@ -152,3 +152,17 @@ def test_a_client_that_leaves_before_the_first_line_holds_nothing_back(api_datab
             for _ in range(3):
                 client.portal.call(come_and_go, spec_version)
             assert client.get(events, format="ndjson").status_code == 200
+
+
+@pytest.mark.parametrize("sort", ["date", "-recorded"])
+def test_whoever_leaves_in_its_midst_costs_no_connection(
+    api_database_url: str, caplog: pytest.LogCaptureFixture, sort: str
+) -> None:
+    with connected(api_database_url, pool_size=1) as client:
+        events = make_timeline(client)
+        make_event(client, events)
+        for _ in range(3):
+            # of which the head is the whole answer
+            assert client.send("HEAD", f"{events}?format=ndjson&sort={sort}").status_code == 200
+            assert len(client.get(events).json()["items"]) == 1  # once the one connection is free
+    assert not [one.getMessage() for one in caplog.records if one.name.startswith("psycopg")]

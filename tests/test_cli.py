@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -243,6 +244,22 @@ def test_what_the_store_refuses_is_one_sentence(
         main()
     assert ended.value.code == 1
     assert capsys.readouterr().err == "dateline: the database does not answer\n"
+
+
+def test_a_process_that_was_ended_from_outside_is_told(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end() -> None:
+        with ProcessPoolExecutor(1) as pool:
+            pool.submit(os._exit, 1).result()
+
+    monkeypatch.setenv("DATELINE_DATABASE_URL", empty_database_url)
+    monkeypatch.setattr("sys.argv", ["dateline", "seed"])
+    monkeypatch.setattr(seeding, "read_seed", end)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err.startswith("dateline: a process of its own was ended from outside")
 
 
 def refuse(sentence: str) -> NoReturn:

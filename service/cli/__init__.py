@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -361,6 +362,8 @@ def main() -> None:
         app()
     except EXPLAINED as error:
         reason = str(error)
+    except BrokenProcessPool:
+        reason = "a process of its own was ended from outside: run it again, and it goes on where it was"
     except (psycopg.Error, DBAPIError) as error:
         reason = f"The database refused: {serving.first_line(error)}"
     else:

@@ -34,7 +34,8 @@ def slow(module_database_url: str) -> tuple[str, str]:
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_count_that_takes_too_long_is_an_estimate_and_says_so(slow: tuple[str, str], pooled: bool) -> None:  # noqa: FBT001  # a parameter of the test
     url, events = slow
-    with connected(url, statement_timeout_seconds=1.0, direct_database_url=url if pooled else None) as client:
+    way = {"direct_database_url": url} if pooled else {}
+    with connected(url, statement_timeout_seconds=1.0, **way) as client:
         page = client.read(events, count="exact", limit=1)
         assert page["count_is"] == "estimated"
         assert page["count"] > 0

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -19,6 +13,7 @@ from service import intake
 from service.cli import app
 from tests.client import Client, connected
 from tests.factories import event_body, make_timeline
+from tests.killing import kill_once_it_wrote
 
 EVENTS = "/v1/timelines/story/events"
 
@@ -151,16 +146,7 @@ def test_what_cannot_be_done_is_said(client: Client, tmp_path: Path) -> None:
 
 def test_an_import_that_was_killed_is_gone_on_with(client: Client, database_url: str, tmp_path: Path) -> None:
     file = many(tmp_path / "events.ndjson", 6_000)
-    command = [sys.executable, "-m", "service", "import", "--timeline", "story", str(file)]
-    process = subprocess.Popen(command, env=os.environ | {"DATELINE_DATABASE_URL": database_url})
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        deadline = time.monotonic() + 60
-        while connection.execute("SELECT count(*) FROM event").fetchone() == (0,):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    kill_once_it_wrote(database_url, "import", "--timeline", "story", str(file))
     outcome = run(file)
     assert outcome.exit_code == 0
     created, unchanged = (int(outcome.stdout.split()[i]) for i in (0, 4))

@@ -17,18 +17,12 @@ def here_url(postgres: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def there_url(postgres: str, template: str) -> Iterator[str]:
-    with fresh_database(postgres, template) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def here(here_url: str) -> Iterator[Client]:
     with connected(here_url) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def there(there_url: str) -> Iterator[Client]:
-    with connected(there_url) as client:
+def there(module_database_url: str) -> Iterator[Client]:
+    with connected(module_database_url) as client:
         yield client

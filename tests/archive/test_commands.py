@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
-import signal
 import stat
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -21,6 +16,7 @@ from service.formats import archive
 from tests.archive.going_and_coming import written
 from tests.client import Client
 from tests.factories import make_event, make_timeline, path_of
+from tests.killing import kill_once_it_wrote
 
 
 @pytest.fixture(scope="module")
@@ -128,16 +124,7 @@ def test_an_import_that_was_killed_is_gone_on_with(
     assert answer.status_code == 200
     file = tmp_path / "archive"
     file.write_bytes(written(here_url, events.split("/")[3]))
-    command = [sys.executable, "-m", "service", "import", str(file)]
-    process = subprocess.Popen(command, env=os.environ | {"DATELINE_DATABASE_URL": database_url})
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        deadline = time.monotonic() + 60
-        while connection.execute("SELECT count(*) FROM event").fetchone() == (0,):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    kill_once_it_wrote(database_url, "import", str(file))
     outcome = run(monkeypatch, database_url, "import", file)
     created, unchanged = (int(outcome.stdout.split()[i]) for i in (0, 3))
     assert created > 0 < unchanged

@@ -129,18 +129,23 @@ def told(client: Client, story: Story) -> dict[str, list[tuple[Any, ...]]]:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WRITES)
 def test_an_import_of_an_export_is_the_identity(
-    here: Client, there: Client, here_url: str, there_url: str, tmp_path: Path, writes: list[tuple[str, int, Any]]
+    here: Client,
+    there: Client,
+    here_url: str,
+    module_database_url: str,
+    tmp_path: Path,
+    writes: list[tuple[str, int, Any]],
 ) -> None:
     story = Story(here)
     for write in writes:
         story.write(*write)
     archive = written(here_url, story.slug)
-    first = brought(there_url, archive, tmp_path)
+    first = brought(module_database_url, archive, tmp_path)
     assert first.errors == []
-    assert written(there_url, story.slug) == archive
+    assert written(module_database_url, story.slug) == archive
     assert answers(there, story) == answers(here, story)
     assert told(there, story) == told(here, story)
-    assert find_partial(there_url) == {}
-    again = brought(there_url, archive, tmp_path)
+    assert find_partial(module_database_url) == {}
+    again = brought(module_database_url, archive, tmp_path)
     assert (again.created, again.unchanged, again.entries, again.errors) == (0, first.created, 0, [])
-    assert written(there_url, story.slug) == archive
+    assert written(module_database_url, story.slug) == archive

@@ -17,11 +17,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
-import psutil
-import psycopg
-
 from bench.events import TIMELINE
 from bench.server import loaded
+from bench.usage import database_process, processor_seconds, resident_bytes
 from service.embedded import find_programs
 from service.store.query import timeline_id_of
 
@@ -76,34 +74,23 @@ def _begin(command: Sequence[str], environment: dict[str, str]) -> Callable[[], 
 
 
 def _take(url: str, begin: Callable[[], subprocess.Popen[bytes]]) -> Turn:
-    with psycopg.connect(url) as connection:
-        postmaster = psutil.Process(connection.info.backend_pid).parent()
-    assert postmaster is not None  # noqa: S101  # the server runs on this machine
+    database = database_process(url)
+    assert database is not None  # noqa: S101  # the server runs on this machine
     with begin() as process:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
-        watched, peak = psutil.Process(process.pid), 0
+        watched, peak = process.pid, 0
         os.read(process.stdout.fileno(), 1)
-        began, before = time.perf_counter(), _seconds(watched) + _server_seconds(postmaster)
-        seen, used = began, _seconds(watched)
+        began, before = time.perf_counter(), processor_seconds(watched) + processor_seconds(database)
+        seen, used = began, processor_seconds(watched)
         while os.read(process.stdout.fileno(), _READ_BYTES):
             if time.perf_counter() - seen > _SAMPLE_SECONDS:
-                peak, used, seen = max(peak, watched.memory_info().rss), _seconds(watched), time.perf_counter()
+                peak = max(peak, *resident_bytes(watched).values())
+                used, seen = processor_seconds(watched), time.perf_counter()
     seconds = time.perf_counter() - began
     if process.returncode:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
     time.sleep(0.2)  # its backend has ended then
-    return Turn(seconds, used + _server_seconds(postmaster) - before, peak)
-
-
-def _seconds(process: psutil.Process) -> float:
-    return float(sum(process.cpu_times()[:2]))
-
-
-def _server_seconds(postmaster: psutil.Process) -> float:
-    """Give the CPU's seconds of all of a server's processes, those that have ended included."""
-    ended = postmaster.cpu_times()
-    running = sum(sum(one.cpu_times()[:2]) for one in postmaster.children())
-    return float(ended.children_user + ended.children_system + running)
+    return Turn(seconds, used + processor_seconds(database) - before, peak)
 
 
 def _report(turns: dict[str, list[Turn]]) -> None:

@@ -22,7 +22,7 @@ from service.settings import Settings
 from service.store import events
 from service.store.counting import count_events
 from service.store.cursor import read_cursor, write_cursor
-from service.store.paging import read_joined_page
+from service.store.paging import MOST_EVENTS, read_joined_page
 from service.store.query import Caller, EventQuery
 from service.store.replica import Readable
 from service.store.statement import Connection
@@ -118,13 +118,16 @@ async def _stream(
         batches = stream_documents(connection, query, caller, limit=parameters.limit)
         opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
         first: list[bytes] = await anext(batches, [])
-        held = opening.pop_all()
+        # what is all of it is sent once the connection is given back, so that a replica lost meanwhile fails no client
+        is_whole = len(first) < MOST_EVENTS
+        held = None if is_whole else opening.pop_all()
+    if held is None:
+        return Response(_lines(first), 200, _VARY, answers.NDJSON)
 
     async def lines() -> AsyncIterator[bytes]:
-        if first:
-            yield b"\n".join(first) + b"\n"
+        yield _lines(first)
         async for batch in batches:
-            yield b"\n".join(batch) + b"\n"
+            yield _lines(batch)
 
     settings: Settings = request.app.state.settings
     return answers.HeldStream(
@@ -135,6 +138,10 @@ async def _stream(
         clients=request.app.state.clients,
         send_timeout_seconds=settings.export_send_timeout_seconds,
     )
+
+
+def _lines(documents: list[bytes]) -> bytes:
+    return b"".join(b"%b\n" % document for document in documents)
 
 
 @router.post(

@@ -16,7 +16,7 @@ from service.store.query import Caller, timeline_id_of
 from service.store.recorded import has_stateless, instant_text, recorded, recorded_states
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled
-from service.store.stream import SOONEST, fetched
+from service.store.stream import SOONEST, fetched, held_cursor
 from service.tables import claim, event, event_participant, state_facet
 from service.wire.archive import ENTRIES, ArchivedEntry
 from service.wire.values import Answer
@@ -34,7 +34,7 @@ async def get_timeline(connection: Connection, slug: str, caller: Caller) -> Arc
 async def stream_directory(connection: Connection, slug: str) -> AsyncGenerator[ArchivedEntry]:
     """Iterate over what of the directory a timeline's events name, or named, and is there: by kind, and by slug."""
     for kind, statement in _USED.items():
-        async with connection.cursor("directory", binary=True) as cursor:
+        async with held_cursor(connection, "directory") as cursor:
             await cursor.execute(statement.sql, {**statement.fixed, "timeline_id": timeline_id_of(slug)})
             while rows := await cursor.fetchmany(_AT_A_TIME):
                 for row in rows:
@@ -46,7 +46,7 @@ async def stream_states(connection: Connection, slug: str) -> AsyncGenerator[lis
     key = {"timeline_id": timeline_id_of(slug)}
     ((some_are_stateless,),) = await (await _HAS_STATELESS.run(connection, key)).fetchall()
     lines = _LINES if some_are_stateless else STATE_LINES
-    async with connection.cursor("states", binary=True) as cursor:
+    async with held_cursor(connection, "states") as cursor:
         await connection.execute(SOONEST)
         await cursor.execute(lines.sql, {**lines.fixed, **key})
         async with aclosing(fetched(cursor, _AT_A_TIME)) as batches:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import lru_cache
 
+import psycopg
 from psycopg import AsyncServerCursor
+from psycopg.rows import TupleRow
 from sqlalchemy import literal_column, null, select, union_all
 
 from service.store.paging import MOST_EVENTS, read_page
@@ -79,19 +81,36 @@ async def _from_cursor(
 ) -> AsyncGenerator[list[bytes]]:
     """Read from one cursor to its end."""
     await connection.execute(SOONEST)
-    async with connection.cursor("export", binary=True) as cursor:
+    async with held_cursor(connection, "export") as cursor:
         await cursor.execute(statement.sql, {**statement.fixed, **values_of(query, caller)})
         async with aclosing(fetched(cursor, MOST_EVENTS)) as batches:
             async for rows in batches:
                 yield [row[0] for row in rows]
 
 
+@asynccontextmanager
+async def held_cursor(connection: Connection, name: str) -> AsyncIterator[AsyncServerCursor[TupleRow]]:
+    """Have a cursor of the server's for a block; it is closed however that ends, if the connection was lost too."""
+    cursor = connection.cursor(name, binary=True)
+    try:
+        yield cursor
+    finally:
+        with suppress(psycopg.OperationalError):  # nothing is left to be closed there
+            await cursor.close()
+        await cursor.close()  # psycopg leaves it open when the server is found lost by closing it
+
+
 async def fetched(cursor: AsyncServerCursor[Row], rows: int) -> AsyncGenerator[list[Row]]:
-    """Iterate over batches of a cursor's rows; the database makes the next one while this one is worked on."""
+    """Iterate over batches of a cursor's rows; the database makes the next one while this one is worked on.
+
+    One of fewer than `rows` is the last, and nothing is asked after it.
+    """
     ahead = await _begun(cursor, rows)
     try:
-        while batch := await ahead:
+        while len(batch := await ahead) == rows:
             ahead = await _begun(cursor, rows)
+            yield batch
+        if batch:
             yield batch
     finally:
         # whoever leaves off closes the cursor, which takes no other statement until this one has ended

@@ -57,7 +57,7 @@ def test_an_address_is_refused_after_its_limit_and_no_other(limited: Client) -> 
     for left in (2, 1, 0):
         answer = ask(limited)
         assert answer.status_code == 200
-        assert re.fullmatch(f'"address";r={left};t=(60|59)', answer.headers["ratelimit"])
+        assert re.fullmatch(rf'"address";r={left};t=(60|5\d)', answer.headers["ratelimit"])
         assert answer.headers["ratelimit-policy"] == '"address";q=3;w=60'
     check_refused(ask(limited), "address", 3)
     assert ask(limited, THERE).status_code == 200
@@ -142,7 +142,7 @@ def test_a_key_is_limited_wherever_it_is_used_from(database_url: str) -> None:
         for left, address in ((1, HERE), (0, THERE)):
             answer = ask(client, address, ADMIN, "/v1/timelines")
             assert answer.status_code == 200
-            assert re.fullmatch(f'"address";r=5999;t=(60|59), "key";r={left};t=(60|59)', answer.headers["ratelimit"])
+            assert re.fullmatch(rf'"address";r=5999;t=(60|5\d), "key";r={left};t=(60|5\d)', answer.headers["ratelimit"])
             assert answer.headers["ratelimit-policy"] == '"address";q=6000;w=60, "key";q=2;w=60'
         check_refused(ask(client, "127.0.0.1", ADMIN, "/v1/timelines"), "key", 2)
         assert ask(client, HERE, path="/v1/timelines").status_code == 200, "without a key it is another"
@@ -241,7 +241,7 @@ def test_instances_count_together_in_redis(tmp_path: Path, database_url: str, fr
             for left, client in ((3, one), (2, other), (1, one), (0, other)):
                 answer = ask(client)
                 assert answer.status_code == 200
-                assert re.fullmatch(f'"address";r={left};t=(60|59)', answer.headers["ratelimit"])
+                assert re.fullmatch(rf'"address";r={left};t=(60|5\d)', answer.headers["ratelimit"])
             for client in (one, other):
                 check_refused(ask(client), "address", 4)
 

@@ -10,10 +10,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 
 from tests.keys import ADMIN, bearer
@@ -23,7 +24,8 @@ from tests.prove.deployment import Deployment, DurablePostgres, deployed, durabl
 from tests.prove.keyed_traffic import EVENTS, PATIENCE_SECONDS, Writers
 from tests.prove.ledger import find_faults, read_kept
 from tests.prove.wholeness import find_partial
-from tests.tiny_disk import MIB, tiny_disk
+from tests.tiny_disk import MIB, TinyDisk, tiny_disk
+from tests.waiting import wait_until
 
 WRITERS = 8
 TIMES = 3 if IS_LONG else 1
@@ -81,15 +83,21 @@ def test_where_the_data_find_no_room_reads_go_on(tmp_path: Path) -> None:
     assert any(line["event"].startswith("the database reports 53100") for line in read_log(tmp_path))
 
 
-def end_log(database: DurablePostgres) -> None:
-    """Have PostgreSQL begin segment after segment of its log, until it cannot."""
-    try:
-        with psycopg.connect(database.url, autocommit=True) as connection:
+def end_log(database: DurablePostgres, disk: TinyDisk) -> None:
+    """Have PostgreSQL begin segment after segment of its log, until it cannot, and ends."""
+    process = database.process
+
+    def has_ended() -> bool:
+        disk.fill(left_bytes=MIB)  # what PostgreSQL recovers from, it may find room again
+        with suppress(psycopg.OperationalError), psycopg.connect(database.url, autocommit=True) as connection:
             while True:
                 connection.execute("SELECT pg_logical_emit_message(false, 'test', 'message')")
                 connection.execute("SELECT pg_switch_wal()")
-    except psycopg.OperationalError:
-        return
+        with suppress(psutil.TimeoutExpired):
+            process.wait(1)
+        return not process.is_running()
+
+    wait_until(has_ended)
 
 
 def test_where_the_log_finds_no_room_all_goes_on_when_it_is_started_again(tmp_path: Path) -> None:
@@ -99,10 +107,7 @@ def test_where_the_log_finds_no_room_all_goes_on_when_it_is_started_again(tmp_pa
             with writers.at_work():
                 for _ in range(TIMES):
                     writers.wait_for_success(time.monotonic())
-                    process = database.process
-                    disk.fill(left_bytes=MIB)
-                    end_log(database)
-                    process.wait(PATIENCE_SECONDS)
+                    end_log(database, disk)
                     writers.wait_for_refusals(REFUSALS)
                     assert read(deployment, "/health/live").status_code == 200
                     assert read(deployment, "/health/ready").status_code == 503

@@ -118,11 +118,8 @@ async def _stream(
         batches = stream_documents(connection, query, caller, limit=parameters.limit)
         opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
         first: list[bytes] = await anext(batches, [])
-        # what is all of it is sent once the connection is given back, so that a replica lost meanwhile fails no client
-        is_whole = len(first) < MOST_EVENTS
-        held = None if is_whole else opening.pop_all()
-    if held is None:
-        return Response(_lines(first), 200, _VARY, answers.NDJSON)
+        # where that is all, the connection is given back before: then no replica that is lost meanwhile fails a client
+        held = AsyncExitStack() if len(first) < MOST_EVENTS else opening.pop_all()
 
     async def lines() -> AsyncIterator[bytes]:
         yield _lines(first)

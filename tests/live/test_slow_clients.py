@@ -16,21 +16,25 @@ import httpx
 import psycopg
 import pytest
 
+from service.store.paging import MOST_EVENTS
 from tests.keys import bearer
 from tests.live.service import running
 from tests.live.stream import ask_and_take_nothing, opened
 from tests.receiver import receiving
 
 NDJSON = {"Accept": "application/x-ndjson", "Accept-Encoding": "identity"}
-# a hundred such events are more than the kernel keeps for a client that does not read
-LONG = "€" * 20_000
+# a story of so many characters is more than the kernel keeps for a client that does not read
+LONG = 2_000_000
+AT_A_TIME = 10
 
 
 def make_story(http: httpx.Client, events: int) -> None:
     http.post("/v1/timelines", json={"slug": "story", "title": "Story"}).raise_for_status()
-    for n in range(events):
-        body = {"title": str(n), "when": "2013", "status": "occurred", "summary": LONG}
-        http.post("/v1/timelines/story/events", json=body).raise_for_status()
+    body = {"when": "2013", "status": "occurred", "summary": "€" * (LONG // max(events, 100))}
+    for first in range(0, events, AT_A_TIME):
+        titles = map(str, range(first, min(first + AT_A_TIME, events)))
+        operations = [{"operation": "create", "event": {"title": title, **body}} for title in titles]
+        http.post("/v1/timelines/story/events:batch", json={"operations": operations}).raise_for_status()
 
 
 @contextmanager
@@ -60,7 +64,8 @@ def test_an_export_that_is_taken_drop_by_drop_ends_and_gives_its_connection_back
         running(tmp_path, database_url=database_url, **settings) as service,
         httpx.Client(base_url=service.base, headers=NDJSON | bearer(service.key), timeout=20) as http,
     ):
-        make_story(http, 100)
+        events = MOST_EVENTS + 1  # or all of it is read before it is sent
+        make_story(http, events)
         path = f"/v1/timelines/story/events?sort={sort}"
         began = time.monotonic()
         with ask_and_take_nothing(service.base + path, accept=NDJSON["Accept"]) as slow, dripping(slow):
@@ -69,7 +74,7 @@ def test_an_export_that_is_taken_drop_by_drop_ends_and_gives_its_connection_back
                 time.sleep(0.05)
             assert status == 200
             assert time.monotonic() - began > 0.9, "the slow client had its time"
-            assert len(http.get(path).text.splitlines()) == 100
+            assert len(http.get(path).text.splitlines()) == events
     log = (tmp_path / "stderr.txt").read_text()
     assert "an export was ended" in log
     assert "Traceback" not in log

@@ -33,7 +33,7 @@ def make_story(http: httpx.Client, events: int) -> None:
     body = {"when": "2013", "status": "occurred", "summary": "€" * (LONG // max(events, 100))}
     for first in range(0, events, AT_A_TIME):
         titles = map(str, range(first, min(first + AT_A_TIME, events)))
-        operations = [{"operation": "create", "event": {"title": title, **body}} for title in titles]
+        operations = [{"operation": "create", "body": {"title": title, **body}} for title in titles]
         http.post("/v1/timelines/story/events:batch", json={"operations": operations}).raise_for_status()
 
 

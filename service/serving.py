@@ -21,7 +21,7 @@ import uvloop
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors.multiprocess import Multiprocess
 
-from service import logs
+from service import listeners, logs
 from service.announcing import announce_once_answering
 from service.embedded import EmbeddedPostgres, running_url, tell_full
 from service.figures_folder import figures_shared, reserve_room
@@ -45,8 +45,6 @@ _POOLER = (
     f"set {variable('direct_database_url')} to the same database without it."
 )
 GRACE_SECONDS = 7  # for answers under way when the service ends; all in all it takes no more than 10
-BACKLOG = 2048
-UNTAKEN_MILLISECONDS = 60_000  # after which a connection is cut whose client takes nothing of what was sent
 WORKER_CONNECTIONS = 3  # of what sends webhooks in a server process
 SPARE_CONNECTIONS = 20  # of the embedded PostgreSQL: migrations, psql, a benchmark
 
@@ -91,7 +89,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     lost = threading.Event()
     with (
         stopping_on_signals() as request,
-        listening(settings) as listeners,
+        listening(settings) as taken,
         prepared_database(settings, lost) as url,
     ):
         request.check()
@@ -101,8 +99,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         # nobody else reaches the database that comes along: its owner is given a key
         key = None if settings.database_url else ensure_local_key(url, settings.data)
         request.check()
-        announce_once_answering(listeners[0], settings, key, announce)
-        run_server(settings, url, listeners, request)
+        announce_once_answering(taken[0], settings, key, announce)
+        run_server(settings, url, taken, request)
     if lost.is_set():
         why = tell_full(settings.data) or (
             f"{settings.data}/postgresql.log says why. "
@@ -166,28 +164,17 @@ def listening(settings: Settings) -> Iterator[list[socket.socket]]:
 
 
 def listen(settings: Settings, name: str) -> socket.socket:
-    """Listen on the port that a setting of this name says."""
+    """Listen on the port that a setting of this name says. Raises CannotServeError."""
     port = getattr(settings, name)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
+        return listeners.listen(settings.host, port, is_shared=settings.workers > 1)
+    except socket.gaierror as error:
         raise CannotServeError(f"Cannot listen on {settings.host}: {error.strerror}.") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
-        listener.bind(address)
-        listener.listen(BACKLOG)
     except OSError as error:
-        listener.close()
         raise CannotServeError(
             f"Cannot listen on {settings.host} port {port}: {error.strerror}. "
             f"Choose another with {variable('host')} and {variable(name)}."
         ) from error
-    return listener
 
 
 @contextmanager
@@ -326,8 +313,8 @@ def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
-def run_server(settings: Settings, url: str, listeners: list[socket.socket], request: StopRequest) -> None:
-    """Serve on the listeners until told to stop, in this process or in several workers."""
+def run_server(settings: Settings, url: str, taken: list[socket.socket], request: StopRequest) -> None:
+    """Serve on these sockets until told to stop, in this process or in several workers."""
     # The workers read their settings from the environment that they inherit, the URL included.
     if settings.database_url is None:
         os.environ[variable("database_url")] = url
@@ -343,11 +330,11 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the application knows whom to believe them
-        backlog=BACKLOG,
+        backlog=listeners.BACKLOG,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     if settings.workers == 1:
-        PatientServer(config, request).run(sockets=listeners)
+        PatientServer(config, request).run(sockets=taken)
         return
     with ExitStack() as shared:
         try:
@@ -357,7 +344,7 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
                 "Several server processes share their figures in a temporary folder, and none can be made: "
                 f"{error.strerror}."
             ) from error
-        supervisor = Supervisor(config, sockets=listeners)  # from here on, signals are its own
+        supervisor = Supervisor(config, taken)  # from here on, signals are its own
         request.check()
         supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
@@ -367,9 +354,13 @@ def run_server(settings: Settings, url: str, listeners: list[socket.socket], req
 class Supervisor(Multiprocess):
     """What starts the server processes, and ends them."""
 
+    def __init__(self, config: uvicorn.Config, taken: list[socket.socket]) -> None:
+        super().__init__(config, listeners.spread(taken))
+        self._taken = taken
+
     def terminate_all(self) -> None:
         """Have them end; from here on the listeners are theirs alone, so that whom nobody accepts is refused."""
-        for listener in self.sockets:
+        for listener in self._taken:
             listener.close()
         super().terminate_all()
 

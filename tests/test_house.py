@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wording": set(),
     "settings": {"wording"},
     "logs": set(),
+    "listeners": set(),
     "figures_folder": set(),
     "tasks": set(),
     "embedded": set(),
@@ -50,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},
     "serving": {
-        "announcing", "app", "worker", "embedded", "keyring", "seeding", "store", "settings", "logs", "figures_folder",
+        "announcing", "app", "worker", "embedded", "keyring", "listeners", "seeding", "store", "settings", "logs",
+        "figures_folder",
     },
     "cli": {
         "serving", "announcing", "app", "archiving", "backup", "embedded", "formats", "import_report", "importing",

@@ -1,0 +1,59 @@
+"""How several server processes share a port: evenly, and with no other service."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.live.service import Service, running, start
+from tests.waiting import wait_until
+
+CLIENTS = 60
+# Of so many thrown like a coin, fewer fall on one side once in ten million times.
+LEAST = 10
+
+
+def taken_by(service: Service) -> list[int]:
+    """Count the connections that each server process has taken on the service's port."""
+    return [
+        sum(
+            one.status == psutil.CONN_ESTABLISHED and one.laddr.port == service.port for one in worker.net_connections()
+        )
+        for worker in service.workers()
+    ]
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere the system does not spread connections")
+def test_connections_are_spread_over_the_server_processes(tmp_path: Path, database_url: str) -> None:
+    """Those that come at once, too: whoever is the first to see them leaves the others theirs."""
+    with running(tmp_path, database_url=database_url, workers=2) as service, ExitStack() as clients:
+        first, second = service.workers()
+        first.suspend()
+        second.suspend()
+        try:
+            for _ in range(CLIENTS):
+                clients.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        finally:
+            first.resume()
+            time.sleep(0.5)
+            second.resume()
+        wait_until(lambda: sum(taken_by(service)) == CLIENTS)
+        assert min(taken_by(service)) >= LEAST
+
+
+def test_what_is_taken_by_another_service_is_shared_with_none(tmp_path: Path, database_url: str) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    with (
+        running(first, database_url=database_url, workers=2) as service,
+        start(second, database_url=database_url, workers=2, port=service.port) as process,
+    ):
+        assert process.wait(30) == 1
+    said = (second / "stderr.txt").read_text()
+    assert said.startswith(f"dateline: Cannot listen on 127.0.0.1 port {service.port}: Address already in use.")

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -59,8 +59,11 @@ class Cursors:
 
     def write(self, place: Sequence[float | str | UUID] | None) -> str | None:
         """Make the cursor of where a page ended; None where nothing follows."""
+        if place is None:
+            return None
         # as JSON: an instant near the end of the axis takes more than 64 bits
-        return None if place is None else seal(self.key, self.context, json.dumps(place, default=_text).encode())
+        content = json.dumps([one.hex if isinstance(one, UUID) else one for one in place])
+        return seal(self.key, self.context, content.encode())
 
     def read(self, cursor: str | None, *kinds: Callable[[Any], Any]) -> tuple[Any, ...] | None:
         """Give back where the page ended, each value made by its kind; None without a cursor. Raises InvalidCursor."""
@@ -70,13 +73,10 @@ class Cursors:
         return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
 
 
-def _text(value: UUID) -> str:
-    return value.hex
-
-
 def write_cursor(key: bytes, query: EventQuery, keyset: Keyset | None) -> str | None:
     """Make the cursor of a page's end, for the query that it belongs to; None where nothing follows."""
-    return Cursors(key, query.digest()).write(None if keyset is None else astuple(keyset))
+    place = None if keyset is None else (keyset.value, keyset.event_id, keyset.timeline_id)
+    return Cursors(key, query.digest()).write(place)
 
 
 def read_cursor(key: bytes, query: EventQuery, cursor: str | None) -> Keyset | None:

@@ -50,6 +50,7 @@ from service.api.security_headers import SecurityHeaders
 from service.api.slow_client import Clients
 from service.api.spool import Spools
 from service.api.stopping import Stopping
+from service.api.validation import Validation
 from service.identity import Issuer
 from service.page import docs, problem_pages, templates, timeline_page
 from service.settings import Settings
@@ -235,6 +236,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
         stopping=stopping,
     )
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
+    app.add_middleware(Validation)
     app.add_middleware(Compression)
     app.add_middleware(Head)
     app.add_middleware(Faults)

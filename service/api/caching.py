@@ -15,7 +15,7 @@ _OF_ONE = (b"cache-control", b"private, no-cache")
 _OF_NOBODY = (b"cache-control", b"no-store")
 _KEPT = (200, 304)
 # How the service is doing right now.
-_WATCHED = ("/health/", "/metrics")
+WATCHED = ("/health/", "/metrics")
 _API, _TIMELINE_PAGE = "/v1/", "/"
 
 
@@ -28,7 +28,7 @@ class Caching:
     def mark(self, scope: Scope, status: int, headers: list[Header]) -> None:
         """Tell of an answer that does not tell itself."""
         path: str = scope["path"]
-        is_read = status in _KEPT and scope["method"] in ("GET", "HEAD") and not path.startswith(_WATCHED)
+        is_read = status in _KEPT and scope["method"] in ("GET", "HEAD") and not path.startswith(WATCHED)
         names = {name for name, _ in headers}
         if b"cache-control" not in names:
             headers.append(self._of(scope, path) if is_read else _OF_NOBODY)

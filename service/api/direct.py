@@ -11,11 +11,13 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.convertors import StringConvertor
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -89,6 +91,10 @@ class Direct(Layer):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass the request on."""
+        request = Request(scope, receive, send)
+        if scope["path"].endswith("\n"):  # which Starlette's expressions take for nothing
+            await self._refuse(request, HTTPException(HTTPStatus.NOT_FOUND))
+            return
         found = None
         if scope["method"] == "GET" and _TELEMETRY not in scope and not scope.get("root_path"):
             found = self._operations.find(scope["path"])
@@ -97,18 +103,22 @@ class Direct(Layer):
             return
         operation, scope["path_params"] = found
         scope["route"], scope["endpoint"] = operation.route, operation.route.endpoint
-        request = Request(scope, receive, send)
         try:
             response = await operation.answer(request)
             await response(scope, receive, send)
         except Exception as error:
             # what nobody foresaw is for whoever stands further outside, as everywhere
-            handler = self._handler_of(error)
-            if handler is None or answer_of(scope).has_begun:
+            if self._handler_of(error) is None or answer_of(scope).has_begun:
                 raise
-            handled = handler(request, error)
-            refusal: Response = await handled if inspect.isawaitable(handled) else handled
-            await refusal(scope, receive, send)
+            await self._refuse(request, error)
+
+    async def _refuse(self, request: Request, error: Exception) -> None:
+        """Answer as FastAPI would to an error that there is a handler for."""
+        handler = self._handler_of(error)
+        assert handler is not None  # noqa: S101  # asked before, or one that is always there
+        handled = handler(request, error)
+        refusal: Response = await handled if inspect.isawaitable(handled) else handled
+        await refusal(request.scope, request.receive, request._send)  # noqa: SLF001  # as Starlette's own handlers do
 
     def _handler_of(self, error: Exception) -> Callable[[Request, Exception], Any] | None:
         handlers = self._fastapi.exception_handlers

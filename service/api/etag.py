@@ -15,7 +15,7 @@ from service.wire.shape import FIRST_SHAPE
 _TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 # Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds. Of
 # what was compressed, the coding stands behind it: another representation of the same state.
-_VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?(?:-(?:gzip|zstd))?")
+_VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?(?P<coding>-(?:gzip|zstd))?")
 _AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 VERSION_HEADER = "If-Match"
@@ -56,11 +56,15 @@ def etag(version: int, shape: int = FIRST_SHAPE) -> str:
 
 
 def _versions(tags: str, *, weakly: bool) -> frozenset[tuple[int, int]]:
-    """Read the versions, with their shapes, in a list of entity tags; a tag that no answer ever bore names none."""
+    """Read the versions, with their shapes, in a list of entity tags; a tag that no answer ever bore names none.
+
+    Who reads (`weakly`) and holds what was compressed holds another representation than the plain one, unless that
+    coding is asked for again (`service.api.compression`).
+    """
     found = set()
     for match in _TAG.finditer(tags):
         named = _VERSION.fullmatch(match["tag"])
-        if named and (weakly or not match["weak"]):
+        if named and not (named["coding"] if weakly else match["weak"]):
             found.add((int(named["version"]), int(named["shape"] or FIRST_SHAPE)))
     return frozenset(found)
 
@@ -87,3 +91,8 @@ def known_versions(if_none_match: str | None, shape: int) -> frozenset[int]:
 def is_known(if_none_match: str | None, version: int, shape: int = FIRST_SHAPE) -> bool:
     """Tell whether a reader holds this version in this shape, or says so of whichever there is."""
     return (if_none_match or "").strip() == "*" or version in known_versions(if_none_match, shape)
+
+
+def names(if_none_match: str, tag: str) -> bool:
+    """Tell whether a reader's list of entity tags names this one, or `*`; weakly, as `known_versions`."""
+    return if_none_match.strip() == "*" or any(match["tag"] == tag for match in _TAG.finditer(if_none_match))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -65,7 +66,8 @@ arrays and objects within each other {json_depth} deep, and {array_items:,} item
 {request_timeout_seconds:g} s.
 
 **Versions.** What can be changed has a strong `ETag`. Send it as `If-Match` when you change it, and as \
-`If-None-Match` when you read it again. Wherever `GET` is, `HEAD` is too.
+`If-None-Match` when you read it again. All else that is read under `/v1` has one of its content, for `If-None-Match` \
+alone. Wherever `GET` is, `HEAD` is too.
 
 **Writing safely.** An answer that says that something was written is sent when it is on disk. Where none arrives, \
 repeat: a `PUT`, `PATCH` or `DELETE` with its `If-Match`, a `POST` with an `Idempotency-Key`, which names this one \
@@ -83,7 +85,12 @@ The examples are of the timeline that comes along, `syria-2013`.
 """
 _TEXT = {"type": "string"}
 _HEADERS: Json = {
-    "ETag": {"description": "The version, for `If-Match` and `If-None-Match`.", "schema": _TEXT, "example": '"1"'},
+    "ETag": {
+        "description": "The version, for `If-Match` and `If-None-Match`; of what has none, what names its content, for "
+        "`If-None-Match`, but for what is sent as it is made.",
+        "schema": _TEXT,
+        "example": '"1"',
+    },
     "Location": {"description": "Where it is now.", "schema": {"type": "string", "format": "uri-reference"}},
     "Link": {
         "description": 'The next page, `rel="next"` (RFC 8288); absent on the last one.',
@@ -132,6 +139,14 @@ _LIMITS = ("RateLimit", "RateLimit-Policy")
 # A write is what can be tried; these of its refusals may be the database's, and then say how far it had come.
 _TRIAL = "dry_run"
 _REFUSED = frozenset({"404", "409", "410", "412", "422", "428"})
+_NOT_MODIFIED = "304"
+_HELD: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "An `ETag` that you hold already.",
+    "schema": {"type": "string", "maxLength": 1000, "format": "entity-tag", "examples": ['"8AOUJmSjwT5NJCkV3kbZ"']},
+}
 # A 428 says that a version is needed.
 _VERSION_REQUIRED = "428"
 # A 412 bears the present version, where there is one.
@@ -180,6 +195,7 @@ def build(app: FastAPI) -> Json:
         if operation["operationId"] in readers:
             operation["parameters"] = [*operation.get("parameters", ()), dict(POSITION_PARAMETER)]
         _require_version(method, operation)
+        _tell_of_validation(path, method, operation)
         _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
@@ -213,6 +229,17 @@ def _require_version(method: str, operation: Json) -> None:
         return
     for parameter in operation["parameters"]:
         parameter["required"] |= parameter["name"] == VERSION_HEADER
+
+
+def _tell_of_validation(path: str, method: str, operation: Json) -> None:
+    """Say that what is read can be asked for unless it is held already (`service.api.validation`)."""
+    found = operation["responses"]
+    if method != "get" or _NOT_MODIFIED in found or not path.startswith("/v1/"):
+        return
+    if answers.JSON in found["200"].get("content", {}):
+        found["200"]["headers"] = found["200"].get("headers", {}) | answers.headers("ETag")["headers"]
+        found[_NOT_MODIFIED] = {"description": "You hold it already."}
+        operation["parameters"] = [*operation.get("parameters", ()), deepcopy(_HELD)]
 
 
 def _complete_parameters(path: str, operation: Json, *, page_items: int) -> None:

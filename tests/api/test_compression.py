@@ -62,6 +62,9 @@ def test_what_is_compressed_has_a_tag_of_its_own_that_preconditions_take(api: Cl
     for coding in (None, "gzip"):
         for tag in (plain, compressed):
             answer = asked(api, path, coding, If_None_Match=tag)
+            if (coding, tag) == (None, compressed):
+                assert answer.status_code == 200, "what is compressed is no answer to who cannot read it"
+                continue
             assert (answer.status_code, answer.content) == (304, b"")
             if coding is not None:
                 assert answer.headers["etag"] == tag, "that of what the client holds"

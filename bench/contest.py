@@ -88,7 +88,8 @@ def list_known(field: Field) -> Iterator[Contest]:
 
 def list_exports(field: Field) -> Iterator[Contest]:
     """Yield an export of everything, and COPY of the same documents; a turn takes as long as it takes."""
-    yield Contest(EXPORT, OURS, metered(partial(_export, field.ours), _processes(field, field.ours)))
+    taking = partial(export.take, field.ours)
+    yield Contest(EXPORT, OURS, metered(taking, _processes(field, field.ours), watched=field.ours.pid))
     yield Contest(EXPORT, COPY, metered(partial(_copy, field.url), {"database": field.database}))
 
 
@@ -117,15 +118,6 @@ def _conditional(served: Served, paths: Sequence[str]) -> Iterator[Request]:
         tag = get(served, Request(path)).headers.get("etag")
         if tag is not None:
             yield Request(path, {"If-None-Match": tag})
-
-
-def _export(served: Served, _seconds: float) -> Figures:
-    figures = export.measure(served)
-    return {
-        "answers": float(figures["events"]),
-        "per_second": figures["events"] / figures["seconds"],
-        "peak_bytes": float(figures["peak_bytes"]),
-    }
 
 
 def _copy(url: str, _seconds: float) -> Figures:

@@ -53,6 +53,8 @@ TRANSACTION_STATES = 1_000
 _TIES_AT_A_TIME = 1_000
 _TIES_HELD_BYTES = 8 * 1024 * 1024
 _STATEMENT_TIMEOUT_SECONDS = 60.0
+# How far the clock of the database that an archive is from may be ahead of this one's.
+_CLOCKS_APART_MICROSECONDS = 5 * 60 * 1_000_000
 
 
 @dataclass(slots=True)
@@ -284,6 +286,8 @@ def _read_event(slug: str, lines: Sequence[Line], now: int) -> NewHistory:
         state = _read_state(slug, event_id, line)
         if states and state.version <= states[-1].version:
             raise UnreadableLineError(line.number, "has a version that does not follow on the one before it")
+        if state.recorded_at > now + _CLOCKS_APART_MICROSECONDS:
+            raise UnreadableLineError(line.number, "was recorded at an instant that is yet to come")
         states.append(state)
     return NewHistory(slug, event_id, tuple(states), now)
 

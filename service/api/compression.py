@@ -97,13 +97,19 @@ def _choose(asked: str) -> str | None:
         name, _, parameter = one.partition(";")
         _, _, weight = parameter.partition("q=")
         try:
-            weights[name.strip()] = float(weight) if weight else 1.0
+            weights[_named(name)] = float(weight) if weight else 1.0
         except ValueError:
-            weights[name.strip()] = 0.0
+            weights[_named(name)] = 0.0
     others = weights.get("*", 0.0)
     found = {name: weights.get(name, others) for name in CODINGS}
     best = max(found, key=found.__getitem__)  # the first of those that weigh the same
     return best if found[best] > 0 and found[best] >= weights.get("identity", 0.0) else None
+
+
+def _named(coding: str) -> str:
+    """Name a coding as we do (RFC 9110, section 8.4.1.3)."""
+    name = coding.strip()
+    return "gzip" if name == "x-gzip" else name
 
 
 class Compression(Layer):

@@ -41,7 +41,8 @@ def import_files(
     file. The PostgreSQL that comes along serves one process: stop the service before, or ask it over HTTP.
 
     What `dateline export` wrote is imported as it was: timelines, directory, and each event with its identity and
-    its whole history. It names its timelines itself. What is there otherwise is refused, and stays.
+    its whole history. It names its timelines itself. What is there otherwise is refused, and stays. Of the options,
+    --jobs and --dry-run have a meaning for it.
     """
     for path in files:
         if path != intake.STANDARD_INPUT and not path.is_file():
@@ -140,8 +141,12 @@ def export(
     ):
         totals = write(url, timeline or [], target, told)
     if file != STANDARD_OUTPUT:
-        states = "" if present else f", {totals.states} states"
-        typer.echo(f"Exported {totals.timelines} timelines: {totals.events} events{states}.")
+        states = "" if present else f", {_counted(totals.states, 'state')}"
+        typer.echo(f"Exported {_counted(totals.timelines, 'timeline')}: {_counted(totals.events, 'event')}{states}.")
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 @contextmanager

@@ -48,10 +48,14 @@ _SAID = {
     "57": _UNREACHABLE,
     "58": "the database cannot read or write its disk",
 }
-# Of the pool of this process' own connections.
-_NONE_FREE: dict[type[psycopg.Error], str] = {
+# What is told by its kind, that of the pool of this process' own connections among it.
+_UNAVAILABLE: dict[type[psycopg.Error], str] = {
     PoolTimeout: "no database connection is free",
     TooManyRequests: "too many requests wait for the database already",
+    # by a pooler that was told, in the midst of a transaction, to keep no more what is prepared
+    errors.InvalidSqlStatementName: _UNREACHABLE,
+    errors.UndefinedTable: "the database lacks this release's schema",
+    errors.ReadOnlySqlTransaction: "the database takes no writes now",
 }
 # Insufficient resources and errors of the system: whoever runs the database must hear what it says.
 _NEEDS_OPERATOR = ("53", "58")
@@ -123,12 +127,8 @@ def translated() -> Iterator[None]:
         raise meaning from error
     except errors.QueryCanceled as error:
         raise TooSlow("the database gave up after its time limit; ask for less") from error
-    except errors.UndefinedTable as error:
-        raise Unavailable("the database lacks this release's schema") from error
-    except (PoolTimeout, TooManyRequests) as error:
-        raise Unavailable(_NONE_FREE[type(error)]) from error
-    except errors.ReadOnlySqlTransaction as error:
-        raise Unavailable("the database takes no writes now") from error
+    except tuple(_UNAVAILABLE) as error:
+        raise Unavailable(_UNAVAILABLE[type(error)]) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _operational(error) from error
     except psycopg.InternalError as error:

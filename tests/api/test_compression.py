@@ -44,7 +44,7 @@ def test_nobody_gets_what_he_did_not_ask_for(api: Client, long: str, coding: str
     assert "content-encoding" not in asked(api, long, coding).headers
 
 
-@pytest.mark.parametrize("coding", ["gzip", "GZIP;Q=0.5", "deflate, gzip ; q=0.2", "gzip, identity;q=0.5"])
+@pytest.mark.parametrize("coding", ["gzip", "GZIP;Q=0.5", "x-gzip", "deflate, gzip ; q=0.2", "gzip, identity;q=0.5"])
 def test_it_is_asked_for_in_several_ways(api: Client, long: str, coding: str) -> None:
     assert asked(api, long, coding).headers["content-encoding"] == "gzip"
 

@@ -43,7 +43,7 @@ def test_what_is_exported_is_imported(
 ) -> None:
     file = tmp_path / name
     outcome = run(monkeypatch, here_url, "export", "--timeline", story, file)
-    assert (outcome.exit_code, outcome.stdout) == (0, "Exported 1 timelines: 10 events, 21 states.\n")
+    assert (outcome.exit_code, outcome.stdout) == (0, "Exported 1 timeline: 10 events, 21 states.\n")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     content = file.read_bytes()
     assert (gzip.decompress(content) if name.endswith(".gz") else content) == written(here_url, story)

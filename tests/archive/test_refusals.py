@@ -82,6 +82,7 @@ def test_it_is_lines_of_json_that_say_what_they_are(archive: bytes, event: Json)
         (SECOND, lambda one: one["document"].update(links=[link_to(OTHER)] * 2), SECOND, "a link twice, or one to"),
         (SECOND, lambda one: one["document"]["participants"][0].update(actor="nobody"), FIRST, "no such actor"),
         (SECOND, lambda one: one["document"].update(created_at="2099-01-01T00:00:00Z"), FIRST, "the database refuses"),
+        (SECOND, lambda one: one["state"].update(recorded_at="2099-01-01T00:00:00Z"), SECOND, "yet to come"),
         (SECOND, lambda one: one["state"].update(shape=9), SECOND, "which a later release wrote"),
         (SECOND, lambda one: one["state"].update(mood="good"), SECOND, "is unknown here"),
         (SECOND, lambda one: one["state"].update(reported_at="soon"), SECOND, "expected an instant"),

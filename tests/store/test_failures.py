@@ -25,6 +25,7 @@ RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
         ("57P01", Unavailable, "cannot be reached"),  # it is shut down
         ("08006", Unavailable, "cannot be reached"),  # the connection broke
         ("25006", Unavailable, "takes no writes"),  # read-only
+        ("26000", Unavailable, "cannot be reached"),  # what was prepared is not known any more
         ("58030", Unavailable, "read or write its disk"),  # input or output failed
         ("57014", TooSlow, "time limit"),  # cancelled
     ],

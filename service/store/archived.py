@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, exists, func, insert, literal_column, not_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, bindparam, exists, func, insert, literal_column, not_, select, true
 from sqlalchemy.dialects import postgresql
 
 from service.dates import parse_instant
@@ -19,8 +19,9 @@ from service.errors import AlreadyExists, DatelineError, Gone, NotFound
 from service.store.adapters import At
 from service.store.bulk import NewHistory, write_each
 from service.store.directory import ACTORS, PLACES, SOURCES, TIMELINES, Kind, get_entry
+from service.store.lookup import asked, is_there
 from service.store.query import owner, timeline_id_of
-from service.store.recorded import EVENT_IDS, MEMBERS, recorded
+from service.store.recorded import MEMBERS, recorded_of
 from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import actor_alias, change, event, event_link, event_state
@@ -177,17 +178,15 @@ def _in_present_shape(document: bytes | None) -> bytes | None:
 
 # beside the document, which may have come to another shape since
 _COMPARED = ("version", "reported_at", "recorded_at", "supersedes", "author", "reason")
-_there = recorded(asked_alone=True).subquery("there")
+_there = recorded_of(asked.c.event_id).offset(literal_column("0")).lateral("there")
 _READ: Statement = compiled(
-    select(_there.c.event_id, *(_there.c[name] for name in MEMBERS)).order_by(_there.c.event_id, _there.c.version)
+    select(_there.c.event_id, *(_there.c[name] for name in MEMBERS))
+    .select_from(asked.join(_there, true()))
+    .order_by(_there.c.event_id, _there.c.version)
 )
 # What the feed tells of, and has no state any more.
-_asked = func.unnest(EVENT_IDS).column_valued("asked_id")
 _READ_PURGED: Statement = compiled(
-    select(_asked).where(
-        exists(select(1).where(change.c.timeline_id == TIMELINE_ID, change.c.event_id == _asked)),
-        not_(exists(select(1).where(event_state.c.timeline_id == TIMELINE_ID, event_state.c.event_id == _asked))),
-    )
+    select(asked.c.event_id).where(is_there(change, change.c.state), not_(is_there(event_state, event_state.c.version)))
 )
 _INSERT_ENTRY: Mapping[str, Statement] = {
     name: compiled(insert(kind.table).values(parameters(kind.table))) for name, kind in _KINDS.items()

@@ -9,16 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
-    Select,
     Table,
     Text,
-    and_,
     bindparam,
     func,
     literal_column,
@@ -26,7 +22,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects import postgresql
 
 from service.dates import parse_instant
 from service.errors import AlreadyExists, DatelineError, Invalid, TooLarge, Unavailable
@@ -34,9 +29,9 @@ from service.store.bulk import NewHistory, newcomer, write_each
 from service.store.clock import read_now
 from service.store.events import report_of
 from service.store.failures import translated
+from service.store.lookup import asked, is_asked, is_there
 from service.store.query import Caller, timeline_id_of
 from service.store.record import Report, new_id, record_event, start_of
-from service.store.selection import TIMELINE_ID
 from service.store.statement import Connection, Statement, compiled
 from service.store.states import Identity, lock_identity
 from service.store.timelines import check_timeline
@@ -254,33 +249,18 @@ def _in_words(error: DatelineError) -> DatelineError:
     return error
 
 
-_IDS: ColumnElement[Any] = bindparam("event_ids", type_=ARRAY(postgresql.UUID(as_uuid=True)))
-_asked = func.unnest(_IDS).table_valued("event_id", name="asked").render_derived()
-
-
-def _is_asked(table: Table) -> ColumnElement[bool]:
-    return and_(table.c.timeline_id == TIMELINE_ID, table.c.event_id == _asked.c.event_id)
-
-
-def _is_there(table: Table, first: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Tell whether a table has a row of an event, by the index that has these in the order of `first`."""
-    row: Select[Any] = select(literal_column("1")).where(_is_asked(table)).order_by(first).limit(literal_column("1"))
-    return row.scalar_subquery().is_not(None)
-
-
-# By states and, where these were purged, by what the feed keeps of them. Each is looked up by itself: where tables are
-# small, or new to the planner, it would rather read all of one for every batch, which took a quarter of an import.
+# By states and, where these were purged, by what the feed keeps of them.
 _present = (
-    select(event.c.event_id, event.c.document).where(_is_asked(event)).limit(literal_column("1")).lateral("present")
+    select(event.c.event_id, event.c.document).where(is_asked(event)).limit(literal_column("1")).lateral("present")
 )
 _READ_KNOWN: Statement = compiled(
-    select(_asked.c.event_id, _present.c.document)
-    .select_from(_asked.outerjoin(_present, true()))
+    select(asked.c.event_id, _present.c.document)
+    .select_from(asked.outerjoin(_present, true()))
     .where(
         or_(
             _present.c.event_id.is_not(None),
-            _is_there(event_state, event_state.c.version),
-            _is_there(change, change.c.state),
+            is_there(event_state, event_state.c.version),
+            is_there(change, change.c.state),
         )
     )
 )

@@ -9,16 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     CompoundSelect,
-    FromClause,
     Integer,
     Select,
-    Table,
     Text,
     and_,
-    bindparam,
     case,
     cast,
     exists,
@@ -29,37 +25,38 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.dialects import postgresql
 
 from service.store.selection import TIMELINE_ID
 from service.store.states import UNKNOWN_AUTHOR
 from service.tables import event, event_state
 
-EVENT_IDS: ColumnElement[Any] = bindparam("event_ids", type_=ARRAY(postgresql.UUID(as_uuid=True)))
-_asked = func.unnest(EVENT_IDS).table_valued("event_id", name="asked").render_derived()
 MEMBERS = ("version", "reported_at", "recorded_at", "supersedes", "author", "reason", "shape", "document")
 
 
-def recorded(*, asked_alone: bool = False) -> CompoundSelect[Any]:
-    """Select an event's identity and `MEMBERS` of each state of a timeline, or of the events asked for alone."""
-    return union_all(recorded_states(asked_alone=asked_alone), _stateless(asked_alone=asked_alone))
+def recorded() -> CompoundSelect[Any]:
+    """Select an event's identity and `MEMBERS` of each state of a timeline."""
+    return union_all(recorded_states(), _stateless())
 
 
-def recorded_states(*, asked_alone: bool = False) -> Select[Any]:
-    """Select the same, but for events without states."""
-    return (
-        select(event_state.c.event_id, *(event_state.c[name] for name in MEMBERS))
-        .select_from(_among(event_state, asked_alone=asked_alone))
-        .where(event_state.c.timeline_id == TIMELINE_ID)
-    )
+def recorded_of(event_id: ColumnElement[Any]) -> CompoundSelect[Any]:
+    """Select the same of one event."""
+    # in an order, or an index that is slow at this would do
+    states = recorded_states().where(event_state.c.event_id == event_id).order_by(event_state.c.version)
+    return union_all(states, _stateless().where(event.c.event_id == event_id))
+
+
+def recorded_states() -> Select[Any]:
+    """Select the same of a timeline, but for events without states."""
+    members = (event_state.c[name] for name in MEMBERS)
+    return select(event_state.c.event_id, *members).where(event_state.c.timeline_id == TIMELINE_ID)
 
 
 def has_stateless() -> Select[Any]:
     """Select whether a timeline has any event without states."""
-    return select(_stateless(asked_alone=False).exists())
+    return select(_stateless().exists())
 
 
-def _stateless(*, asked_alone: bool) -> Select[Any]:
+def _stateless() -> Select[Any]:
     of_event: dict[str, ColumnElement[Any]] = {
         "supersedes": literal_column("false"),
         "author": cast(literal_column(f"'{UNKNOWN_AUTHOR}'"), Text),
@@ -71,15 +68,7 @@ def _stateless(*, asked_alone: bool) -> Select[Any]:
         )
     )
     members = (of_event[name] if name in of_event else event.c[name] for name in MEMBERS)
-    return (
-        select(event.c.event_id, *members)
-        .select_from(_among(event, asked_alone=asked_alone))
-        .where(event.c.timeline_id == TIMELINE_ID, not_(has_states))
-    )
-
-
-def _among(table: Table, *, asked_alone: bool) -> FromClause:
-    return table.join(_asked, table.c.event_id == _asked.c.event_id) if asked_alone else table
+    return select(event.c.event_id, *members).where(event.c.timeline_id == TIMELINE_ID, not_(has_states))
 
 
 _YEAR_1: ColumnElement[Any] = literal_column("'0001-01-01T00:00:00Z'::timestamptz")

@@ -46,7 +46,7 @@ check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 
 prove: $(VENV)/dev.stamp  ## Prove by many runs, for a quarter of an hour or more
 	DATELINE_PROVE=long $(BIN)/pytest -rP tests/prove
-	DATELINE_PROVE=long $(BIN)/pytest tests/live tests/store tests/wire
+	DATELINE_PROVE=long $(BIN)/pytest tests/dates tests/live tests/store tests/wire
 	$(BIN)/python -m tests.prove.feed
 
 clients: $(VENV)/dev.stamp $(CLIENTS)/tools.stamp  ## Lint the published document, make clients of it in three languages, and run them

@@ -25,8 +25,9 @@ from service.dates.tree import MARKS, Date, Tree
 from tests.dates.completions import exists, is_countable
 from tests.dates.examples import ALL_EXAMPLES
 from tests.dates.trees import dates, trees
+from tests.prove import IS_LONG
 
-thorough = settings(max_examples=2000, deadline=None, derandomize=True)
+thorough = settings(max_examples=2000 if IS_LONG else 400, deadline=None, derandomize=True)
 
 
 ALPHABET = "0123456789XYTZES-+:/.,[]{}?~% "
@@ -131,7 +132,7 @@ def _check(expression: Expression) -> None:
     assert not has_mask or expression.level > 0
 
 
-@settings(max_examples=6000, deadline=None, derandomize=True)
+@settings(max_examples=6000 if IS_LONG else 1000, deadline=None, derandomize=True)
 @given(st.one_of(mutated(), near_edtf, pieces_of_edtf, st.text(max_size=200), trees(far=True).map(str)))
 def test_no_text_raises_anything_but_the_one_error(text: str) -> None:
     outcome = _outcome(text)

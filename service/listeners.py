@@ -2,8 +2,10 @@
 
 Processes that accept from one socket do not take turns: the kernel wakes whoever asked last, who is the one with the
 least to do a moment ago, and so one of two may have fifteen of sixteen clients. Where a port may be shared by several
-sockets, the kernel spreads connections over them (`SO_REUSEPORT`, Linux). So each process opens some of its own beside
-the one that was opened before all else: that one holds whoever comes while no process is ready yet.
+sockets, the kernel spreads connections over them (`SO_REUSEPORT`, Linux). So each process has some of its own beside
+the one that was opened before all else: that one holds whoever comes while no process is ready yet. What it costs: whom
+the kernel gave to a process waits for that one, though another is idle, and is cut off if it is killed before it took
+him.
 """
 
 from __future__ import annotations
@@ -31,7 +33,13 @@ def listen(host: str, port: int, *, is_shared: bool) -> socket.socket:
     return _open(family, address, is_shared=is_shared)
 
 
-def _open(family: int, address: Any, *, is_shared: bool = False) -> socket.socket:  # noqa: ANN401  # of any family
+def _open(
+    family: int,
+    address: Any,  # noqa: ANN401  # of any family
+    *,
+    is_shared: bool = False,
+    is_ready: bool = True,
+) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -40,7 +48,8 @@ def _open(family: int, address: Any, *, is_shared: bool = False) -> socket.socke
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNTAKEN_MILLISECONDS)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        if is_ready:
+            listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -58,7 +67,8 @@ class _Own:
 
 
 def _open_own(family: int, address: Any) -> socket.socket:  # noqa: ANN401  # as above
-    return _open(family, address, is_shared=True)
+    # the server listens once it can answer: from then on the kernel gives it connections
+    return _open(family, address, is_shared=True, is_ready=False)
 
 
 def spread(listeners: list[socket.socket]) -> list[socket.socket]:

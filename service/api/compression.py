@@ -5,7 +5,7 @@ read is compressed, since an answer to a write may show a secret beside what ano
 messages are small; and nothing small.
 
 What is compressed is another representation, with an entity tag of its own: that of the plain one, with the coding
-behind it. Preconditions take either (`service.api.etag`).
+behind it. Writers may name either, readers that of a coding which they ask for (`service.api.etag`).
 """
 
 from __future__ import annotations

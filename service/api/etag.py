@@ -12,10 +12,12 @@ from pydantic.config import JsonDict
 from service.store.expectation import Expectation
 from service.wire.shape import FIRST_SHAPE
 
-_TAG = re.compile(r'\s*(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+# without what stands between them: a client may send any number of spaces, which would be gone through from each one
+_TAG = re.compile(r'(?P<weak>W/)?"(?P<tag>[\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 # Of an event, a version and the shape of the document, unless that is the first; any longer ones no column holds. Of
 # what was compressed, the coding stands behind it: another representation of the same state.
 _VERSION = re.compile(r"(?P<version>[1-9][0-9]{0,8})(?:\.(?P<shape>[2-9]|[1-9][0-9]{1,3}))?(?P<coding>-(?:gzip|zstd))?")
+MOST_TAGS_CHARACTERS = 1000
 _AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 VERSION_HEADER = "If-Match"
@@ -24,7 +26,7 @@ IfMatch = Annotated[
     Header(
         alias=VERSION_HEADER,
         description="The `ETag` of the version that you have seen.",
-        max_length=1000,
+        max_length=MOST_TAGS_CHARACTERS,
         examples=['"1"'],
         json_schema_extra=_AS_TAGS,
     ),
@@ -34,7 +36,7 @@ IfNoneMatch = Annotated[
     Header(
         alias="If-None-Match",
         description="An `ETag` that you hold already.",
-        max_length=1000,
+        max_length=MOST_TAGS_CHARACTERS,
         examples=['"1"'],
         json_schema_extra=_AS_TAGS,
     ),

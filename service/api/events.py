@@ -119,7 +119,8 @@ async def _stream(
         opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
         first: list[bytes] = await anext(batches, [])
         # where that is all, the connection is given back before: then no replica that is lost meanwhile fails a client
-        held = AsyncExitStack() if len(first) < MOST_EVENTS else opening.pop_all()
+        is_all = len(first) < MOST_EVENTS or len(first) == parameters.limit
+        held = AsyncExitStack() if is_all else opening.pop_all()
 
     async def lines() -> AsyncIterator[bytes]:
         yield _lines(first)

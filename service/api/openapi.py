@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.api import answers
-from service.api.etag import VERSION_HEADER
+from service.api.etag import MOST_TAGS_CHARACTERS, VERSION_HEADER
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
 from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
@@ -145,7 +145,12 @@ _HELD: Json = {
     "in": "header",
     "required": False,
     "description": "An `ETag` that you hold already.",
-    "schema": {"type": "string", "maxLength": 1000, "format": "entity-tag", "examples": ['"8AOUJmSjwT5NJCkV3kbZ"']},
+    "schema": {
+        "type": "string",
+        "maxLength": MOST_TAGS_CHARACTERS,
+        "format": "entity-tag",
+        "examples": ['"8AOUJmSjwT5NJCkV3kbZ"'],
+    },
 }
 # A 428 says that a version is needed.
 _VERSION_REQUIRED = "428"

@@ -395,7 +395,8 @@ def _on_not_acceptable(request: Request, error: Exception) -> Response:
     return problem(request, NOT_ACCEPTABLE, str(error), headers={"Vary": "Accept"})
 
 
-def _on_invalid_parameters(request: Request, error: Exception) -> Response:
+def invalid_parameters(request: Request, error: Exception) -> Response:
+    """Answer to parameters, or headers, that are refused by their names."""
     assert isinstance(error, InvalidParameters)  # noqa: S101  # registered for these
     found = [ProblemError(parameter=name, detail=why) for name, why in error.refused.items()]
     return problem(request, INVALID_PARAMETER, str(error), found=found)
@@ -425,6 +426,6 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(InvalidMerge, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(NotAcceptable, _on_not_acceptable)
-    app.add_exception_handler(InvalidParameters, _on_invalid_parameters)
+    app.add_exception_handler(InvalidParameters, invalid_parameters)
     app.add_exception_handler(RateLimited, rate_limited)
     app.add_exception_handler(Exception, _on_any_error)

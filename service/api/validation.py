@@ -9,11 +9,13 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.caching import WATCHED
-from service.api.etag import names
+from service.api.etag import MOST_TAGS_CHARACTERS, names
 from service.api.layer import Header, Layer
+from service.api.problems import InvalidParameters, invalid_parameters
 
 _TAG_BYTES = 15  # written in 20 characters, as no version is
 _OF_CONTENT = frozenset({b"content-length", b"content-type", b"content-disposition"})
@@ -24,17 +26,23 @@ class Validation(Layer):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and its answer back."""
-        if scope["method"] == "GET" and not scope["path"].startswith(WATCHED):
-            send = _Validated(scope, send)
-        await self.app(scope, receive, send)
+        if scope["method"] != "GET" or scope["path"].startswith(WATCHED):
+            await self.app(scope, receive, send)
+            return
+        held = b", ".join(value for name, value in scope["headers"] if name == b"if-none-match")
+        if len(held) > MOST_TAGS_CHARACTERS:
+            error = InvalidParameters({"If-None-Match": f"must have at most {MOST_TAGS_CHARACTERS:,} characters"})
+            await invalid_parameters(Request(scope), error)(scope, receive, send)
+            return
+        await self.app(scope, receive, _Validated(send, held.decode("latin-1")))
 
 
 class _Validated:
     """An answer on its way out; its head waits for its content, which decides on it."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope = scope
+    def __init__(self, send: Send, held: str) -> None:
         self._send = send
+        self._held = held
         self._start: Message | None = None
 
     async def __call__(self, message: Message) -> None:
@@ -53,8 +61,7 @@ class _Validated:
         """Write the tag into the head; where the client holds it, nothing follows."""
         tag = urlsafe_b64encode(sha256(body.get("body", b"")).digest()[:_TAG_BYTES])
         headers: list[Header] = [*start["headers"], (b"etag", b'"%b"' % tag)]
-        held = b", ".join(value for name, value in self._scope["headers"] if name == b"if-none-match")
-        if held and names(held.decode("latin-1"), tag.decode()):
+        if self._held and names(self._held, tag.decode()):
             start["status"] = 304
             headers = [header for header in headers if header[0] not in _OF_CONTENT]
             body = {**body, "body": b""}

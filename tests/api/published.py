@@ -138,7 +138,8 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
         else:
             may_lack = {200: {"Link"}, 409: {"Retry-After"}, 412: {"ETag"}}.get(answer.status_code, set())
             # what is sent as it is made is not known before
-            may_lack |= set() if answer.headers.get("content-type") == "application/json" else {"ETag"}
+            is_sent_as_made = answer.status_code == 200 and answer.headers["content-type"] != "application/json"
+            may_lack |= {"ETag"} if is_sent_as_made else set()
             # where no limit applies, an answer does not tell of any
             may_lack |= {"RateLimit", "RateLimit-Policy"} if answer.status_code != 429 else set()
             assert name in may_lack | {"Idempotency-Replayed", "Dateline-Position"}, f"no {name}: {where}"

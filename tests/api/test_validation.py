@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from service.api.etag import names
 from tests.client import Client
 from tests.factories import make_event, make_timeline
 
@@ -86,3 +87,18 @@ def test_a_line_feed_at_the_end_makes_another_path(reading: Client, method: str)
     for path in (f"{EVENTS}%0A", "/v1/timelines%0A", "/health/live%0A"):
         answer = reading.send(method, path)
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+
+
+@pytest.mark.parametrize(
+    "path", [EVENTS, "/docs", "/v1/timelines/syria-2013/events/4def6a9b-b88d-5d37-8fc0-e2d2abbca673"]
+)
+def test_what_no_answer_was_ever_tagged_with_takes_no_time(reading: Client, path: str) -> None:
+    for held in ('"a"' + " " * 60_000 + "x", '"' * 60_000, '"a" ' * 10_000):
+        answer = reading.send("GET", path, headers={"If-None-Match": held})
+        assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "If-None-Match")
+
+
+def test_a_list_of_tags_is_gone_through_once() -> None:
+    # by steps that grow with the square of its length this would take minutes
+    assert not names('"a"' + " " * 200_000 + "x", "b")
+    assert names('"a"' + " " * 200_000 + ', W/"b"', "b")

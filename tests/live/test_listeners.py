@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import time
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from service import listeners
 from tests.live.service import Service, running, start
 from tests.waiting import wait_until
 
@@ -28,10 +30,19 @@ def taken_by(service: Service) -> list[int]:
     ]
 
 
+def listening(service: Service) -> list[int]:
+    """Count the sockets on which each server process waits for connections to the service's port."""
+    return [
+        sum(one.status == psutil.CONN_LISTEN and one.laddr.port == service.port for one in taken)
+        for taken in (worker.net_connections() for worker in service.workers())
+    ]
+
+
 @pytest.mark.skipif(not psutil.LINUX, reason="elsewhere the system does not spread connections")
 def test_connections_are_spread_over_the_server_processes(tmp_path: Path, database_url: str) -> None:
     """Those that come at once, too: whoever is the first to see them leaves the others theirs."""
     with running(tmp_path, database_url=database_url, workers=2) as service, ExitStack() as clients:
+        wait_until(lambda: min(listening(service)) > 1)
         first, second = service.workers()
         first.suspend()
         second.suspend()
@@ -57,3 +68,16 @@ def test_what_is_taken_by_another_service_is_shared_with_none(tmp_path: Path, da
         assert process.wait(30) == 1
     said = (second / "stderr.txt").read_text()
     assert said.startswith(f"dateline: Cannot listen on 127.0.0.1 port {service.port}: Address already in use.")
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere a process has no sockets of its own")
+def test_a_process_that_cannot_answer_yet_is_given_no_connection() -> None:
+    with listeners.listen("127.0.0.1", 0, is_shared=True) as shared:
+        _, *own = listeners.spread([shared])
+        assert own
+        for one in own:
+            with pickle.loads(pickle.dumps(one)) as arrived:  # noqa: S301  # our own, on its way to a process
+                assert arrived.getsockname() == shared.getsockname()
+                assert not arrived.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                with socket.create_connection(shared.getsockname()), shared.accept()[0]:
+                    pass

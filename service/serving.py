@@ -358,6 +358,14 @@ class Supervisor(Multiprocess):
         super().__init__(config, listeners.spread(taken))
         self._taken = taken
 
+    def keep_subprocess_alive(self) -> None:
+        """Have another take the place of one that ended, and say so."""
+        for process in self.processes:
+            if process.exitcode not in (None, STARTUP_FAILURE) and not self.should_exit.is_set():
+                status = process.exitcode
+                logger.warning("server process %s ended with status %s: another takes its place", process.pid, status)
+        super().keep_subprocess_alive()
+
     def terminate_all(self) -> None:
         """Have them end; from here on the listeners are theirs alone, so that whom nobody accepts is refused."""
         for listener in self._taken:

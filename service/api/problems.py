@@ -155,7 +155,7 @@ UNSUPPORTED = Kind(
     415,
     "The body's type is not taken here",
     "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too, and that of an event "
-    "`application/json-patch+json`.",
+    "`application/json-patch+json`; an import `application/x-ndjson` or `text/csv`.",
 )
 INVALID_BODY = Kind(
     "invalid-body",

@@ -16,6 +16,7 @@ from service import archiving, intake, serving, unarchiving
 from service.cli.environment import EXIT_FAILED, read_settings
 from service.formats import csv
 from service.formats.archive import is_archive
+from service.formats.reading import UnreadableFileError
 from service.import_report import ArchiveReport, Report, shown_count, shown_progress
 from service.whole_file import written_whole
 
@@ -109,8 +110,13 @@ def _import_archives(named: list[tuple[Path, Path]], *, jobs: int, trial: bool, 
     report = ArchiveReport()
     with serving.prepared_database(read_settings()) as url:
         for file, name in named:
-            with shown_progress(file.stat().st_size) as read:
-                unarchiving.bring_back(url, file, jobs=jobs, trial=trial, told=report.of(name, read))
+            try:
+                with shown_progress(file.stat().st_size) as read:
+                    unarchiving.bring_back(url, file, jobs=jobs, trial=trial, told=report.of(name, read))
+            except UnreadableFileError:
+                # what stands before the place where it cannot be read is there
+                typer.echo(report.summary(trial=trial))
+                raise
     typer.echo(report.summary(trial=trial))
     if report.refused:
         raise typer.Exit(EXIT_FAILED)

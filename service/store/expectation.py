@@ -37,7 +37,7 @@ class Expectation:
             return
         if not self.versions:
             raise VersionConflict(
-                f'If-Match names no version: an entity tag is quoted, as "{version}" is',
+                f'If-Match names no version: it takes an `ETag` as it was sent, such as "{version}", none that is weak',
                 version=version,
                 document=document,
                 shape=shape,

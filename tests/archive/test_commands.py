@@ -110,6 +110,19 @@ def test_what_has_no_meaning_is_refused(
     assert run(monkeypatch, here_url, "export", tmp_path / "nowhere" / "new").exit_code == 1
 
 
+def test_of_an_archive_that_is_cut_off_it_is_told_what_came(
+    here_url: str, story: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "archive"
+    text = written(here_url, story)
+    file.write_bytes(text[: text.rindex(b'{"end"')])
+    outcome = run(monkeypatch, database_url, "import", file)
+    assert (outcome.exit_code, "is cut off" in str(outcome.exception)) == (1, True)
+    assert outcome.stdout.startswith("10 events created")
+    file.write_bytes(text)
+    assert "0 events created, 10" in run(monkeypatch, database_url, "import", file).stdout
+
+
 def test_an_import_that_was_killed_is_gone_on_with(
     here: Client, here_url: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

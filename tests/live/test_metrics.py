@@ -58,6 +58,10 @@ def test_several_processes_tell_the_figures_of_all(
         wait_until(lambda: _connections(service.base) == 2 * 2)
         assert figure(service.base, "dateline_http_requests_in_flight") == 1
     assert not folder.exists()
+    assert (
+        f"server process {killed} ended with status -9: another takes its place"
+        in (tmp_path / "stderr.txt").read_text()
+    )
 
 
 def _children(service: Service) -> set[int]:

@@ -317,7 +317,7 @@ def test_in_a_transaction_it_fails_once(database_url: str) -> None:
             await make_prepared(database, statement)
             async with database.read() as connection:
                 connection.pgconn.exec_(b"DEALLOCATE ALL")
-            with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+            with pytest.raises(Unavailable):
                 async with database.transaction() as connection:
                     await statement.run(connection, {})
             async with database.transaction() as connection:

@@ -30,6 +30,7 @@ from tests.waiting import wait_until
 WRITERS = 8
 TIMES = 3 if IS_LONG else 1
 REFUSALS = 40 if IS_LONG else 8
+KEEPING_LOG = "keeping"  # a replication slot
 # Of its log PostgreSQL keeps what is needed, and little more.
 LITTLE_LOG = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
 
@@ -86,6 +87,9 @@ def test_where_the_data_find_no_room_reads_go_on(tmp_path: Path) -> None:
 def end_log(database: DurablePostgres, disk: TinyDisk) -> None:
     """Have PostgreSQL begin segment after segment of its log, until it cannot, and ends."""
     process = database.process
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        # or checkpoints would make room by and by
+        connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [KEEPING_LOG])
 
     def has_ended() -> bool:
         disk.fill(left_bytes=MIB)  # what PostgreSQL recovers from, it may find room again
@@ -114,5 +118,7 @@ def test_where_the_log_finds_no_room_all_goes_on_when_it_is_started_again(tmp_pa
                     disk.make_room()
                     database.stop()
                     database.start()
+                    with psycopg.connect(database.url, autocommit=True) as connection:
+                        connection.execute("SELECT pg_drop_replication_slot(%s)", [KEEPING_LOG])
                     writers.wait_for_success(time.monotonic())
         check_all(tmp_path, database, writers)

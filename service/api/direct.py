@@ -93,7 +93,7 @@ class Direct(Layer):
         """Answer, or pass the request on."""
         request = Request(scope, receive, send)
         if scope["path"].endswith("\n"):  # which Starlette's expressions take for nothing
-            await self._refuse(request, HTTPException(HTTPStatus.NOT_FOUND))
+            await self._refused(request, HTTPException(HTTPStatus.NOT_FOUND))
             return
         found = None
         if scope["method"] == "GET" and _TELEMETRY not in scope and not scope.get("root_path"):
@@ -108,17 +108,18 @@ class Direct(Layer):
             await response(scope, receive, send)
         except Exception as error:
             # what nobody foresaw is for whoever stands further outside, as everywhere
-            if self._handler_of(error) is None or answer_of(scope).has_begun:
+            if answer_of(scope).has_begun or not await self._refused(request, error):
                 raise
-            await self._refuse(request, error)
 
-    async def _refuse(self, request: Request, error: Exception) -> None:
-        """Answer as FastAPI would to an error that there is a handler for."""
+    async def _refused(self, request: Request, error: Exception) -> bool:
+        """Answer an error as FastAPI would; tell whether there was a handler for it."""
         handler = self._handler_of(error)
-        assert handler is not None  # noqa: S101  # asked before, or one that is always there
+        if handler is None:
+            return False
         handled = handler(request, error)
         refusal: Response = await handled if inspect.isawaitable(handled) else handled
         await refusal(request.scope, request.receive, request._send)  # noqa: SLF001  # as Starlette's own handlers do
+        return True
 
     def _handler_of(self, error: Exception) -> Callable[[Request, Exception], Any] | None:
         handlers = self._fastapi.exception_handlers

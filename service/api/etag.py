@@ -21,6 +21,8 @@ MOST_TAGS_CHARACTERS = 1000
 _AS_TAGS: JsonDict = {"format": "entity-tag"}
 
 VERSION_HEADER = "If-Match"
+HELD_HEADER = "If-None-Match"
+HELD = "An `ETag` that you hold already."
 IfMatch = Annotated[
     str | None,
     Header(
@@ -34,8 +36,8 @@ IfMatch = Annotated[
 IfNoneMatch = Annotated[
     str | None,
     Header(
-        alias="If-None-Match",
-        description="An `ETag` that you hold already.",
+        alias=HELD_HEADER,
+        description=HELD,
         max_length=MOST_TAGS_CHARACTERS,
         examples=['"1"'],
         json_schema_extra=_AS_TAGS,
@@ -45,7 +47,7 @@ IfNoneMatch = Annotated[
 _Star = Annotated[Literal["*"], WithJsonSchema({"type": "string", "enum": ["*"]})]
 CreateOnly = Annotated[
     _Star | None,
-    Header(alias="If-None-Match", description="`*` creates, and never replaces.", examples=["*"]),
+    Header(alias=HELD_HEADER, description="`*` creates, and never replaces.", examples=["*"]),
 ]
 
 

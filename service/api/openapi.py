@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.api import answers
-from service.api.etag import MOST_TAGS_CHARACTERS, VERSION_HEADER
+from service.api.etag import HELD, HELD_HEADER, MOST_TAGS_CHARACTERS, VERSION_HEADER
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
 from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
@@ -141,10 +141,10 @@ _TRIAL = "dry_run"
 _REFUSED = frozenset({"404", "409", "410", "412", "422", "428"})
 _NOT_MODIFIED = "304"
 _HELD: Json = {
-    "name": "If-None-Match",
+    "name": HELD_HEADER,
     "in": "header",
     "required": False,
-    "description": "An `ETag` that you hold already.",
+    "description": HELD,
     "schema": {
         "type": "string",
         "maxLength": MOST_TAGS_CHARACTERS,

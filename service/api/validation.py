@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.caching import WATCHED
-from service.api.etag import MOST_TAGS_CHARACTERS, names
+from service.api.etag import HELD_HEADER, MOST_TAGS_CHARACTERS, names
 from service.api.layer import Header, Layer
 from service.api.problems import InvalidParameters, invalid_parameters
 
@@ -31,7 +31,7 @@ class Validation(Layer):
             return
         held = b", ".join(value for name, value in scope["headers"] if name == b"if-none-match")
         if len(held) > MOST_TAGS_CHARACTERS:
-            error = InvalidParameters({"If-None-Match": f"must have at most {MOST_TAGS_CHARACTERS:,} characters"})
+            error = InvalidParameters({HELD_HEADER: f"must have at most {MOST_TAGS_CHARACTERS:,} characters"})
             await invalid_parameters(Request(scope), error)(scope, receive, send)
             return
         await self.app(scope, receive, _Validated(send, held.decode("latin-1")))

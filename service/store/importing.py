@@ -11,17 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    Table,
-    Text,
-    bindparam,
-    func,
-    literal_column,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import ARRAY, Table, Text, bindparam, func, literal_column, or_, select, true
 
 from service.dates import parse_instant
 from service.errors import AlreadyExists, DatelineError, Invalid, TooLarge, Unavailable

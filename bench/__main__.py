@@ -24,7 +24,7 @@ from bench.plot import panels_of, picture
 from bench.record import machine, write
 from bench.report import markdown
 from bench.sample import make_tasks
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from bench.turns import take_turns
 
 # What is known then is asked in many ways, each for a shorter while.
@@ -34,13 +34,12 @@ _KNOWN_ROUNDS, _KNOWN_SECONDS, _EXPORT_ROUNDS = 3, 0.7, 3
 def main() -> None:
     """Run it all, as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="how many events to load (1,000,000)")
+    ask_for_database(parser, 1_000_000)
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn (5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn is (3)")
-    parser.add_argument("--database", help="a database that this has loaded before, as a URL; nothing is loaded then")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        url = arguments.database or loaded(stack, arguments.events)
+        url = asked_database(stack, arguments)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dateline-bench-")))
         figures = compare(stack, url, folder, arguments.rounds, arguments.seconds)
     figures["dates"] = dates.measure()

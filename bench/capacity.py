@@ -24,7 +24,7 @@ from bench.contestants import Served, dateline
 from bench.events import TIMELINE, made_up_events
 from bench.known import make_comparisons
 from bench.sample import make_tasks
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from bench.usage import database_process, processor_seconds
 from service import keyring
 from service.wire.document import body_of
@@ -76,12 +76,11 @@ class Cost:
 def main() -> None:
     """Measure as the command line says, and print Markdown."""
     parser = argparse.ArgumentParser(prog="python -m bench.capacity", description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000, help="how many events to load (100,000)")
+    ask_for_database(parser, 100_000)
     parser.add_argument("--seconds", type=float, default=4.0, help="how long to do each operation (4)")
-    parser.add_argument("--database", help="a database that this has loaded before, as a URL; nothing is loaded then")
     asked = parser.parse_args()
     with ExitStack() as stack:
-        url = asked.database or loaded(stack, asked.events)
+        url = asked_database(stack, asked)
         size, events, states = _size(url)
         _, key = keyring.create(url, KeyBody(name="capacity", scopes=["read", "write"]))
         served = stack.enter_context(dateline(url))

@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from bench.events import TIMELINE
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from bench.usage import database_process, processor_seconds, resident_bytes
 from service.embedded import find_programs
 from service.store.query import timeline_id_of
@@ -38,12 +38,11 @@ class Turn(NamedTuple):
 def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.exporting", description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000, help="how many events to load (100,000)")
+    ask_for_database(parser, 100_000)
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant has its turn (5)")
-    parser.add_argument("--url", help="a database that is loaded already, whose server's processes can be seen")
     asked = parser.parse_args()
     with ExitStack() as stack:
-        url = asked.url or loaded(stack, asked.events)
+        url = asked_database(stack, asked)
         contestants = {
             "COPY of the events' documents": _psql(url, "event"),
             "dateline export --present": _command(url, "--present"),

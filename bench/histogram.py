@@ -18,7 +18,7 @@ from sqlalchemy import insert
 
 from bench.events import RARE_WORD, TIMELINE
 from bench.questions import ALL, COMMON, RARE, asks_for
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from service.dates import Unit, parse_window
 from service.recounting import check_histograms
 from service.store import record
@@ -61,11 +61,10 @@ def questions() -> Iterator[tuple[str, EventQuery, Unit]]:
 def main() -> None:
     """Measure, and print Markdown."""
     parser = argparse.ArgumentParser(prog="python -m bench.histogram", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--database", help="a database that was loaded before, as a URL")
+    ask_for_database(parser, 1_000_000)
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        url = arguments.database or loaded(stack, arguments.events)
+        url = asked_database(stack, arguments)
         asyncio.run(_measure(url))
         began = time.perf_counter()
         faults = sum(check_histograms(url).values())

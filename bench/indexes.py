@@ -20,7 +20,7 @@ from psycopg import Connection
 
 from bench.events import TIMELINE
 from bench.questions import Question, questions
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from service.store.counting import Count, count_events
 from service.store.database import Database
 from service.store.paging import read_page
@@ -66,11 +66,10 @@ CONTEST = {
 def main() -> None:
     """Measure, and print Markdown."""
     parser = argparse.ArgumentParser(prog="python -m bench.indexes", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--database", help="a database that was loaded before, as a URL")
+    ask_for_database(parser, 1_000_000)
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        url = arguments.database or loaded(stack, arguments.events)
+        url = asked_database(stack, arguments)
         hold_contest(url)
         asyncio.run(ask_questions(url))
         list_sizes(url)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from bench.contestants import Served, ask, dateline
 from bench.queries import list_queries
 from bench.record import machine, write
-from bench.server import loaded
+from bench.server import ask_for_database, asked_database
 from bench.usage import resident_bytes
 from service import keyring
 from service.wire.key import KeyBody
@@ -41,11 +41,10 @@ def main() -> None:
     """Measure as the command line says."""
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="for how long (10)")
-    parser.add_argument("--events", type=int, default=50_000, help="how many events to load (50,000)")
-    parser.add_argument("--database", help="a database that was loaded before, as a URL")
+    ask_for_database(parser, 50_000)
     asked = parser.parse_args()
     with ExitStack() as stack:
-        url = asked.database or loaded(stack, asked.events)
+        url = asked_database(stack, asked)
         _, key = keyring.create(url, KeyBody(name="bench", scopes=["write"]))
         served = stack.enter_context(dateline(url))
         answers, samples = watch(served, key, asked.minutes * 60)

@@ -93,6 +93,8 @@ def _take(url: str, begin: Callable[[], subprocess.Popen[bytes]]) -> Turn:
 
 
 def _report(turns: dict[str, list[Turn]]) -> None:
+    if any(one.cpu_seconds == 0 for taken in turns.values() for one in taken):
+        raise SystemExit("A turn took less processor time than the system counts: load more events.")
     print("\nMedians. `times COPY` is how fast it is where COPY of the same documents is 1.\n")
     print("| | s | times COPY | CPU s | times COPY | most memory, MiB |\n|---|---|---|---|---|---|")
     base: list[Turn] = []

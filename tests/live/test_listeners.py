@@ -20,21 +20,11 @@ CLIENTS = 60
 LEAST = 10
 
 
-def taken_by(service: Service) -> list[int]:
-    """Count the connections that each server process has taken on the service's port."""
+def sockets(service: Service, status: str) -> list[int]:
+    """Count the sockets of this status that each server process has on the service's port."""
     return [
-        sum(
-            one.status == psutil.CONN_ESTABLISHED and one.laddr.port == service.port for one in worker.net_connections()
-        )
+        sum(one.status == status and one.laddr.port == service.port for one in worker.net_connections())
         for worker in service.workers()
-    ]
-
-
-def listening(service: Service) -> list[int]:
-    """Count the sockets on which each server process waits for connections to the service's port."""
-    return [
-        sum(one.status == psutil.CONN_LISTEN and one.laddr.port == service.port for one in taken)
-        for taken in (worker.net_connections() for worker in service.workers())
     ]
 
 
@@ -42,7 +32,7 @@ def listening(service: Service) -> list[int]:
 def test_connections_are_spread_over_the_server_processes(tmp_path: Path, database_url: str) -> None:
     """Those that come at once, too: whoever is the first to see them leaves the others theirs."""
     with running(tmp_path, database_url=database_url, workers=2) as service, ExitStack() as clients:
-        wait_until(lambda: min(listening(service)) > 1)
+        wait_until(lambda: min(sockets(service, psutil.CONN_LISTEN)) > 1)
         first, second = service.workers()
         first.suspend()
         second.suspend()
@@ -53,8 +43,8 @@ def test_connections_are_spread_over_the_server_processes(tmp_path: Path, databa
             first.resume()
             time.sleep(0.5)
             second.resume()
-        wait_until(lambda: sum(taken_by(service)) == CLIENTS)
-        assert min(taken_by(service)) >= LEAST
+        wait_until(lambda: sum(sockets(service, psutil.CONN_ESTABLISHED)) == CLIENTS)
+        assert min(sockets(service, psutil.CONN_ESTABLISHED)) >= LEAST
 
 
 def test_what_is_taken_by_another_service_is_shared_with_none(tmp_path: Path, database_url: str) -> None:

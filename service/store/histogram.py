@@ -37,6 +37,7 @@ from service.dates import (
     axis_buckets,
     bucket_of,
     bucket_start,
+    parse_window,
 )
 from service.store.query import Caller, EventQuery, timeline_id_of
 from service.store.runs import BOUNDS, MARKS, mark_runs, number
@@ -48,6 +49,11 @@ from service.tables import event, histogram, histogram_change
 # The most buckets of one histogram.
 MOST_BUCKETS = 5_000
 _FIRST: ColumnElement[Any] = bindparam("first_bucket", type_=Integer)
+# Of a timeline that reaches back for centuries, most days are before this one, and few follow.
+_LATE = parse_window("1900").start
+# What begins, and what ends it.
+_OTHER = {"possible_from": "possible_to", "certain_from": "certain_to"}
+_OTHER |= {end: beginning for beginning, end in _OTHER.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,7 @@ class _Form:
     unit: Unit
     is_begun: bool
     is_ended: bool
+    is_late: bool = False  # whether it begins at `_LATE` or after
     query: Shape | None = None
     lead: Lead | None = None
 
@@ -123,7 +130,8 @@ async def read_histogram(connection: Connection, query: EventQuery, caller: Call
     last = None if window.end == DISTANT_FUTURE else bucket_of(unit, window.end - 1)
     if first is not None and last is not None and last - first >= MOST_BUCKETS:
         return Histogram(unit, first, last, [])
-    form = _Form(unit, first is not None, last is not None)
+    is_late = first is not None and bucket_start(unit, first) >= _LATE
+    form = _Form(unit, first is not None, last is not None, is_late)
     timeline_id = timeline_id_of(str(query.timeline))
     values: dict[str, object] = {"first_bucket": first, "last_bucket": last, "timeline_id": timeline_id}
     # what is counted behind a filter depends on the filter's value: PostgreSQL plans for it
@@ -204,12 +212,13 @@ def _kept(form: _Form) -> CompoundSelect[Any]:
     is_of_unit = (histogram.c.timeline_id == TIMELINE_ID, histogram.c.unit == literal_column(f"'{form.unit}'"))
     kept = [select(histogram.c.bucket, *(histogram.c[name] for name in MARKS)).where(*is_of_unit)]
     if form.is_begun:
-        # what comes before is summed up at once: it takes half as long as in groups
-        before = [func.sum(histogram.c[name]).cast(Integer).label(name) for name in MARKS]
-        kept = [
-            kept[0].where(histogram.c.bucket >= _FIRST),
-            select((_FIRST - number(1)).label("bucket"), *before).where(*is_of_unit, histogram.c.bucket < _FIRST),
-        ]
+        # What comes before is summed up at once: it takes half as long as in groups. Whatever begins ends somewhere:
+        # so what has begun before and goes on is as well what ends later, less what begins later.
+        comes = histogram.c.bucket >= _FIRST
+        summed = comes if form.is_late else histogram.c.bucket < _FIRST
+        counts = [histogram.c[_OTHER[name] if form.is_late else name] for name in MARKS]
+        before = [func.sum(one).cast(Integer).label(name) for one, name in zip(counts, MARKS, strict=True)]
+        kept = [kept[0].where(comes), select((_FIRST - number(1)).label("bucket"), *before).where(*is_of_unit, summed)]
     changed = select(histogram_change).where(histogram_change.c.timeline_id == TIMELINE_ID).cte("changed")
     return union_all(*kept, mark_runs([form.unit], changed)[form.unit])
 

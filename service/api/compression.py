@@ -1,8 +1,8 @@
 """Answers in fewer bytes, for who asks for them (`Accept-Encoding`; RFC 9110, section 12.5.3): zstd, else gzip.
 
-Both at their least level: of a page of 46 kB, which becomes a quarter, zstd takes 0.05 ms and gzip 0.15. Only what is
-read is compressed, since an answer to a write may show a secret beside what another chose; no event stream, whose
-messages are small; and nothing small.
+Both at a low level: of a page of 66 kB, which becomes three tenths, zstd takes 0.13 ms and gzip 0.10 (0.39 by zlib).
+Only what is read is compressed, since an answer to a write may show a secret beside what another chose; no event
+stream, whose messages are small; and nothing small.
 
 What is compressed is another representation, with an entity tag of its own: that of the plain one, with the coding
 behind it. Writers may name either, readers that of a coding which they ask for (`service.api.etag`).
@@ -10,12 +10,12 @@ behind it. Writers may name either, readers that of a coding which they ask for 
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Protocol
 
+from isal import isal_zlib
 from starlette.types import Message, Receive, Scope, Send
 
 from service.api.layer import Header, Layer
@@ -34,7 +34,7 @@ _TYPES = (
     b"text/plain",
 )
 _LEVEL = 1
-_GZIP = 31  # zlib's window, with the header of gzip
+_GZIP = isal_zlib.MAX_WBITS + 16  # with the header of gzip
 _MOST_ASKED = 500
 
 
@@ -50,13 +50,13 @@ class Compressor(Protocol):
 
 class _Gzip:
     def __init__(self) -> None:
-        self._zlib = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+        self._gzip = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _GZIP)
 
     def part(self, content: bytes) -> bytes:
-        return self._zlib.compress(content) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
+        return self._gzip.compress(content) + self._gzip.flush(isal_zlib.Z_SYNC_FLUSH)
 
     def last(self, content: bytes) -> bytes:
-        return self._zlib.compress(content) + self._zlib.flush()
+        return self._gzip.compress(content) + self._gzip.flush()
 
 
 def _find_zstd() -> Any:  # noqa: ANN401  # a module

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import AsyncConnection
+from sqlalchemy import text
 
 from service.store.changes import CHANNEL
 from service.store.epoch import enter_epoch
-from service.store.statement import Connection, Statement
+from service.store.statement import Connection, compiled
 from service.tasks import end_tasks
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _PROBE_SECONDS = 30.0  # so often it is seen whether the connection lives, and l
 
 # By this name the database knows that a service or a worker is there.
 APPLICATION = "dateline feed"
-_LISTEN = Statement(f"LISTEN {CHANNEL}", {})
+_LISTEN = compiled(text(f"LISTEN {CHANNEL}"))
 
 
 class Listener:

@@ -1,7 +1,7 @@
 """SQLAlchemy Core as the language of our statements, psycopg as the way to run them.
 
-A statement is built and compiled once; running it costs what libpq costs (`service.store.connection`). Measured: half
-of the time of a page goes to SQLAlchemy's own execution otherwise (`make bench`).
+A statement is built once, and put into words once; running it costs what libpq costs (`service.store.connection`).
+Measured: half of the time of a page goes to SQLAlchemy's own execution otherwise (`make bench`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar, cast
 
 from psycopg import AsyncConnection
 from sqlalchemy import ColumnElement, Table, bindparam
@@ -30,37 +30,59 @@ Connection = AsyncConnection[Row]
 _PLACE = re.compile(r"%\((\w+)\)s")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A compiled statement: `sql` with `%(name)s` places, `fixed` the values known when it was built.
+class _Spelling(NamedTuple):
+    """A statement in words: with `%(name)s` places, and with PostgreSQL's own.
 
-    It was made of `element`. Those of `distributed` do the same on a distributed PostgreSQL, one after the other, where
-    this one cannot be run there (`service.store.distribution`).
+    psycopg would take a statement as long as these apart on every run, since it remembers only short ones: so it gets
+    `$1` for the first of `names` and so on. `fixed` are values known when it was built.
     """
 
     sql: str
     fixed: Mapping[str, object]
-    element: ClauseElement | None = field(default=None, repr=False)
-    distributed: tuple[ClauseElement, ...] = field(default=(), repr=False)
-    _steps: tuple[Statement, ...] | None = field(init=False, default=None, repr=False)
-    # PostgreSQL's own form, with `$1` for the first name and so on: psycopg would take a statement as long as
-    # these apart on every run, since it remembers only short ones
-    _numbered: bytes = field(init=False, repr=False)
-    _names: tuple[str, ...] = field(init=False, repr=False)
+    numbered: bytes
+    names: tuple[str, ...]
 
-    def __post_init__(self) -> None:
-        numbers = {name: i for i, name in enumerate(dict.fromkeys(_PLACE.findall(self.sql)), start=1)}
-        numbered = _PLACE.sub(lambda place: f"${numbers[place[1]]}", self.sql).replace("%%", "%")
-        object.__setattr__(self, "_numbered", numbered.encode())
-        object.__setattr__(self, "_names", tuple(numbers))
+    @classmethod
+    def of(cls, sql: str, fixed: Mapping[str, object]) -> _Spelling:
+        numbers = {name: i for i, name in enumerate(dict.fromkeys(_PLACE.findall(sql)), start=1)}
+        numbered = _PLACE.sub(lambda place: f"${numbers[place[1]]}", sql).replace("%%", "%")
+        return cls(sql, fixed, numbered.encode(), tuple(numbers))
+
+
+class Statement:
+    """A statement of SQLAlchemy Core, put into words when it is first needed: there are many, and few need them all.
+
+    Those of `distributed` do the same as `element` on a distributed PostgreSQL, one after the other, where this one
+    cannot be run there (`service.store.distribution`). `before` are words that stand before it.
+    """
+
+    def __init__(self, element: ClauseElement, distributed: Sequence[ClauseElement] = (), *, before: str = "") -> None:
+        self.element = element
+        self.distributed = tuple(distributed)
+        self._before = before
+
+    @cached_property
+    def _spelling(self) -> _Spelling:
+        # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now
+        dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
+        result = self.element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        fixed = {name: value for name, value in result.params.items() if value is not None}
+        return _Spelling.of(f"{self._before}{result}", fixed)
 
     @property
+    def sql(self) -> str:
+        """Its words, with `%(name)s` places."""
+        return self._spelling.sql
+
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """The values that were known when it was built."""
+        return self._spelling.fixed
+
+    @cached_property
     def steps(self) -> tuple[Statement, ...]:
-        """What is run on a distributed PostgreSQL; compiled at the first need, which most services never have."""
-        if self._steps is None:
-            steps = tuple(compiled(one) for one in self.distributed) or (self,)
-            object.__setattr__(self, "_steps", steps)
-        return self._steps or ()
+        """What is run on a distributed PostgreSQL."""
+        return tuple(compiled(one) for one in self.distributed) or (self,)
 
     async def run(self, connection: Connection, values: Mapping[str, object], *, prepare: bool = True) -> Rows:
         """Run it; rows come in binary form, which is how instants keep their range.
@@ -73,8 +95,9 @@ class Statement:
             for one in first:
                 await one.run(connection, values, prepare=prepare)
             return await last.run(connection, values, prepare=prepare)
-        given = {**self.fixed, **values} if self.fixed else values
-        return await run_statement(connection, self._numbered, [given[name] for name in self._names], prepare=prepare)
+        _, fixed, numbered, names = self._spelling
+        given = {**fixed, **values} if fixed else values
+        return await run_statement(connection, numbered, [given[name] for name in names], prepare=prepare)
 
     async def run_many(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it once for each row, in one round trip (psycopg sends them as a pipeline)."""
@@ -91,15 +114,11 @@ def is_distributed(connection: Connection) -> bool:
 
 
 def compiled(element: ClauseElement, *, distributed: Sequence[ClauseElement] = ()) -> Statement:
-    """Compile a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run.
+    """Make a statement of SQLAlchemy Core; a `bindparam` without a value is given when it is run.
 
     `distributed` are run in its place, with the same values, on a distributed PostgreSQL.
     """
-    # psycopg's own place markers; a list of literals, which SQLAlchemy spells out late, is spelt out now
-    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it bare
-    result = element.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    fixed = {name: value for name, value in result.params.items() if value is not None}
-    return Statement(str(result), fixed, element, tuple(distributed))
+    return Statement(element, distributed)
 
 
 def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> ElementT:
@@ -114,9 +133,8 @@ def with_given(element: ElementT, expression: ColumnElement[Any], name: str) -> 
 
 
 def explained(element: ClauseElement) -> Statement:
-    """Compile a statement that has PostgreSQL plan another one, and run nothing."""
-    planned = compiled(element)
-    return Statement(f"EXPLAIN (FORMAT JSON) {planned.sql}", planned.fixed, planned.element)
+    """Make a statement that has PostgreSQL plan another one, and run nothing."""
+    return Statement(element, before="EXPLAIN (FORMAT JSON) ")
 
 
 async def planned_rows(connection: Connection, statement: Statement, values: Mapping[str, object]) -> int:

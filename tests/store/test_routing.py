@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -99,7 +99,6 @@ def standing() -> Iterator[tuple[str, Statement]]:
 
 
 def faults_of(statement: Statement) -> list[str]:
-    assert statement.element is not None, statement.sql
     return [fault for one in statement.distributed or (statement.element,) for fault in Routing(one).faults]
 
 
@@ -129,18 +128,6 @@ def leads(shape: Shape) -> Iterator[Lead | None]:
         yield Lead(name, several=len(shape.leads) == 1, past=shape.past)
     if shape.text and not shape.past:
         yield Lead(TEXT, several=False)
-
-
-@pytest.fixture
-def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have builders build, and compile nothing, which takes longest by far; what they remember must not be asked."""
-
-    def build(element: ClauseElement, *, distributed: Iterable[ClauseElement] = ()) -> Statement:
-        return Statement("", {}, element, tuple(distributed))
-
-    for module in MODULES:
-        if hasattr(module, "compiled"):
-            monkeypatch.setattr(module, "compiled", build)
 
 
 def built() -> Iterator[tuple[str, Statement]]:
@@ -180,13 +167,19 @@ def test_each_table_has_its_place() -> None:
         assert first.name == "timeline_id", f"a key of {name} that does not begin so cannot be checked by one server"
 
 
+def test_what_stands_in_the_store_can_be_put_into_words() -> None:
+    """Not only once it is needed."""
+    for name, statement in standing():
+        for one in (statement, *statement.steps):
+            assert one.sql, name
+
+
 def test_what_stands_in_the_store_is_held_to_one_timeline() -> None:
     faults = {name: faults_of(one) for name, one in standing() if name != "listening._LISTEN"}
     assert {name: one for name, one in faults.items() if one and name not in OF_ALL} == {}
     assert {name for name in OF_ALL if not faults[name]} == set()
 
 
-@pytest.mark.usefixtures("_uncompiled")
 def test_what_the_store_builds_is_held_to_one_timeline() -> None:
     seen: dict[str, int] = {}
     for name, statement in built():
@@ -201,7 +194,7 @@ def test_every_builder_is_known() -> None:
         for name, function in functions(ast.parse(path.read_text(encoding="utf-8")), path.stem):
             if any(called(node) in COMPILING for node in ast.walk(function)):
                 found.add(name)
-    found -= {"statement.Statement.steps", "statement.explained"}
+    found -= {"statement.Statement.steps"}
     # which joins what `page_statement` selects, and is not run on a cluster
     assert found - {"paging.joined_statement"} == BUILDERS | AT_IMPORT
 

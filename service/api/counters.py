@@ -10,7 +10,6 @@ import time
 from collections import OrderedDict
 
 from limits.aio.storage import RedisStorage, Storage
-from redis.asyncio import ConnectionPool
 
 MOST_COUNTERS = 100_000
 _REDIS_SECONDS = 0.25  # how long a request waits for it at most
@@ -69,6 +68,8 @@ class SharedCounters(RedisStorage):
     """Counters in the Redis at this URL; a failure, and an answer that takes long, is a StorageError."""
 
     def __init__(self, url: str) -> None:
+        from redis.asyncio import ConnectionPool  # noqa: PLC0415  # a tenth of a second, which most services never need
+
         self._connections = ConnectionPool.from_url(
             url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
         )

@@ -163,9 +163,11 @@ def template(request: pytest.FixtureRequest, postgres: str) -> str:
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
     """Forget how a command under test has set up the log: to a stream that ends with the command."""
-    root, before = logging.getLogger(), logging.getLogger().handlers[:]
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
     yield
     root.handlers[:] = before
+    root.setLevel(level)
     structlog.reset_defaults()
 
 

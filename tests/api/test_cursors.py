@@ -93,18 +93,18 @@ def filters_of(client: Client, events: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 def test_a_walk_sees_each_event_once_in_both_orders(api: Client, story: str, window: dict[str, Any]) -> None:
-    for chosen in filters_of(api, story):
+    for number, chosen in enumerate(filters_of(api, story)):
         asked = window | chosen
         whole = [event["id"] for event in api.read(story, limit=200, **asked)["items"]]
         assert len(whole) == len(set(whole))
         assert api.read(story, count="exact", **asked)["count"] == len(whole), asked
-        for limit in (1, 4):
-            for sort, expected in (("date", whole), ("-date", whole[::-1])):
-                pages = list(api.pages(story, limit=limit, sort=sort, **asked))
-                seen = [event["id"] for page in pages for event in page["items"]]
-                assert seen == expected, (asked, limit, sort)
-                assert all(len(page["items"]) == limit for page in pages[:-1])
-                assert len(pages) == max(1, -(-len(whole) // limit)), "no page is empty but the only one"
+        limits = (1, 4) if number % 2 == 0 else (4, 1)
+        for limit, sort, expected in zip(limits, ("date", "-date"), (whole, whole[::-1]), strict=True):
+            pages = list(api.pages(story, limit=limit, sort=sort, **asked))
+            seen = [event["id"] for page in pages for event in page["items"]]
+            assert seen == expected, (asked, limit, sort)
+            assert all(len(page["items"]) == limit for page in pages[:-1])
+            assert len(pages) == max(1, -(-len(whole) // limit)), "no page is empty but the only one"
 
 
 @pytest.mark.parametrize("asked", [{"sort": "-recorded"}, {"sort": "relevance", "q": "talks"}], ids=str)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.archive.going_and_coming import brought, written
 from tests.client import Client
 from tests.factories import make_actor, make_place, make_source, make_timeline
+from tests.prove import IS_LONG
 from tests.prove.wholeness import find_partial
 
 EVENTS = 4
@@ -126,7 +127,7 @@ def told(client: Client, story: Story) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60 if IS_LONG else 6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(WRITES)
 def test_an_import_of_an_export_is_the_identity(
     here: Client,

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tasks": set(),
     "embedded": set(),
     "tables": {"dates", "errors"},
-    "wire": {"dates", "errors"},
+    "wire": {"dates", "errors", "wording"},
     "store": {"tables", "wire", "dates", "errors", "tasks"},
     "formats": {"wire", "dates", "errors"},
     "import_report": {"importing", "intake", "unarchiving", "store"},

@@ -5,7 +5,7 @@ A typo must never return everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
 
 from fastapi import Request, Response, params
@@ -19,6 +19,7 @@ from service.api.freshness import Handler, once_more_at_the_primary
 from service.api.limits import check_shape
 from service.api.problems import InvalidParameters
 from service.settings import Settings
+from service.wording import MOST_MISTYPED, suggestion
 
 JSON = "application/json"
 MERGE_PATCHES = ("application/merge-patch+json", JSON)
@@ -99,16 +100,23 @@ def check(request: Request, declared: dict[str, bool], *, page_items: int) -> No
 
     A page has at most `page_items`: what is declared is the most that an operator may set.
     """
-    refused = {}
+    refused: dict[str, str] = {}
     for name in request.query_params:
         if name not in declared:
-            refused[name[:100]] = f"is unknown here; known are: {', '.join(sorted(declared)) or 'none'}"
+            known = sorted(declared)
+            hint = suggestion(name, known) if len(refused) < MOST_MISTYPED else ""
+            refused[name[:100]] = f"{unknown(known)}{hint}"
         elif not declared[name] and len(request.query_params.getlist(name)) > 1:
             refused[name] = "stands more than once"
         elif name == PAGE and _number(request.query_params[name]) > page_items:
             refused[name] = f"must be at most {page_items}"
     if refused:
         raise InvalidParameters(refused)
+
+
+def unknown(known: Sequence[str]) -> str:
+    """Say that a parameter is unknown, and which ones are known."""
+    return f"is unknown here; known are: {', '.join(known) or 'none'}"
 
 
 def _number(text: str) -> int:

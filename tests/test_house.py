@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "announcing": {"keyring", "settings"},
     "recounting": {"store", "errors"},
     "whole_file": {"embedded"},
-    "backup": {"embedded", "store", "settings", "whole_file"},
+    "backup": {"embedded", "formats", "store", "settings", "whole_file"},
     "rerendering": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},

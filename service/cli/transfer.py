@@ -13,6 +13,7 @@ from typing import Annotated, BinaryIO, Literal, cast
 import typer
 
 from service import archiving, intake, serving, unarchiving
+from service.backup import is_backup
 from service.cli.environment import EXIT_FAILED, read_settings
 from service.formats import csv
 from service.formats.archive import is_archive
@@ -53,6 +54,9 @@ def import_files(
     with ExitStack() as stack:
         there = [stack.enter_context(intake.as_file(path)) for path in files]
         named = list(zip(there, files, strict=True))
+        for file, name in named:
+            if is_backup(file):
+                raise typer.BadParameter(f"{name} is a backup, which `dateline restore` takes", param_hint="FILE")
         if any(map(is_archive, there)):
             _import_archives(named, jobs=jobs, trial=dry_run, others=timeline or format_ or atomic or rejects)
             return

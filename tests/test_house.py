@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "serving", "announcing", "app", "archiving", "backup", "embedded", "formats", "import_report", "importing",
         "intake", "keyring", "purging", "recounting", "rerendering", "seeding", "store", "settings", "unarchiving",
-        "whole_file", "wire", "errors",
+        "whole_file", "wire", "errors", "wording",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+from collections.abc import Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,8 @@ from service.settings import list_settings
 from service.store.contents import count_contents
 from service.whole_file import CannotWriteError
 from service.wire.key import KeyBody
+from service.wire.values import FORMS
+from service.wording import in_words
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -268,6 +271,13 @@ keys = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(keys, name="keys")
+# What the members of a key are called on the command line.
+_OPTIONS: Mapping[int | str, str] = {
+    "name": "NAME",
+    "scopes": "--scope",
+    "timelines": "--timeline",
+    "expires_at": "--days",
+}
 Prefix = Annotated[str, typer.Argument(help="The key's prefix, as `dateline keys list` shows it.")]
 
 
@@ -284,9 +294,9 @@ def create_key(
     try:
         body = KeyBody.model_validate(asked)
     except ValidationError as error:
-        for one in error.errors(include_input=False, include_url=False):
-            what = " ".join(map(str, one["loc"][:1])) or "key"
-            typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
+        for one in error.errors(include_url=False):
+            what = _OPTIONS[one["loc"][0]] if one["loc"] else "the key:"
+            typer.echo(f"dateline: {what} {in_words(one, FORMS)}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
     with serving.prepared_database(read_settings()) as url:
         made, text = keyring.create(url, body)

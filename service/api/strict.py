@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
@@ -98,9 +99,9 @@ def media_type(headers: Headers) -> str:
 def check(request: Request, declared: dict[str, bool], *, page_items: int) -> None:
     """Compare a query string with what is declared: names, and whether each may stand more than once.
 
-    A page has at most `page_items`: what is declared is the most that an operator may set.
+    A page has at most `page_items`: what is declared is the most that an operator may set. Raises InvalidParameters.
     """
-    refused: dict[str, str] = {}
+    refused = _garbled(request.scope["query_string"])
     for name in request.query_params:
         if name not in declared:
             known = sorted(declared)
@@ -112,6 +113,27 @@ def check(request: Request, declared: dict[str, bool], *, page_items: int) -> No
             refused[name] = f"must be at most {page_items}"
     if refused:
         raise InvalidParameters(refused)
+
+
+def _garbled(query: bytes) -> dict[str, str]:
+    """Name the parameters that are not UTF-8: what is read of them has other characters in the place of some."""
+    if _is_utf8(unquote_to_bytes(query)):
+        return {}
+    # of this encoding each byte is a character, and comes back as it was
+    told = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return {
+        name.encode("latin-1").decode(errors="replace")[:100]: "is not UTF-8"
+        for name, value in told
+        if not _is_utf8(f"{name}={value}".encode("latin-1"))
+    }
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def unknown(known: Sequence[str]) -> str:

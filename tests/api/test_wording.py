@@ -124,6 +124,8 @@ def test_a_wrong_member(api: Client, changes: dict[str, Any], said: str) -> None
             "; ".join(f"{name}: is unknown here; known are: {KNOWN}" for name in ["a", "b", "c", "Sort"]),
         ),
         ("x=1", f"x: is unknown here; known are: {KNOWN}"),
+        ("q=%ff", "q: is not UTF-8"),
+        ("limit=5&actor=%E9t%E9&q=%EF%BF%BD", "actor: is not UTF-8"),
         ("q=%00", "q: must not hold a NUL character"),
     ],
 )

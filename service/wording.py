@@ -92,6 +92,11 @@ def in_words(error: Mapping[str, Any], forms: Mapping[str, str] = MappingProxyTy
     return sentence.format_map(limits) + remark
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Say how many there are of what is called so; several of them are called the same with an s where not said."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
 def suggestion(given: object, choices: Iterable[str]) -> str:
     """Ask, behind what is wrong with a word, whether the nearest of those that there are is meant; empty for none."""
     found = nearest(given, choices)

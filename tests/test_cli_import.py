@@ -120,7 +120,7 @@ def test_all_or_nothing_and_a_trial(client: Client, tmp_path: Path) -> None:
     outcome = run(good, bad, "--atomic")
     assert outcome.exit_code == 1
     assert outcome.stdout == ""
-    assert "nothing was written: 1 lines are refused" in outcome.stderr
+    assert "nothing was written: 1 line is refused" in outcome.stderr
     assert client.titles(EVENTS) == []
     assert run(good, "--dry-run").stdout.startswith("30 would be created, ")
     assert client.titles(EVENTS) == []

@@ -29,7 +29,7 @@ from service.store.contents import count_contents
 from service.whole_file import CannotWriteError
 from service.wire.key import KeyBody
 from service.wire.values import FORMS
-from service.wording import in_words
+from service.wording import counted, in_words
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -148,7 +148,7 @@ def purge(
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
     with serving.existing_database(read_settings()) as url:
         gone = purging.purge(url, timeline, event)
-    typer.echo(f"Purged, with {gone} states.")
+    typer.echo(f"Purged, with {counted(gone, 'state')}.")
 
 
 @app.command()
@@ -190,9 +190,9 @@ def restore(
     with serving.database(settings) as url:
         put_back(serving.owner_url(settings, url), source, replace=replace)
         serving.prepare(settings, url)
-        counted = count_contents(serving.owner_url(settings, url))
+        contents = count_contents(serving.owner_url(settings, url))
         faults = sum(map(bool, recounting.check_histograms(url).values()))
-    typer.echo(f"Restored: {', '.join(f'{number} {name}' for name, number in counted.items())}.")
+    typer.echo(f"Restored: {', '.join(counted(number, name) for name, number in contents.items())}.")
     typer.echo(f"Histograms: {f'{faults} wrong; `dateline histogram rebuild` mends them' if faults else 'right'}.")
     typer.echo("Webhooks send nothing until each is enabled again; `dateline keys list` shows which keys are good.")
     if settings.migration_database_url is None and settings.database_url is not None:
@@ -217,7 +217,8 @@ def check_histogram(timeline: OneTimeline = None) -> None:
     with serving.existing_database(read_settings()) as url:
         faults = recounting.check_histograms(url, timeline)
     for slug, buckets in faults.items():
-        typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
+        found = f"{counted(buckets, 'bucket is', 'buckets are')} wrong" if buckets else "right"
+        typer.echo(f"{slug}: {found}")
     if any(faults.values()):
         raise typer.Exit(EXIT_FAILED)
 
@@ -228,7 +229,8 @@ def rebuild_histogram(timeline: OneTimeline = None) -> None:
     with serving.existing_database(read_settings()) as url:
         faults = recounting.rebuild_histograms(url, timeline)
     for slug, buckets in faults.items():
-        typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
+        found = f"{counted(buckets, 'bucket was', 'buckets were')} wrong" if buckets else "was right"
+        typer.echo(f"{slug}: {found}")
 
 
 documents = typer.Typer(
@@ -245,7 +247,8 @@ def check_documents() -> None:
     """Count the documents of an older shape; the exit code is 1 where there are any."""
     with serving.existing_database(read_settings()) as url:
         older = rerendering.count(url)
-    typer.echo(f"{older} documents are of an older shape." if older else "All documents have the present shape.")
+    found = f"{counted(older, 'document is', 'documents are')} of an older shape"
+    typer.echo(f"{found if older else 'All documents have the present shape'}.")
     if older:
         raise typer.Exit(EXIT_FAILED)
 
@@ -260,7 +263,8 @@ def rerender_documents() -> None:
     with serving.existing_database(read_settings()) as url:
         done = rerendering.rerender(url)
         left = rerendering.count(url)
-    typer.echo(f"{done} documents have the present shape now; {left} are of an older one.")
+    have, are = counted(done, "document has", "documents have"), counted(left, "is", "are")
+    typer.echo(f"{have} the present shape now; {are} of an older one.")
     if left:
         raise typer.Exit(EXIT_FAILED)
 
@@ -325,7 +329,8 @@ def rotate_key(
     """Make a key that takes another's place, and print it, this once."""
     with serving.existing_database(read_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
-    typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
+    hours = counted(overlap_hours, "hour")
+    typer.echo(f"{made.prefix} replaces {prefix}, good for {hours}. The key, shown this once:", err=True)
     typer.echo(text)
 
 

@@ -20,6 +20,7 @@ from service.formats.archive import is_archive
 from service.formats.reading import UnreadableFileError
 from service.import_report import ArchiveReport, Report, shown_count, shown_progress
 from service.whole_file import written_whole
+from service.wording import counted
 
 STANDARD_OUTPUT = Path("-")
 PACKED = ".gz"
@@ -88,7 +89,8 @@ def _import_events(
 
         intake.bring_in(url, order, found, jobs=jobs, told=tell)
     if order.atomic and report.refused:
-        typer.echo(f"dateline: nothing was written: {report.refused} lines are refused", err=True)
+        refused = counted(report.refused, "line is", "lines are")
+        typer.echo(f"dateline: nothing was written: {refused} refused", err=True)
         raise typer.Exit(EXIT_FAILED)
     typer.echo(report.summary(trial=order.trial))
     if report.refused:
@@ -156,12 +158,8 @@ def export(
     ):
         totals = write(url, timeline or [], target, told)
     if file != STANDARD_OUTPUT:
-        states = "" if present else f", {_counted(totals.states, 'state')}"
-        typer.echo(f"Exported {_counted(totals.timelines, 'timeline')}: {_counted(totals.events, 'event')}{states}.")
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+        states = "" if present else f", {counted(totals.states, 'state')}"
+        typer.echo(f"Exported {counted(totals.timelines, 'timeline')}: {counted(totals.events, 'event')}{states}.")
 
 
 @contextmanager

@@ -235,6 +235,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
         import_seconds=settings.import_timeout_seconds,
         stopping=stopping,
     )
+    app.add_middleware(problem_pages.ProblemPages)
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Validation)
     app.add_middleware(Compression)

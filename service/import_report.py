@@ -14,6 +14,7 @@ from service.importing import MOST_ERRORS
 from service.intake import Outcome, Rejected
 from service.store.importing import Tally
 from service.unarchiving import Came, Told
+from service.wording import counted
 
 
 class Report:
@@ -84,8 +85,9 @@ class ArchiveReport:
         """Say in a line what became of all."""
         would, total = " would be" if trial else "", self._total
         return (
-            f"{total.created} events{would} created, {total.unchanged} unchanged; {total.entries} timelines and "
-            f"entries of the directory{would} created; {self.refused} refused."
+            f"{counted(total.created, 'event')}{would} created, {total.unchanged} unchanged; "
+            f"{counted(total.entries, 'timeline or entry', 'timelines and entries')} of the directory{would} created; "
+            f"{self.refused} refused."
         )
 
 

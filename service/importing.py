@@ -76,6 +76,8 @@ def errors_of(number: int, why: ValidationError | str) -> Iterator[ProblemError]
         return
     for one in why.errors(include_url=False):
         if one["type"] == "json_invalid":
-            yield ProblemError(line=number, pointer="", detail=f"is no JSON text: {one['ctx']['error']}")
+            # the reader knows this one line alone, and calls it the first
+            why = one["ctx"]["error"].replace(" at line 1 column ", " at column ")
+            yield ProblemError(line=number, pointer="", detail=f"is no JSON text: {why}")
         else:
             yield ProblemError(line=number, pointer=pointer(one["loc"]), detail=in_words(one, FORMS))

@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from service.formats import csv, ndjson
-from service.formats.reading import Lines, ReadLine, UnreadableLine, batches
+from service.formats.reading import UNPACKABLE, Lines, ReadLine, UnreadableFileError, UnreadableLine, batches, opened
 from service.importing import write_lines
 from service.store.audit import OPERATOR, record_command
 from service.store.database import Database, connected
@@ -113,6 +113,23 @@ def as_file(path: Path) -> Iterator[Path]:
         shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
         yield Path(file.name)
+
+
+@contextmanager
+def unpacked(path: Path, name: Path) -> Iterator[Path]:
+    """Give a file's path; of one that is packed, that of a file with what it holds. Raises UnreadableFileError."""
+    with path.open("rb") as file:
+        content = opened(file)
+        if content is file:
+            yield path
+            return
+        with tempfile.NamedTemporaryFile(prefix="dateline-import-") as whole:
+            try:
+                shutil.copyfileobj(content, whole)
+                whole.flush()
+            except UNPACKABLE as error:
+                raise UnreadableFileError(f"{name} cannot be unpacked: {error}") from error
+            yield Path(whole.name)
 
 
 def header(path: Path, media_type: str) -> bytes:

@@ -31,12 +31,11 @@ from service.formats.archive import (
     StateLines,
     UnreadableLineError,
     event_of,
-    opened,
     read_entry,
     read_pieces,
     read_state,
 )
-from service.formats.reading import UnreadableFileError
+from service.formats.reading import UnreadableFileError, opened
 from service.importing import errors_of
 from service.store.archived import Tie, has_other_visibility, tie, write_entry, write_events
 from service.store.audit import record_command

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -53,6 +55,18 @@ _OF_ANOTHER_TYPE = re.compile("(string|list|model|model_attributes|dict|int|floa
 _QUOTED = re.compile("'([^']*)'")
 # No choice is longer, and what is compared with each of them should not be either.
 _MOST_CHARACTERS = 50
+_LIKENESS = 0.7  # of a misspelt name to what is meant, as difflib counts: 1 is the same
+
+
+# Of one thing no more names are compared with others: whoever has more that are wrong has not mistyped them.
+MOST_MISTYPED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What a model reads in the place of a member that it does not know: those that it knows, and that are not said."""
+
+    members: tuple[str, ...]
 
 
 def in_words(error: Mapping[str, Any], forms: Mapping[str, str] = MappingProxyType({})) -> str:
@@ -67,16 +81,35 @@ def in_words(error: Mapping[str, Any], forms: Mapping[str, str] = MappingProxyTy
     sentence = forms.get(limits.get("pattern", "")) or _SENTENCES.get(kind)
     if sentence is None:
         return str(error["msg"]).removeprefix("Value error, ")
+    given = error.get("input", ...)
     if kind == "literal_error":
-        remark = _nearest(error.get("input"), _QUOTED.findall(limits["expected"]))
+        remark = suggestion(given, _QUOTED.findall(limits["expected"]))
+    elif isinstance(given, Unknown):
+        remark = suggestion(error["loc"][-1], given.members)
     else:
-        found = _JSON_TYPES.get(type(error.get("input", ...)))
+        found = _JSON_TYPES.get(type(given))
         remark = f", not {found}" if found and _OF_ANOTHER_TYPE.fullmatch(kind) else ""
     return sentence.format_map(limits) + remark
 
 
-def _nearest(given: object, choices: list[str]) -> str:
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """Say how many there are of what is called so; several of them are called the same with an s where not said."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def suggestion(given: object, choices: Iterable[str]) -> str:
+    """Ask, behind what is wrong with a word, whether the nearest of those that there are is meant; empty for none."""
+    found = nearest(given, choices)
+    return "" if found is None else f"; did you mean '{found}'?"
+
+
+def nearest(given: object, choices: Iterable[str]) -> str | None:
+    """Find the choice that is most like what is given; None where none is like it."""
     if not isinstance(given, str) or len(given) > _MOST_CHARACTERS:
-        return ""
-    found = get_close_matches(given.lower(), choices, n=1)
-    return f"; did you mean '{found[0]}'?" if found else ""
+        return None
+    return _nearest(given.lower(), tuple(choices))
+
+
+@lru_cache(maxsize=256)  # what is wrong in one line of an import is so in most
+def _nearest(given: str, choices: tuple[str, ...]) -> str | None:
+    return next(iter(get_close_matches(given, choices, n=1, cutoff=_LIKENESS)), None)

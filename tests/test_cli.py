@@ -17,6 +17,7 @@ from service import announcing, seeding, serving
 from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
+from service.wording import counted
 
 LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
 KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
@@ -321,3 +322,17 @@ def test_no_database_is_made_for_what_needs_one_that_is_there(
     assert outcome.exit_code == 1
     assert str(outcome.exception) == f"There is no database in {tmp_path}/data; DATELINE_DATA names its folder."
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "names", "said"),
+    [
+        (0, ("state",), "0 states"),
+        (1, ("state",), "1 state"),
+        (2, ("state",), "2 states"),
+        (1, ("line is", "lines are"), "1 line is"),
+        (2, ("line is", "lines are"), "2 lines are"),
+    ],
+)
+def test_one_is_not_told_as_several(number: int, names: tuple[str, ...], said: str) -> None:
+    assert counted(number, *names) == said

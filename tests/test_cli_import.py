@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,7 @@ def test_all_or_nothing_and_a_trial(client: Client, tmp_path: Path) -> None:
     outcome = run(good, bad, "--atomic")
     assert outcome.exit_code == 1
     assert outcome.stdout == ""
-    assert "nothing was written: 1 lines are refused" in outcome.stderr
+    assert "nothing was written: 1 line is refused" in outcome.stderr
     assert client.titles(EVENTS) == []
     assert run(good, "--dry-run").stdout.startswith("30 would be created, ")
     assert client.titles(EVENTS) == []
@@ -153,3 +154,29 @@ def test_an_import_that_was_killed_is_gone_on_with(client: Client, database_url:
     assert created > 0 < unchanged
     assert created + unchanged == 6_000
     assert len(set(client.titles(EVENTS))) == 6_000
+
+
+def test_a_compressed_file_is_read_as_what_it_holds(client: Client, tmp_path: Path) -> None:
+    file = written(tmp_path / "events.ndjson", event_body(title="A"), event_body(when="2013-02-31"))
+    packed, table = tmp_path / "events.ndjson.GZ", tmp_path / "more.csv.gz"
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    table.write_bytes(gzip.compress(b"title,when,status\r\nB,2013,planned\r\n"))
+    outcome = run(packed, table)
+    assert outcome.stdout == "2 created, 0 amended, 0 unchanged, 0 deleted before, 1 refused.\n"
+    assert f"dateline: {packed}, line 2, /when: " in outcome.stderr
+    # the same lines have the same names, packed or not, wherever they come from
+    for again in (run(file), run("-", "--format", "ndjson", given=packed.read_bytes())):
+        assert again.stdout == "0 created, 0 amended, 1 unchanged, 0 deleted before, 1 refused.\n"
+    assert set(client.titles(EVENTS)) == {"A", "B"}
+
+
+@pytest.mark.parametrize("damaged", [lambda one: one[:-20], lambda one: one[:40] + b"\xff" * 20 + one[60:]])
+def test_a_compressed_file_that_is_damaged_is_told(
+    client: Client, tmp_path: Path, damaged: Callable[[bytes], bytes]
+) -> None:
+    packed = tmp_path / "events.ndjson.gz"
+    packed.write_bytes(damaged(gzip.compress(many(tmp_path / "events.ndjson", 50).read_bytes())))
+    outcome = run(packed)
+    assert outcome.exit_code == 1
+    assert str(outcome.exception).startswith(f"{packed} cannot be unpacked: ")
+    assert client.titles(EVENTS) == []

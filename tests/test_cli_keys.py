@@ -60,9 +60,17 @@ def test_that_there_are_no_keys_is_said_and_where(database_url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("create", "x", "--scope", "root"), "dateline: scopes: "),
-        (("create", "x", "--timeline", "No Slug"), "dateline: timelines: "),
-        (("create", "x", "--scope", "admin", "--timeline", "story"), "dateline: key: a key with the scope admin"),
+        (("create", "x", "--scope", "root"), "dateline: --scope must be 'read', 'write' or 'admin'\n"),
+        (
+            ("create", "x", "--scope", "wrte"),
+            "dateline: --scope must be 'read', 'write' or 'admin'; did you mean 'write'?\n",
+        ),
+        (
+            ("create", "x", "--timeline", "No Slug"),
+            "dateline: --timeline must be lower-case letters a to z, digits and",
+        ),
+        (("create", " "), "dateline: NAME must not be blank, nor hold a NUL character\n"),
+        (("create", "x", "--scope", "admin", "--timeline", "story"), "dateline: the key: a key with the scope admin"),
     ],
 )
 def test_what_is_wrong_is_said(arguments: tuple[str, ...], complaint: str) -> None:

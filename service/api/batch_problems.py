@@ -61,7 +61,7 @@ def answer_refusal(request: Request, refusal: Refusal) -> Response:
         return problem(request, VERSION_CONFLICT, str(refusal.error))
     if isinstance(refusal.error, DatelineError):
         return answer_error(request, refusal.error, refusal.place)
-    reasons = refusal.error.reasons.errors(include_url=False, include_input=False)[:MOST_ERRORS]
+    reasons = refusal.error.reasons.errors(include_url=False)[:MOST_ERRORS]
     if isinstance(refusal.error, Unreadable):
         found = [_unreadable(refusal.place, one) for one in reasons]
     else:

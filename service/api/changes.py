@@ -107,7 +107,7 @@ _VARY = {"Vary": "Accept"}
         200: {
             "description": "A page of changes; as an event stream, a message a change for as long as you stay.",
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "description": "Server-sent events (HTML, 9.2)."}}},
-            **answers.headers("Link", "Vary", POSITION_HEADER),
+            **answers.headers("Link", POSITION_HEADER),
         }
     },
 )

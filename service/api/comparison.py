@@ -40,7 +40,7 @@ _VARY = {"Vary": "Accept"}
         200: {
             "description": "A page of what changed; as text, all of it, to be read by people.",
             "content": {answers.TEXT: {"schema": {"type": "string", "description": "A line for each change."}}},
-            **answers.headers("Link", "Vary"),
+            **answers.headers("Link"),
         }
     },
 )

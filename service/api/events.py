@@ -40,7 +40,7 @@ _PAGE_RESPONSES: answers.Responses = {
     200: {
         "description": "A page of events; as NDJSON, an event a line, all of them.",
         "content": {answers.NDJSON: {"schema": {"type": "string", "description": "An event a line, ended by LF."}}},
-        **answers.headers("Link", "Vary"),
+        **answers.headers("Link"),
     }
 }
 

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
 from service.api.problems import ANSWER_HEADERS, InvalidParameters
 from service.errors import InvalidCursor, ReplicaFailed, Unavailable
@@ -93,11 +92,3 @@ def once_more_at_the_primary(handle: Handler) -> Handler:
             return await handle(request)
 
     return handled
-
-
-class ReadingRoute(APIRoute):
-    """A page that is read from the replica, and once more from the primary where that fails."""
-
-    def get_route_handler(self) -> Handler:
-        """Handle a request as FastAPI does, at most twice."""
-        return once_more_at_the_primary(super().get_route_handler())

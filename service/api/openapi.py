@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from service.api import answers
+from service.api.caching import WATCHED
 from service.api.etag import HELD, HELD_HEADER, MOST_TAGS_CHARACTERS, VERSION_HEADER
 from service.api.examples import EXCHANGES, SLUGS
 from service.api.exchange import Exchange
@@ -97,7 +98,16 @@ _HEADERS: Json = {
         "schema": _TEXT,
         "example": '</v1/timelines/syria-2013/events?limit=2&cursor=AAAA>; rel="next"',
     },
-    "Vary": {"description": "Which of a request's headers decide.", "schema": _TEXT, "example": "Accept"},
+    "Cache-Control": {
+        "description": "Who may keep it: with `no-cache` whoever asks anew each time, with `no-store` nobody.",
+        "schema": _TEXT,
+        "example": "public, no-cache",
+    },
+    "Vary": {
+        "description": "Which of a request's headers decide.",
+        "schema": _TEXT,
+        "example": "Accept-Encoding, Authorization",
+    },
     "WWW-Authenticate": {"description": "How to send a key.", "schema": {"type": "string", "const": "Bearer"}},
     "Retry-After": {
         "description": "After how many seconds to try again.",
@@ -134,6 +144,8 @@ _HEADERS_OF_STATUS = {
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
+# Those of what is read and may be kept (`service.api.caching`).
+_OF_KEPT = dict.fromkeys(("200", "304"), ("Cache-Control", "Vary"))
 # Those of every answer of an operation that is limited.
 _LIMITS = ("RateLimit", "RateLimit-Policy")
 # A write is what can be tried; these of its refusals may be the database's, and then say how far it had come.
@@ -204,7 +216,7 @@ def build(app: FastAPI) -> Json:
         _complete_parameters(path, operation, page_items=settings.page_items)
         _complete_security(method, operation)
         _complete_request(method, operation)
-        _complete_answers(_filled(path, operation), operation)
+        _complete_answers(method, _filled(path, operation), operation)
     return document
 
 
@@ -297,17 +309,18 @@ def _complete_request(method: str, operation: Json) -> None:
         media["examples"] = shown[name]
 
 
-def _complete_answers(path: str, operation: Json) -> None:
+def _complete_answers(method: str, path: str, operation: Json) -> None:
     """Leave out FastAPI's own 422, and give each answer its headers and an example."""
     found = operation["responses"]
     if answers.JSON in found.get("422", {}).get("content", {}):
         del found["422"]
     operation["responses"] = {status: found[status] for status in sorted(found)}
     limits = _LIMITS if "429" in found else ()
+    of_kept = _OF_KEPT if method == "get" and not path.startswith(WATCHED) else {}
     parameters = {one["name"] for one in operation.get("parameters", ())}
     is_repeatable, is_write = KEY_HEADER in parameters, _TRIAL in parameters
     for status, answer in operation["responses"].items():
-        names = [*_HEADERS_OF_STATUS.get(status, ()), *limits, "X-Request-Id"]
+        names = [*_HEADERS_OF_STATUS.get(status, ()), *of_kept.get(status, ()), *limits, "X-Request-Id"]
         answer["headers"] = answer.get("headers", {}) | answers.headers(*names)["headers"]
         content = answer.get("content", {})
         if is_repeatable and status < "300":

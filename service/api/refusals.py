@@ -9,11 +9,11 @@ from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.key_examples import KEY_PREFIX, NO_KEY_PREFIX
 from service.api.problems import KINDS, Kind
 from service.api.specimens import ACTOR, EVENT, PLACE, SOURCE, TIMELINE, Json
+from service.api.strict import unknown
 from service.api.writing import KEY_HEADER
 from service.wire.problem import Problem, ProblemError, RefusedOperation
 
 _UNKNOWN = "datum"
-_MISSPELT = "titel"
 _NOWHERE = "nowhere"
 _DETAILS = {
     problems.MALFORMED_BODY: "the body is no JSON text: Expecting value at position 10",
@@ -57,7 +57,7 @@ _OF_OPERATION = {
 }
 # What is wrong where in a body.
 _POINTED = {
-    problems.INVALID_BODY: (f"/{_MISSPELT}", "is unknown here, or is not for clients to write"),
+    problems.INVALID_BODY: (f"/{_UNKNOWN}", "is unknown here, or is not for clients to write"),
     problems.BATCH_REFUSED: ("/operations/0/operation", "is one of create, put, amend, delete"),
     problems.PATCH_CONFLICT: ("/0", "tests for another value than there is"),
 }
@@ -155,12 +155,12 @@ def _found(kind: Kind, operation: Json) -> list[ProblemError]:
     """Name the parts of the request that a problem of this kind is about."""
     if kind is problems.INVALID_PARAMETER:
         known = sorted(one["name"] for one in operation.get("parameters", ()) if one["in"] == "query")
-        return [ProblemError(parameter=_UNKNOWN, detail=f"is unknown here; known are: {', '.join(known) or 'none'}")]
+        return [ProblemError(parameter=_UNKNOWN, detail=unknown(known))]
     if kind is problems.INVALID_CURSOR:
         parameter = next(one["name"] for one in operation["parameters"] if one["name"] in _CURSORS)
         return [ProblemError(parameter=parameter, detail=_CURSORS[parameter])]
     if kind is problems.IMPORT_REFUSED:
-        return [ProblemError(line=1, pointer=f"/{_MISSPELT}", detail=_POINTED[problems.INVALID_BODY][1])]
+        return [ProblemError(line=1, pointer=f"/{_UNKNOWN}", detail=_POINTED[problems.INVALID_BODY][1])]
     if kind is problems.INVALID_BODY and "requestBody" not in operation:
         return [ProblemError(parameter="other", detail="an event is not linked to itself")]
     one = _POINTED.get(kind)

@@ -5,8 +5,9 @@ A typo must never return everything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
@@ -19,6 +20,7 @@ from service.api.freshness import Handler, once_more_at_the_primary
 from service.api.limits import check_shape
 from service.api.problems import InvalidParameters
 from service.settings import Settings
+from service.wording import MOST_MISTYPED, suggestion
 
 JSON = "application/json"
 MERGE_PATCHES = ("application/merge-patch+json", JSON)
@@ -97,18 +99,46 @@ def media_type(headers: Headers) -> str:
 def check(request: Request, declared: dict[str, bool], *, page_items: int) -> None:
     """Compare a query string with what is declared: names, and whether each may stand more than once.
 
-    A page has at most `page_items`: what is declared is the most that an operator may set.
+    A page has at most `page_items`: what is declared is the most that an operator may set. Raises InvalidParameters.
     """
-    refused = {}
+    refused = _garbled(request.scope["query_string"])
     for name in request.query_params:
         if name not in declared:
-            refused[name[:100]] = f"is unknown here; known are: {', '.join(sorted(declared)) or 'none'}"
+            known = sorted(declared)
+            hint = suggestion(name, known) if len(refused) < MOST_MISTYPED else ""
+            refused[name[:100]] = f"{unknown(known)}{hint}"
         elif not declared[name] and len(request.query_params.getlist(name)) > 1:
             refused[name] = "stands more than once"
         elif name == PAGE and _number(request.query_params[name]) > page_items:
             refused[name] = f"must be at most {page_items}"
     if refused:
         raise InvalidParameters(refused)
+
+
+def _garbled(query: bytes) -> dict[str, str]:
+    """Name the parameters that are not UTF-8: what is read of them has other characters in the place of some."""
+    if _is_utf8(unquote_to_bytes(query)):
+        return {}
+    # of this encoding each byte is a character, and comes back as it was
+    told = parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+    return {
+        name.encode("latin-1").decode(errors="replace")[:100]: "is not UTF-8"
+        for name, value in told
+        if not _is_utf8(f"{name}={value}".encode("latin-1"))
+    }
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def unknown(known: Sequence[str]) -> str:
+    """Say that a parameter is unknown, and which ones are known."""
+    return f"is unknown here; known are: {', '.join(known) or 'none'}"
 
 
 def _number(text: str) -> int:

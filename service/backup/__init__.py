@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from service.backup.dump import back_up
 from service.backup.errors import BackupError
-from service.backup.restore import put_back
+from service.backup.restore import is_backup, put_back
 
-__all__ = ["BackupError", "back_up", "put_back"]
+__all__ = ["BackupError", "back_up", "is_backup", "put_back"]

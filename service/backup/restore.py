@@ -15,12 +15,15 @@ from typing import IO, NamedTuple
 from service.backup.errors import SPREAD, BackupError
 from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
 from service.embedded.binaries import Programs
+from service.formats.reading import UNPACKABLE, opened
 from service.store.contents import read_contents, restoring_sql
 from service.store.migration import known_revisions
 
 _REVISION = re.compile(rb"^COPY public\.alembic_version \(version_num\) FROM stdin;\n(\w+)\n", re.MULTILINE)
 # Of the archive's own, as they would be restored: no owner, no rights, no place on a disk, no word of a superuser's.
 _AS_OURS = ("--no-owner", "--no-privileges", "--no-tablespaces", "--no-comments")
+# What pg_dump's custom format begins with, and what a line of JSON does.
+_MARK, _JSON = b"PGDMP", b"{"
 _END_OF_HEADER = b"SELECT pg_catalog.set_config"
 
 
@@ -29,6 +32,20 @@ class _Archive(NamedTuple):
 
     path: Path
     name: str
+
+
+def is_backup(path: Path) -> bool:
+    """Tell whether a file is of the format that backups are of."""
+    return _begins_with(path, _MARK)
+
+
+def _begins_with(path: Path, mark: bytes) -> bool:
+    """Tell how a file begins, packed or not."""
+    try:
+        with path.open("rb") as packed, opened(packed) as file:
+            return file.read(len(mark)) == mark
+    except UNPACKABLE:
+        return False
 
 
 def put_back(url: str, source: Path | None, *, replace: bool = False) -> None:
@@ -91,6 +108,10 @@ def _reading_programs(major: int, archive: _Archive) -> Programs:
         if answer.returncode == 0:
             return programs
         complaints.append(_last_line(answer.stderr))
+    if _begins_with(archive.path, _JSON):
+        raise BackupError(
+            f"{archive.name} is no backup, but lines of JSON: `dateline import` takes archives and events."
+        )
     hint = f" {advice(major)}" if "unsupported version" in complaints[0] else ""
     raise BackupError(f"{archive.name} is no backup that can be read here: {complaints[0]}.{hint}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import sys
+from collections.abc import Mapping
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,8 @@ from service.settings import list_settings
 from service.store.contents import count_contents
 from service.whole_file import CannotWriteError
 from service.wire.key import KeyBody
+from service.wire.values import FORMS
+from service.wording import counted, in_words
 
 HELP = """\
 Dateline keeps the events of a developing story with dates as precise as they are known, and answers which
@@ -145,7 +148,7 @@ def purge(
         typer.confirm(f"Remove event {event} of {timeline} and its whole history? This cannot be undone.", abort=True)
     with serving.existing_database(read_settings()) as url:
         gone = purging.purge(url, timeline, event)
-    typer.echo(f"Purged, with {gone} states.")
+    typer.echo(f"Purged, with {counted(gone, 'state')}.")
 
 
 @app.command()
@@ -187,9 +190,9 @@ def restore(
     with serving.database(settings) as url:
         put_back(serving.owner_url(settings, url), source, replace=replace)
         serving.prepare(settings, url)
-        counted = count_contents(serving.owner_url(settings, url))
+        contents = count_contents(serving.owner_url(settings, url))
         faults = sum(map(bool, recounting.check_histograms(url).values()))
-    typer.echo(f"Restored: {', '.join(f'{number} {name}' for name, number in counted.items())}.")
+    typer.echo(f"Restored: {', '.join(counted(number, name) for name, number in contents.items())}.")
     typer.echo(f"Histograms: {f'{faults} wrong; `dateline histogram rebuild` mends them' if faults else 'right'}.")
     typer.echo("Webhooks send nothing until each is enabled again; `dateline keys list` shows which keys are good.")
     if settings.migration_database_url is None and settings.database_url is not None:
@@ -214,7 +217,8 @@ def check_histogram(timeline: OneTimeline = None) -> None:
     with serving.existing_database(read_settings()) as url:
         faults = recounting.check_histograms(url, timeline)
     for slug, buckets in faults.items():
-        typer.echo(f"{slug}: {f'{buckets} buckets are wrong' if buckets else 'right'}")
+        found = f"{counted(buckets, 'bucket is', 'buckets are')} wrong" if buckets else "right"
+        typer.echo(f"{slug}: {found}")
     if any(faults.values()):
         raise typer.Exit(EXIT_FAILED)
 
@@ -225,7 +229,8 @@ def rebuild_histogram(timeline: OneTimeline = None) -> None:
     with serving.existing_database(read_settings()) as url:
         faults = recounting.rebuild_histograms(url, timeline)
     for slug, buckets in faults.items():
-        typer.echo(f"{slug}: {f'{buckets} buckets were wrong' if buckets else 'was right'}")
+        found = f"{counted(buckets, 'bucket was', 'buckets were')} wrong" if buckets else "was right"
+        typer.echo(f"{slug}: {found}")
 
 
 documents = typer.Typer(
@@ -242,7 +247,8 @@ def check_documents() -> None:
     """Count the documents of an older shape; the exit code is 1 where there are any."""
     with serving.existing_database(read_settings()) as url:
         older = rerendering.count(url)
-    typer.echo(f"{older} documents are of an older shape." if older else "All documents have the present shape.")
+    found = f"{counted(older, 'document is', 'documents are')} of an older shape"
+    typer.echo(f"{found if older else 'All documents have the present shape'}.")
     if older:
         raise typer.Exit(EXIT_FAILED)
 
@@ -257,7 +263,8 @@ def rerender_documents() -> None:
     with serving.existing_database(read_settings()) as url:
         done = rerendering.rerender(url)
         left = rerendering.count(url)
-    typer.echo(f"{done} documents have the present shape now; {left} are of an older one.")
+    have, are = counted(done, "document has", "documents have"), counted(left, "is", "are")
+    typer.echo(f"{have} the present shape now; {are} of an older one.")
     if left:
         raise typer.Exit(EXIT_FAILED)
 
@@ -268,6 +275,13 @@ keys = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(keys, name="keys")
+# What the members of a key are called on the command line.
+_OPTIONS: Mapping[int | str, str] = {
+    "name": "NAME",
+    "scopes": "--scope",
+    "timelines": "--timeline",
+    "expires_at": "--days",
+}
 Prefix = Annotated[str, typer.Argument(help="The key's prefix, as `dateline keys list` shows it.")]
 
 
@@ -284,9 +298,9 @@ def create_key(
     try:
         body = KeyBody.model_validate(asked)
     except ValidationError as error:
-        for one in error.errors(include_input=False, include_url=False):
-            what = " ".join(map(str, one["loc"][:1])) or "key"
-            typer.echo(f"dateline: {what}: {one['msg'].removeprefix('Value error, ')}", err=True)
+        for one in error.errors(include_url=False):
+            what = _OPTIONS[one["loc"][0]] if one["loc"] else "the key:"
+            typer.echo(f"dateline: {what} {in_words(one, FORMS)}", err=True)
         raise typer.Exit(EXIT_USAGE) from None
     with serving.prepared_database(read_settings()) as url:
         made, text = keyring.create(url, body)
@@ -315,7 +329,8 @@ def rotate_key(
     """Make a key that takes another's place, and print it, this once."""
     with serving.existing_database(read_settings()) as url:
         made, text = keyring.rotate(url, prefix, overlap_hours * 3600)
-    typer.echo(f"{made.prefix} replaces {prefix}, good for {overlap_hours} hours. The key, shown this once:", err=True)
+    hours = counted(overlap_hours, "hour")
+    typer.echo(f"{made.prefix} replaces {prefix}, good for {hours}. The key, shown this once:", err=True)
     typer.echo(text)
 
 

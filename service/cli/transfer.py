@@ -13,14 +13,17 @@ import typer
 from isal import igzip
 
 from service import archiving, intake, serving, unarchiving
+from service.backup import is_backup
 from service.cli.environment import EXIT_FAILED, read_settings
 from service.formats import csv
 from service.formats.archive import is_archive
 from service.formats.reading import UnreadableFileError
 from service.import_report import ArchiveReport, Report, shown_count, shown_progress
 from service.whole_file import written_whole
+from service.wording import counted
 
 STANDARD_OUTPUT = Path("-")
+PACKED = ".gz"
 
 
 def import_files(
@@ -37,9 +40,10 @@ def import_files(
 ) -> None:
     """Import events from files, as `POST …/import` does: newline-delimited JSON (.ndjson, .jsonl) or tables (.csv).
 
-    A thousand lines are written at a time, and each line that is refused is told, with its number. Run it again
-    after it was stopped: what is there already is left alone. With several jobs no event should stand twice in a
-    file. The PostgreSQL that comes along serves one process: stop the service before, or ask it over HTTP.
+    Each may be compressed (.gz). A thousand lines are written at a time, and each line that is refused is told, with
+    its number. Run it again after it was stopped: what is there already is left alone. With several jobs no event
+    should stand twice in a file. The PostgreSQL that comes along serves one process: stop the service before, or ask
+    it over HTTP.
 
     What `dateline export` wrote is imported as it was: timelines, directory, and each event with its identity and
     its whole history. It names its timelines itself. What is there otherwise is refused, and stays. Of the options,
@@ -51,6 +55,9 @@ def import_files(
     with ExitStack() as stack:
         there = [stack.enter_context(intake.as_file(path)) for path in files]
         named = list(zip(there, files, strict=True))
+        for file, name in named:
+            if is_backup(file):
+                raise typer.BadParameter(f"{name} is a backup, which `dateline restore` takes", param_hint="FILE")
         if any(map(is_archive, there)):
             _import_archives(named, jobs=jobs, trial=dry_run, others=timeline or format_ or atomic or rejects)
             return
@@ -63,16 +70,18 @@ def import_files(
 def _import_events(
     order: intake.Order, named: list[tuple[Path, Path]], format_: str | None, *, jobs: int, rejects: Path | None
 ) -> None:
-    found = [(file, intake.FORMATS[f".{format_}"] if format_ else _media_type(name)) for file, name in named]
-    if rejects and len(found) > 1 and csv.MEDIA_TYPE in (kind for _, kind in found):
+    kinds = [intake.FORMATS[f".{format_}"] if format_ else _media_type(name) for _, name in named]
+    if rejects and len(kinds) > 1 and csv.MEDIA_TYPE in kinds:
         raise typer.BadParameter("what is refused of a table goes into a file of its own", param_hint="--rejects")
     with ExitStack() as stack:
+        files = [stack.enter_context(intake.unpacked(file, name)) for file, name in named]
+        found = list(zip(files, kinds, strict=True))
         url = stack.enter_context(serving.prepared_database(read_settings()))
         sink = stack.enter_context(_made(rejects)) if rejects else None
         if sink is not None:
             sink.write(intake.header(*found[0]))
         read = stack.enter_context(shown_progress(intake.total_bytes(found)))
-        report = Report(dict(named), sink)
+        report = Report({file: name for file, (_, name) in zip(files, named, strict=True)}, sink)
 
         def tell(outcome: intake.Outcome) -> None:
             read(outcome.bytes_read)
@@ -80,7 +89,8 @@ def _import_events(
 
         intake.bring_in(url, order, found, jobs=jobs, told=tell)
     if order.atomic and report.refused:
-        typer.echo(f"dateline: nothing was written: {report.refused} lines are refused", err=True)
+        refused = counted(report.refused, "line is", "lines are")
+        typer.echo(f"dateline: nothing was written: {refused} refused", err=True)
         raise typer.Exit(EXIT_FAILED)
     typer.echo(report.summary(trial=order.trial))
     if report.refused:
@@ -96,7 +106,8 @@ def _made(path: Path) -> BinaryIO:
 
 
 def _media_type(path: Path) -> str:
-    found = intake.FORMATS.get(path.suffix.lower())
+    name = path.name.lower().removesuffix(PACKED)
+    found = intake.FORMATS.get(Path(name).suffix)
     if found is None:
         raise typer.BadParameter(f"say with --format what {path} is", param_hint="FILE")
     return found
@@ -147,12 +158,8 @@ def export(
     ):
         totals = write(url, timeline or [], target, told)
     if file != STANDARD_OUTPUT:
-        states = "" if present else f", {_counted(totals.states, 'state')}"
-        typer.echo(f"Exported {_counted(totals.timelines, 'timeline')}: {_counted(totals.events, 'event')}{states}.")
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+        states = "" if present else f", {counted(totals.states, 'state')}"
+        typer.echo(f"Exported {counted(totals.timelines, 'timeline')}: {counted(totals.events, 'event')}{states}.")
 
 
 @contextmanager
@@ -163,7 +170,7 @@ def _target(file: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         sys.stdout.flush()
         return
     with written_whole(file, overwrite=overwrite) as part, part.open("wb") as made:
-        if file.suffix == ".gz":
+        if file.suffix == PACKED:
             # without a time and a name, the same events make the same file; at a twentieth of zlib's cost
             packed = igzip.IGzipFile(filename="", mode="wb", fileobj=made, mtime=0)  # type: ignore[no-untyped-call]  # isal leaves it bare
             with packed:

@@ -28,6 +28,7 @@ _NO_DIGIT_BEFORE: Final = r"(?<![0-9-])"
 _NO_DIGIT_BEHIND: Final = r"(?!\d)"
 _AMBIGUOUS: Final = re.compile(r"(\d{1,2})([/. -])(\d{1,2})\2(\d{4})", re.ASCII)
 _DAY: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(\d\d)", re.ASCII)
+_BETWEEN_DATES: Final = re.compile(r"[][/,{}T~?%]|\.\.")
 _RELATIVE: Final = re.compile(r"(?:today|now|yesterday|tomorrow|(?:last|next|this) \w+)", re.IGNORECASE)
 _NOTHING: Final = re.compile(
     r"(?:unknown|undated|n\.? ?d\.?|none|null|tb[ad]|\?|unknown/(?:unknown|\.\.)?|\.\./unknown)", re.IGNORECASE
@@ -198,17 +199,27 @@ def find_hint(text: str) -> str:
     """
     if len(text) > _MOST_CHARACTERS:
         return ""
-    return _remark(text) or _repaired(text)
+    return _remark(text) or _remark_of_date(text) or _repaired(text) or _remark_of_part(text)
 
 
 def _remark(text: str) -> str:
-    """Say what is wrong with what has no one meaning."""
+    """Say what is wrong with what is no date of any calendar."""
     if not text.strip():
         return "a year alone is written as in '2013'"
     if _NOTHING.fullmatch(text):
         return "of a year that is not known nothing but 'XXXX' can be written"
     if _RELATIVE.fullmatch(text):
         return "a date is the same on every day that it is read, as '2013-02-25' is"
+    return ""
+
+
+def _remark_of_part(text: str) -> str:
+    """Say what is wrong with the first date that has no one meaning, among others or with more behind it."""
+    return next(filter(None, map(_remark_of_date, _BETWEEN_DATES.split(text))), "")
+
+
+def _remark_of_date(text: str) -> str:
+    """Say what is wrong with a date that has no one meaning."""
     if match := _AMBIGUOUS.fullmatch(text):
         one, _, other, year = match.groups()
         found = _either(one, other, year)

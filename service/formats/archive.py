@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from service.formats.reading import UnreadableFileError
+from service.formats.reading import UNPACKABLE, UnreadableFileError, opened
 from service.wire.archive import ENTRIES, FORMAT, MARK, ArchivedEntry, ArchivedState, Header, Totals, entry_kind
 
 HEADER = Header().model_dump_json().encode() + b"\n"
@@ -21,12 +19,10 @@ HEADER = Header().model_dump_json().encode() + b"\n"
 PIECE_BYTES = 4 * 1024 * 1024
 PIECE_ENTRIES = 1_000
 LINE_BYTES = 256 * 1024 * 1024
-_GZIP = b"\x1f\x8b"
 # As the service writes a state's line: whoever writes it otherwise is read, too, and more slowly.
 _STATE, _EVENT, _DOCUMENT = b'{"state":', b'{"state":{"event":"', b',"document":'
 _UUID_LENGTH = 36
-# What is raised for a file that was packed and is damaged, and for JSON of another form than is looked for.
-_UNPACKABLE = (EOFError, OSError, zlib.error)
+# What is raised for JSON of another form than is looked for.
 _FORMLESS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
@@ -79,15 +75,8 @@ def is_archive(path: Path) -> bool:
     try:
         with path.open("rb") as packed, opened(packed) as file:
             return file.readline(1_000).startswith(MARK)
-    except _UNPACKABLE:
+    except UNPACKABLE:
         return False
-
-
-def opened(file: BinaryIO) -> BinaryIO:
-    """Give what a file holds, unpacked where it is packed."""
-    packed = file.read(len(_GZIP)) == _GZIP
-    file.seek(0)
-    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
 
 
 def read_pieces(file: BinaryIO) -> Iterator[Piece]:
@@ -175,7 +164,7 @@ def _lines(file: BinaryIO) -> Iterator[Line]:
 def _read_line(file: BinaryIO, most_bytes: int, *, behind: int) -> bytes:
     try:
         return file.readline(most_bytes)
-    except _UNPACKABLE as error:
+    except UNPACKABLE as error:
         raise UnreadableFileError(f"the archive cannot be read behind line {behind}: {error}") from error
 
 

@@ -30,6 +30,7 @@ from service.formats.reading import (
     UnreadableLine,
 )
 from service.wire.line import EventLine
+from service.wording import counted
 
 MEDIA_TYPE = "text/csv"
 _PLAIN = ("id", "key", "title", "summary", "when", "status", "status_reason", "kind", "reported_at", "reason")
@@ -120,7 +121,9 @@ def _columns(header: list[str]) -> list[str]:
 def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | UnreadableLine:
     text = _written(cells)
     if len(cells) != len(columns):
-        return UnreadableLine(number, text, f"has {len(cells)} cells where the first line has {len(columns)}")
+        return UnreadableLine(
+            number, text, f"has {counted(len(cells), 'cell')} where the first line has {len(columns)}"
+        )
     try:
         return ReadLine(number, text, EventLine.model_validate(_members(dict(zip(columns, cells, strict=True)))))
     except ValidationError as error:

@@ -1,9 +1,15 @@
-"""What every reader of events gives: lines that could be read, and those that could not, by their numbers."""
+"""What every reader of events gives: lines that could be read, and those that could not, by their numbers.
+
+What they read may be packed by gzip.
+"""
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO, cast
 
 from pydantic import ValidationError
 
@@ -42,6 +48,17 @@ _MOST_BYTES = 8 * 1024 * 1024
 # As many may follow each other: whoever reads on would read for long, and give nothing.
 MOST_BLANK_LINES = 10_000
 TOO_BLANK = f"is the last of more than {MOST_BLANK_LINES} blank lines, and what follows is not read"
+
+_GZIP = b"\x1f\x8b"
+# What is raised for a file that is packed and damaged.
+UNPACKABLE = (EOFError, OSError, zlib.error)
+
+
+def opened(file: BinaryIO) -> BinaryIO:
+    """Give what a file holds, unpacked where it is packed."""
+    packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
 
 
 def take(lines: Lines, most: int) -> list[ReadLine | UnreadableLine]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from pydantic import SecretStr, ValidationError
 
 from service.settings.database_url import shown_url
 from service.settings.model import PREFIX, Settings
-from service.wording import in_words
+from service.wording import in_words, nearest
 
 # What Kubernetes puts into the environment of every container beside a Service that is called dateline.
 _OF_A_SERVICE_LINK = re.compile(r"DATELINE_(SERVICE_|PORT_\d)")
-_LIKENESS = 0.7  # of a misspelt name to what is meant, as difflib counts: 1 is the same
 _SERVICE_LINK = (
     "; Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
 )
@@ -63,8 +61,8 @@ def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
         given = name.lower().removeprefix(PREFIX.lower())
         if given == name.lower() or given in Settings.model_fields or _OF_A_SERVICE_LINK.match(name):
             continue
-        nearest = get_close_matches(given, Settings.model_fields, n=1, cutoff=_LIKENESS)
-        meant = f"did you mean {variable(nearest[0])}?" if nearest else "`dateline settings` lists those that there are"
+        found = nearest(given, Settings.model_fields)
+        meant = f"did you mean {variable(found)}?" if found else "`dateline settings` lists those that there are"
         yield f"{name} is no setting of this service, and changes nothing; {meant}"
 
 

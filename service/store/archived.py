@@ -27,6 +27,7 @@ from service.store.statement import Connection, Statement, compiled, parameters
 from service.tables import actor_alias, change, event, event_link, event_state
 from service.wire.archive import ArchivedEntry, ArchivedTimeline, entry_kind
 from service.wire.shape import upgraded
+from service.wording import counted
 
 _KINDS: Mapping[str, Kind[Any]] = {kind.called: kind for kind in (TIMELINES, ACTORS, PLACES, SOURCES)}
 _ALL = owner("operator")
@@ -166,8 +167,8 @@ def _difference(given: NewHistory, there: Sequence[tuple[Any, ...]]) -> str | No
             return f"event {event_id} has another history here: {version} differs in {' and '.join(other)}"
     more = len(there) - len(given.states)
     if more:
-        how = f"{more} more" if more > 0 else f"{-more} fewer"
-        return f"event {event_id} has another history here: {how} states"
+        how = "more" if more > 0 else "fewer"
+        return f"event {event_id} has another history here: {counted(abs(more), f'{how} state')}"
     return None
 
 

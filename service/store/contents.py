@@ -42,7 +42,7 @@ _FIND_LISTENERS: Statement = compiled(
 )
 _COUNTS: Mapping[str, Statement] = {
     name: compiled(select(func.count()).select_from(counted))
-    for name, counted in (("timelines", timeline), ("events", event), ("states", event_state))
+    for name, counted in (("timeline", timeline), ("event", event), ("state", event_state))
 }
 
 

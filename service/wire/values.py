@@ -6,12 +6,14 @@ A lone surrogate is refused by pydantic itself; a NUL, which PostgreSQL cannot s
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from service.dates import EdtfError, parse, parse_instant
+from service.wording import MOST_MISTYPED, Unknown
 
 _NO_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"
@@ -56,10 +58,28 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _has_few_members(cls, value: object) -> object:
-        if isinstance(value, dict) and len(value) > _MOST_MEMBERS:
+    def _look_at_members(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        if len(value) > _MOST_MEMBERS:
             raise ValueError(f"has more than {_MOST_MEMBERS} members")
+        return _with_unknown_ones_marked(value, _members(cls))
+
+
+@cache  # there are as many as classes
+def _members(model: type[BaseModel]) -> frozenset[str]:
+    """Name the members of a model, as clients write them."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _with_unknown_ones_marked(value: dict[str, object], known: frozenset[str]) -> dict[str, object]:
+    """Have what is unknown, and refused for it, say what is known: pydantic's error has no more than the value."""
+    if value.keys() <= known:
         return value
+    unknown = value.keys() - known
+    if len(unknown) > MOST_MISTYPED:
+        return value
+    return value | dict.fromkeys(unknown, Unknown(tuple(name for name in known if value.get(name) is None)))
 
 
 class Answer(BaseModel):

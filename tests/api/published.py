@@ -149,6 +149,7 @@ def check_answer(operation: Operation, answer: httpx.Response) -> None:
         "location",
         "link",
         "retry-after",
+        "vary",
         "www-authenticate",
         "idempotency-replayed",
     }

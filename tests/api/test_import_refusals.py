@@ -28,7 +28,7 @@ from tests.factories import event_body, make_timeline
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"title": ', "is no JSON text"),
+        (b'{"title": ', "is no JSON text: EOF while parsing a value at column 9"),
         (b"[]", "must be an object"),
         (b'"text"', "must be an object"),
         (b"\xff\xfe", "is no JSON text"),

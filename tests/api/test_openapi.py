@@ -123,7 +123,20 @@ def test_an_operation_has_its_answers(operation: Operation) -> None:
             assert not content, status
         else:
             assert content == MEDIA_TYPES.get(operation.name, {JSON}), status
-            assert ("Vary" in answer["headers"]) == (len(content) > 1), "what Accept decides"
+
+
+@EACH
+def test_what_may_be_kept_says_so(operation: Operation) -> None:
+    is_kept = operation.method == "get" and operation.described["tags"][0] != "Health"
+    for status, answer in operation.described["responses"].items():
+        told = (
+            {"Cache-Control", "Vary"}
+            if is_kept and status in ("200", "304")
+            else {"Vary"}
+            if status == "406"
+            else set()
+        )
+        assert told == {"Cache-Control", "Vary"} & set(answer["headers"]), status
 
 
 def test_gone_is_said_of_what_may_be_deleted_and_of_a_cursor() -> None:

@@ -76,11 +76,11 @@ def _with_a_large_body(asked: Asked) -> None:
 
 def _with_an_unknown_member(asked: Asked) -> None:
     if asked.content is not None:
-        asked.content = b'{"titel": "a typo", "title": "A title", "when": "2013", "status": "planned"}'
+        asked.content = b'{"datum": "2013", "title": "A title", "when": "2013", "status": "planned"}'
     elif asked.json is None:
         asked.path = asked.operation.filled(other=EVENT["id"])
     else:
-        asked.json = {**asked.json, "titel": "a typo"}
+        asked.json = {**asked.json, "datum": "2013"}
 
 
 def _with_a_step_that_does_not_fit(asked: Asked) -> None:

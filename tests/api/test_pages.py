@@ -159,6 +159,44 @@ def test_an_unknown_timeline_is_a_problem(reading: Client) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "title", "said"),
+    [
+        ("/nowhere", 404, "There is no such thing", "Nothing is there, or nothing that you may see."),
+        ("/problems/none", 404, "There is no such thing", "no such kind of problem"),
+        ("/?timeline=nowhere", 404, "There is no such thing", "timeline"),
+        ("/?datetme=2013", 400, "A parameter is not what this operation takes", "did you mean 'datetime'?"),
+    ],
+)
+def test_a_browser_is_shown_a_problem_as_a_page(reading: Client, path: str, status: int, title: str, said: str) -> None:
+    answer = reading.get(path, BROWSER)
+    assert answer.status_code == status
+    page = Page(answer)
+    assert page.told("h1") == [title]
+    assert said in page.told("p")[0]
+    assert answer.headers["vary"] == "Accept"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert reading.get(page.all("a")[-1]["href"] or "", BROWSER).status_code == 200
+    for accept in ("*/*", "application/json", "text/css,*/*;q=0.1"):
+        told = reading.get(path, {"Accept": accept})
+        assert (told.status_code, told.headers["content-type"]) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/v1/timelines/nowhere", "/v1/events?q=", "/health/none"])
+def test_where_programs_ask_a_browser_is_told_what_they_are(reading: Client, path: str) -> None:
+    assert reading.get(path, BROWSER).headers["content-type"] == "application/problem+json"
+
+
+def test_a_page_takes_no_parameter_that_it_does_not_know(reading: Client) -> None:
+    for path in ("/", "/docs", "/problems", "/problems/not-found"):
+        answer = reading.get(path, datetme="2013")
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/invalid-parameter")
+
+
 def test_what_the_form_never_sends_is_a_problem(reading: Client) -> None:
     for asked in ({"certainty": "sure"}, {"timeline": "\x00"}, {"datetime": "2" * 201}):
         assert reading.get("/", **asked).json()["type"] == "/problems/invalid-parameter"

@@ -56,6 +56,17 @@ def test_an_unknown_parameter_is_named_by_every_operation(api: Client, name: str
     assert accepted == []
 
 
+def test_a_query_string_that_is_not_utf8_is_refused_by_every_operation(api: Client) -> None:
+    accepted = [
+        f"{method} {path}"
+        for method, path, operation in operations(api)
+        for name in known(operation)
+        if not is_refused(api, method, path, f"{name}=%ff", name)
+    ]
+    assert accepted == []
+    assert api.get("/v1/events?q=%EF%BF%BD").status_code == 200  # a character as any other
+
+
 def test_a_parameter_without_a_value_is_unknown_too(api: Client) -> None:
     accepted = [
         f"{method} {path}" for method, path, _ in operations(api) if not is_refused(api, method, path, "typo", "typo")

@@ -19,8 +19,13 @@ from tests.client import Client
 from tests.factories import event_body, make_timeline
 
 STATUS = "/status: must be 'tentative', 'planned', 'occurred', 'postponed' or 'cancelled'"
+UNKNOWN = "is unknown here, or is not for clients to write"
 SLUG = "must be lower-case letters a to z, digits and single hyphens between them, as in syria-2013"
 UUID = "must be a UUID, as 018f3d5e-7a10-7000-8000-000000000001 is"
+KNOWN = (
+    "actor, certainty, count, cursor, datetime, disputed, format, kind, known_at, limit, overdue, place, q, relation, "
+    "sort, source, status, topic"
+)
 JARGON = re.compile(r"Input should|String should|List should|Field required|[Vv]alue error|valid |parse|dictionary|\^")
 ODD: list[Any] = [
     *(None, True, 5, -1e9, 1e9, 10**30, 2.5, float("inf"), "", " ", "x", "X y", "\x00", "\ud800", "2013-02-30"),
@@ -81,6 +86,22 @@ def test_whatever_is_wrong_with_a_parameter_is_said_in_our_words(reading: Client
         ({"supersede": "true"}, "/supersede: must be true or false, not text"),
         ({"supersede": 0}, "/supersede: must be true or false, not a number"),
         ({"claims": [{"source": "x", "id": "y"}]}, f"/claims/0/id: {UUID}"),
+        ({"sumary": "x"}, f"/sumary: {UNKNOWN}; did you mean 'summary'?"),
+        ({"Summary": "x"}, f"/Summary: {UNKNOWN}; did you mean 'summary'?"),
+        ({"claims": [{"source": "x", "qoute": "y"}]}, f"/claims/0/qoute: {UNKNOWN}; did you mean 'quote'?"),
+        (
+            {"claims": [{"source": "x", "asserts": {"wen": "2013"}}]},
+            f"/claims/0/asserts/wen: {UNKNOWN}; did you mean 'when'?",
+        ),
+        # what is there already is not what was meant
+        ({"titel": "x"}, f"/titel: {UNKNOWN}"),
+        # nor is what is wrong as a whole compared word by word
+        (
+            {"sumary": 1, "titl": 1, "stat": 1, "kin": 1},
+            f"/sumary: {UNKNOWN}; /titl: {UNKNOWN}; /stat: {UNKNOWN}; /kin: {UNKNOWN}",
+        ),
+        ({"version": 1}, f"/version: {UNKNOWN}"),
+        ({"x" * 30_000: 1}, f"/{'x' * 499}: {UNKNOWN}"),
     ],
 )
 def test_a_wrong_member(api: Client, changes: dict[str, Any], said: str) -> None:
@@ -97,11 +118,37 @@ def test_a_wrong_member(api: Client, changes: dict[str, Any], said: str) -> None
         ("overdue=ja", "overdue: must be true or false"),
         ("sort=dates", "sort: must be 'date', '-date', '-recorded' or 'relevance'; did you mean 'date'?"),
         ("q=", "q: must not be empty"),
+        ("Sort=date", f"Sort: is unknown here; known are: {KNOWN}; did you mean 'sort'?"),
+        (
+            "a=1&b=1&c=1&Sort=date",
+            "; ".join(f"{name}: is unknown here; known are: {KNOWN}" for name in ["a", "b", "c", "Sort"]),
+        ),
+        ("x=1", f"x: is unknown here; known are: {KNOWN}"),
+        ("q=%ff", "q: is not UTF-8"),
+        ("limit=5&actor=%E9t%E9&q=%EF%BF%BD", "actor: is not UTF-8"),
         ("q=%00", "q: must not hold a NUL character"),
     ],
 )
 def test_a_wrong_parameter(api: Client, query: str, said: str) -> None:
     assert is_problem(api.get(f"/v1/events?{query}"), 400, "invalid-parameter")["detail"] == said
+
+
+def test_a_misspelt_member_of_what_a_patch_is_made_of(api: Client) -> None:
+    events = make_timeline(api)
+    where = f"{events}/{api.post(events, event_body()).json()['id']}"
+    answer = api.send("PATCH", where, json={"wehn": "2014"}, headers={"If-Match": '"1"'})
+    assert is_problem(answer, 422, "invalid-body")["detail"] == f"/wehn: {UNKNOWN}; did you mean 'when'?"
+    steps = [{"op": "add", "path": "/sumary", "value": "x"}]
+    headers = {"If-Match": '"1"', "Content-Type": "application/json-patch+json"}
+    answer = api.send("PATCH", where, json=steps, headers=headers)
+    assert is_problem(answer, 422, "invalid-body")["detail"] == f"/sumary: {UNKNOWN}; did you mean 'summary'?"
+
+
+def test_a_misspelt_member_of_an_operation_of_a_batch(api: Client) -> None:
+    operations = [{"operation": "create", "body": event_body() | {"sumary": "x"}}]
+    answer = api.post(f"{make_timeline(api)}:batch", {"operations": operations})
+    detail = is_problem(answer, 422, "batch-refused")["errors"][0]["detail"]
+    assert detail == f"{UNKNOWN}; did you mean 'summary'?"
 
 
 def test_a_missing_parameter(api: Client) -> None:

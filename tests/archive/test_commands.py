@@ -52,11 +52,11 @@ def test_what_is_exported_is_imported(
     assert file.read_bytes() == content
 
     trial = run(monkeypatch, database_url, "import", "--dry-run", file)
-    assert trial.stdout.startswith("10 events would be created, 0 unchanged; 1 timelines and entries")
+    assert trial.stdout.startswith("10 events would be created, 0 unchanged; 1 timeline or entry")
     first = run(monkeypatch, database_url, "import", file)
     assert (first.exit_code, first.stdout) == (
         0,
-        "10 events created, 0 unchanged; 1 timelines and entries of the directory created; 0 refused.\n",
+        "10 events created, 0 unchanged; 1 timeline or entry of the directory created; 0 refused.\n",
     )
     again = run(monkeypatch, database_url, "import", file)
     assert again.stdout.startswith("0 events created, 10 unchanged; 0 timelines")

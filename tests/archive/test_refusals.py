@@ -164,7 +164,7 @@ def test_what_is_there_otherwise_stays(archive: bytes, event: Json, database_url
         assert more.errors == [
             (2, f"the timeline '{event['timeline']}' is there already, with another title and version, and stays so"),
             (3, f"the actor '{actor}' is there already, with another name and version, and stays so"),
-            (4, f"event {event['id']} has another history here: 1 more states"),
+            (4, f"event {event['id']} has another history here: 1 more state"),
         ]
         assert (more.created, more.unchanged) == (0, 0)
         shorter = b"".join(

@@ -101,7 +101,7 @@ def test_what_is_restored_is_what_was_there(
     else:
         url = request.getfixturevalue(place.replace("another", "of_another").replace(" ", "_"))()
         said = dateline(url, "restore", file)
-    assert said.startswith("Restored: 1 timelines, 2 events, 6 states.\nHistograms: right.\n")
+    assert said.startswith("Restored: 1 timeline, 2 events, 6 states.\nHistograms: right.\n")
     with connected(url) as client:
         assert story.read(client) == before
         for outlived in (followed, ahead):
@@ -199,6 +199,6 @@ def test_the_embedded_database_is_backed_up_while_a_service_has_it(
         assert "in use by process" in said
         monkeypatch.delenv("PGPORT")
     monkeypatch.setenv("DATELINE_DATA", str(tmp_path / "other"))
-    assert dateline("", "restore", tmp_path / "backup").startswith("Restored: 1 timelines, 36 events")
+    assert dateline("", "restore", tmp_path / "backup").startswith("Restored: 1 timeline, 36 events")
     with EmbeddedPostgres(tmp_path / "other") as url, psycopg.connect(url) as connection:
         assert connection.execute("SELECT title FROM timeline").fetchone() == ("Meanwhile",)

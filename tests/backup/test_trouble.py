@@ -92,6 +92,25 @@ def test_what_cannot_be_restored_changes_nothing(
         assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
 
 
+def test_what_another_command_takes_is_told_so(
+    backed_up: Path, database_url: str, tmp_path: Path, dateline: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stands(database_url)
+    packed, plain, events = (tmp_path / name for name in ("archive.gz", "archive", "events.ndjson"))
+    dateline(database_url, "export", packed)
+    dateline(database_url, "export", plain)
+    dateline(database_url, "export", "--present", events)
+    for file in (packed, plain, events):
+        complaint = dateline(database_url, "restore", "--replace", file, fails=True)
+        assert complaint == f"{file} is no backup, but lines of JSON: `dateline import` takes archives and events."
+    monkeypatch.setenv("DATELINE_DATABASE_URL", database_url)
+    for arguments, given in (([str(backed_up)], None), (["--timeline", "x", "-"], backed_up.read_bytes())):
+        outcome = CliRunner().invoke(app, ["import", *arguments], input=given)
+        assert outcome.exit_code == 2
+        assert "is a backup, which `dateline restore` takes" in outcome.stderr
+    assert stands(database_url) == before
+
+
 def test_a_dump_of_something_else_is_refused(
     empty_database_url: str, database_url: str, tmp_path: Path, dateline: Command
 ) -> None:

@@ -157,7 +157,7 @@ def test_what_another_writer_holds_is_left_and_not_waited_for(database_url: str,
         other.execute("SELECT FROM event WHERE event_id = %s FOR NO KEY UPDATE", [event["id"]])
         assert run(database_url, "rerender") == (
             1,
-            f"{count - 1} documents have the present shape now; 1 are of an older one.\n",
+            f"{count - 1} documents have the present shape now; 1 is of an older one.\n",
         )
     assert rerendering.rerender(database_url) == 1
 

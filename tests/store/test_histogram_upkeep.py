@@ -204,9 +204,9 @@ def test_whatever_is_wrong_is_seen_and_put_right(
         connection.execute(damage)
     checked = command.invoke(app, ["histogram", "check", TIMELINE])
     assert checked.exit_code == 1
-    assert "buckets are wrong" in checked.output
+    assert " wrong\n" in checked.output
     rebuilt = command.invoke(app, ["histogram", "rebuild", TIMELINE])
-    assert (rebuilt.exit_code, "buckets were wrong" in rebuilt.output) == (0, True)
+    assert (rebuilt.exit_code, " wrong\n" in rebuilt.output) == (0, True)
     assert command.invoke(app, ["histogram", "check"]).exit_code == 0
     assert rows(database_url, "histogram_change") == 0
     for kept, made in run(database_url, both):

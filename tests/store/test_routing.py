@@ -34,8 +34,8 @@ MODULES = [importlib.import_module(f"service.store.{one.name}") for one in pkgut
 OF_ALL = {
     "backlog._BACKLOG": "figures of all webhooks; each server counts its own",
     "bulk._WRITE": "rows that were copied in, each with its timeline",
-    "contents._COUNTS[events]": "how much there is in all, after a backup was put back",
-    "contents._COUNTS[states]": "how much there is in all, after a backup was put back",
+    "contents._COUNTS[event]": "how much there is in all, after a backup was put back",
+    "contents._COUNTS[state]": "how much there is in all, after a backup was put back",
     "dispatch._DUE": "which webhooks have work, asked now and then",
     "dispatch._OLD": "which webhooks have something to be forgotten, asked once an hour",
     "documents._COUNTS[0]": "how many documents are of an older shape, up to a limit",

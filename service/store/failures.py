@@ -71,6 +71,13 @@ def constraint_name(error: psycopg.Error) -> str:
     return found.group(1) if found else ""
 
 
+def is_of_rows(error: Exception) -> bool:
+    """Tell whether the database refuses what rows say; of those copied into a cluster, words alone tell it."""
+    if isinstance(error, errors.InternalError_):
+        return bool(constraint_name(error))
+    return isinstance(error, psycopg.IntegrityError | psycopg.DataError)
+
+
 def _integrity(error: psycopg.Error) -> DatelineError | None:
     """Tell what a row came upon: one that was copied into a cluster does so by way of a fault, told in words alone."""
     name = constraint_name(error)

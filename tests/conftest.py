@@ -119,6 +119,14 @@ def fresh_database(server: str, template: str) -> Iterator[str]:
         _tell_servers(server, "DROP DATABASE {name} WITH (FORCE)", name=name)
 
 
+@contextmanager
+def joined_database(server: str) -> Iterator[str]:
+    """Make a database of a cluster anew, and not as a copy: Citus knows it by its number, and carries its rights on."""
+    with fresh_database(server, "template1") as url:
+        join([make_conninfo(one, dbname=urlsplit(url).path[1:]) for one in servers_of(server)])
+        yield url
+
+
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     """Answer the URL of an empty PostgreSQL's maintenance database, as its superuser."""
@@ -151,10 +159,8 @@ def empty_template(request: pytest.FixtureRequest, postgres: str) -> Iterator[st
     if request.config.getoption("--postgres") != "citus":
         yield "template1"
         return
-    with fresh_database(postgres, "template1") as url:
-        name = urlsplit(url).path[1:]
-        join([make_conninfo(one, dbname=name) for one in servers_of(postgres)])
-        yield name
+    with joined_database(postgres) as url:
+        yield urlsplit(url).path[1:]
 
 
 @pytest.fixture(scope="session")

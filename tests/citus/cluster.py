@@ -31,7 +31,7 @@ _OPTIONS = {
 @contextmanager
 def some_cluster() -> Iterator[str]:
     """Answer the URL of a coordinator's database, which knows its workers; skip the test where there is no cluster."""
-    url = os.environ.get("DATELINE_DATABASE_URL")
+    url = os.environ.pop("DATELINE_DATABASE_URL", "")  # what is tested is told of databases of its own
     if not url:
         if not _machine_has_citus():
             pytest.skip("there is no Citus: neither has this machine's PostgreSQL it, nor does DATELINE_DATABASE_URL")

@@ -47,7 +47,7 @@ from service.store.query import timeline_id_of
 from service.store.record import Report
 from service.store.rows import INSTANTS, derived_values, event_row, facets, part_rows
 from service.store.runs import BOUNDS
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, is_distributed
 from service.tables import (
     UNDECIDED,
     change,
@@ -182,7 +182,7 @@ async def write_each(
     if not histories:
         return []
     try:
-        with translated():
+        with translated(spread=is_distributed(connection)):
             async with connection.transaction():
                 await write_histories(connection, histories)
     except (NotFound, Unavailable):

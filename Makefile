@@ -34,7 +34,7 @@ ON_A_CLUSTER := citus archive worker test_cli.py test_cli_import.py test_cli_key
 	$(patsubst %,live/test_%.py,feed pooler worker) \
 	$(patsubst %,api/test_%.py,adoption arguments audit batch changes claims commit_order comparison counts cursors \
 	directory dry_run events everywhere histogram history idempotency import instants json_patch known_at links ndjson \
-	plans preconditions races range_query search seeded_timeline webhooks)
+	outages plans preconditions races range_query search seeded_timeline webhooks)
 THROUGH_A_POOLER := $(patsubst %,tests/api/test_%.py,batch changes events range_query)
 # Only a variable of this command line is taken: whatever the environment names may be a database in use.
 test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))

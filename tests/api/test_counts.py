@@ -31,6 +31,7 @@ def slow(module_database_url: str) -> tuple[str, str]:
     return module_database_url, events
 
 
+@pytest.mark.one_server
 @pytest.mark.parametrize("pooled", [False, True])
 def test_a_count_that_takes_too_long_is_an_estimate_and_says_so(slow: tuple[str, str], pooled: bool) -> None:  # noqa: FBT001  # a parameter of the test
     url, events = slow
@@ -42,6 +43,7 @@ def test_a_count_that_takes_too_long_is_an_estimate_and_says_so(slow: tuple[str,
         assert len(page["items"]) == 1
 
 
+@pytest.mark.one_server
 def test_a_count_that_comes_in_time_is_exact(slow: tuple[str, str]) -> None:
     url, events = slow
     with connected(url, statement_timeout_seconds=60.0) as client:

@@ -128,6 +128,7 @@ def test_exports_leave_connections_to_others(module_database_url: str) -> None:
         assert client.get(events, format="ndjson").status_code == 200
 
 
+@pytest.mark.one_server
 def test_writers_who_stand_in_each_others_way_are_told_to_come_again(database_url: str) -> None:
     """Two transactions that wait for each other: one must give way, and it is not its client's fault."""
     name = sql.Identifier(database_url.rpartition("@/")[2].partition("?")[0])

@@ -8,18 +8,28 @@ from typing import TypeVar
 
 import pytest
 
+from service.seeding import seed
 from service.store.database import Database
+from service.store.distribution import distribute
+from service.store.migration import migrate
 from tests.client import Client, connected
+from tests.conftest import fresh_database
+from tests.keys import insert_key
 
 ResultT = TypeVar("ResultT")
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest, postgres: str, template: str) -> str:
+def cluster(request: pytest.FixtureRequest, postgres: str, empty_template: str) -> Iterator[str]:
     """Answer the URL of the coordinator's database."""
     if request.config.getoption("--postgres") != "citus":
         pytest.skip("this is for a Citus cluster: make test-citus")
-    return postgres if template else ""
+    with fresh_database(postgres, empty_template) as url:
+        migrate(url)
+        insert_key(url)
+        seed(url)  # so that there is something to be spread
+        distribute(url)
+        yield url
 
 
 @pytest.fixture(scope="session")

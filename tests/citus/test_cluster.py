@@ -31,6 +31,10 @@ from tests.factories import amend, event_body, make_actor, make_event, make_sour
 Json = dict[str, Any]
 Using = Callable[[Callable[[Database], Any]], Any]
 WRITERS, TIMELINES, ROUNDS = 6, 3, 8
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$
+"""
 
 
 def slug_of(events: str) -> str:
@@ -301,3 +305,40 @@ def test_a_reference_that_is_not_there_is_told_as_on_one_server(api: Client) -> 
     entry = api.get(f"/v1/actors/{actor}")
     answer = api.delete(f"/v1/actors/{actor}", entry.headers["ETag"])
     assert (answer.status_code, answer.json()["detail"]) == (409, "it is in use: it takes part in events")
+
+
+def test_what_keeps_a_server_from_taking_an_import_is_unavailability_as_on_one_server(
+    api: Client, cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows are copied to their server, of whose refusal the coordinator passes on the words alone."""
+    events = make_timeline(api)
+    with psycopg.connect(cluster) as connection:
+        row = connection.execute(
+            "SELECT nodename, nodeport, format('event_state_%%s', shardid) FROM pg_dist_shard_placement"
+            " WHERE shardid = get_shard_id_for_distribution_column('event_state', %s)",
+            [timeline_id_of(slug_of(events))],
+        ).fetchone()
+    assert row is not None
+    host, port, shard = row
+    with psycopg.connect(make_conninfo(cluster, host=host, port=port), autocommit=True) as server:
+        server.execute("SET citus.enable_ddl_propagation = off")
+        server.execute("SET citus.enable_manual_changes_to_shards = on")
+        server.execute("SET citus.enable_unsafe_triggers = on")
+        server.execute(FULL)
+        on = sql.Identifier(shard)
+        server.execute(sql.SQL("CREATE TRIGGER full_disk BEFORE INSERT ON {} EXECUTE FUNCTION full_disk()").format(on))
+        try:
+            answer = api.send(
+                "POST",
+                events.removesuffix("/events") + "/import",
+                content=json.dumps(event_body()).encode(),
+                headers={"Content-Type": "application/x-ndjson"},
+            )
+        finally:
+            server.execute(sql.SQL("DROP TRIGGER full_disk ON {}").format(on))
+            server.execute("DROP FUNCTION full_disk")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503,
+        "a server of the cluster cannot take what is written now",
+    )
+    assert "a server of the cluster reports: no space left" in caplog.text

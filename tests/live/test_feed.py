@@ -253,7 +253,7 @@ def test_notifications_that_are_lost_are_made_up_for(tmp_path: Path, database_ur
 
             for n in range(3):
                 (before,) = listeners()
-                connection.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+                connection.execute("SELECT pg_terminate_backend(%s::int, 5000)", [before])
                 made = story.write(str(n))
                 assert stream.item()["event"] == made["id"]
                 wait_until(lambda before=before: listeners() not in ([], [before]))  # type: ignore[misc]  # mypy: default
@@ -296,6 +296,7 @@ def test_sigterm_ends_all_streams_with_a_word_of_when_to_come_back(
     assert tracebacks(tmp_path) == []
 
 
+@pytest.mark.one_server
 def test_after_dump_and_restore_a_cursor_is_refused_with_advice(
     tmp_path: Path, postgres: str, database_url: str, request: pytest.FixtureRequest
 ) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from service import rerendering
 from service.cli import app
 from service.store import documents
+from service.store.query import timeline_id_of
 from service.wire import shape
 from tests.client import Client, connected
 from tests.factories import Json, amend, make_event, make_timeline, path_of
@@ -154,7 +155,10 @@ def test_what_another_writer_holds_is_left_and_not_waited_for(database_url: str,
     event = written(api)[6]
     count = make_older(database_url)
     with psycopg.connect(database_url) as other:
-        other.execute("SELECT FROM event WHERE event_id = %s FOR NO KEY UPDATE", [event["id"]])
+        other.execute(
+            "SELECT FROM event WHERE timeline_id = %s AND event_id = %s FOR NO KEY UPDATE",
+            [timeline_id_of(event["timeline"]), event["id"]],
+        )
         assert run(database_url, "rerender") == (
             1,
             f"{count - 1} documents have the present shape now; 1 is of an older one.\n",
@@ -188,6 +192,7 @@ def test_the_figure_is_bounded(database_url: str, api: Client, monkeypatch: pyte
     assert figure(api) == 9
 
 
+@pytest.mark.one_server
 def test_few_of_an_older_shape_are_found_by_an_index(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("SET enable_seqscan = off")

@@ -7,7 +7,7 @@ import pytest
 from psycopg import errors
 
 from service.errors import AlreadyExists, DatelineError, Invalid, NotFound, TooLarge, TooSlow, Unavailable
-from service.store.failures import constraint_name, translated
+from service.store.failures import constraint_name, is_of_rows, translated
 
 RAISING = "DO $$ BEGIN RAISE EXCEPTION 'insides' USING ERRCODE = '{}'; END $$"
 
@@ -102,3 +102,17 @@ def test_a_fault_of_the_database_stays_one(database_url: str) -> None:
 def test_a_database_that_is_not_there_cannot_be_reached() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"), translated():
         psycopg.connect("host=/nowhere dbname=none")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_so"),
+    [
+        (errors.CheckViolation("of whatever language"), True),
+        (errors.NumericValueOutOfRange("too great"), True),
+        (errors.InternalError_('new row for relation "event_7" violates check constraint "event_shape_check"'), True),
+        (errors.InternalError_("cache lookup failed"), False),
+        (errors.LockNotAvailable("of whatever language"), False),
+    ],
+)
+def test_what_is_refused_of_rows(error: psycopg.Error, *, is_so: bool) -> None:
+    assert is_of_rows(error) is is_so

@@ -13,6 +13,7 @@ from psycopg import errors, sql
 from service.seeding import seed
 from service.store.roles import APPENDED_ONLY, grant_service
 from service.tables import metadata
+from tests.citus.cluster import servers_of
 from tests.client import connected
 from tests.factories import make_event, make_timeline, path_of, tag_of
 
@@ -28,8 +29,9 @@ def service_url(postgres: str, database_url: str) -> Iterator[str]:
         assert grant_service(database_url, url) == role
         assert grant_service(database_url, url) == role, "again, for it is done at every start"
         yield url
-        with psycopg.connect(database_url, autocommit=True) as own:
-            own.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+        for one in servers_of(database_url):
+            with psycopg.connect(one, autocommit=True) as own:
+                own.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
         connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 

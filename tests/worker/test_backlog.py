@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from tests.factories import make_event
 from tests.worker.conftest import Bench
 
@@ -29,7 +31,7 @@ def test_the_figures_tell_what_waits_and_for_how_long(bench: Bench) -> None:
         make_event(bench.client, one["events"])
         make_event(bench.client, one["events"])
     bench.client.wait_for_feed()
-    bench.direct.execute("UPDATE change SET recorded_at = recorded_at - interval '1 hour'")
+    bench.direct.execute("UPDATE change SET recorded_at = %s", [datetime.now(UTC) - timedelta(seconds=HOUR)])
     assert told(bench) == (0, 0, 0, 1)
     assert HOUR < figures(bench)["oldest_pending_seconds"] < HOUR + 60, "no worker runs, and that is to be seen"
 

@@ -69,6 +69,13 @@ class Receiver:
             return list(self._received)
 
 
+class _Server(ThreadingHTTPServer):
+    # Of many who connect at once, its five would be let in, and others after the seconds in which they ask again.
+    request_queue_size = 1024
+    daemon_threads = True
+    block_on_close = False
+
+
 @contextmanager
 def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver on a free port."""
@@ -91,9 +98,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.block_on_close = False
+    server = _Server(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a refused certificate is what is tested
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

@@ -235,13 +235,13 @@ def guard(app: FastAPI, settings: Settings) -> None:
         import_seconds=settings.import_timeout_seconds,
         stopping=stopping,
     )
-    app.add_middleware(problem_pages.ProblemPages)
     app.add_middleware(QueryLimit, query_bytes=settings.query_bytes)
     app.add_middleware(Validation)
     app.add_middleware(Compression)
-    app.add_middleware(Head)
     app.add_middleware(Faults)
     app.add_middleware(RateLimit, limiter=app.state.limiter, believed=settings.trusted_proxies)
+    app.add_middleware(problem_pages.ProblemPages)
+    app.add_middleware(Head)
     if settings.metrics_port is not None:
         app.add_middleware(MetricsPort, port=settings.metrics_port)
     if settings.cors_origins:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pydantic import ValidationError
 
@@ -21,7 +22,8 @@ BATCH_LINES = 250
 # How much is told of what is wrong.
 MOST_ERRORS = 100
 
-Refuse = Callable[[ReadLine | UnreadableLine, list[ProblemError]], None]
+# Told of a line that is refused, and of what is wrong with it, which is put into words as it is taken.
+Refuse = Callable[[ReadLine | UnreadableLine, Iterable[ProblemError]], None]
 
 
 @dataclass(slots=True)
@@ -31,10 +33,10 @@ class Refusals:
     lines: int = 0
     errors: list[ProblemError] = field(default_factory=list)
 
-    def note(self, _line: ReadLine | UnreadableLine, errors: list[ProblemError]) -> None:
+    def note(self, _line: ReadLine | UnreadableLine, errors: Iterable[ProblemError]) -> None:
         """Note that a line is refused."""
         self.lines += 1
-        self.errors += errors[: MOST_ERRORS - len(self.errors)]
+        self.errors += islice(errors, MOST_ERRORS - len(self.errors))
         self.errors.sort(key=lambda one: one.line or 0)
 
     @property
@@ -53,7 +55,7 @@ async def write_lines(connection: Connection, lines: Lines, into: Import, refuse
     while some := await asyncio.to_thread(take, lines, BATCH_LINES):
         for one in some:
             if isinstance(one, UnreadableLine):
-                refuse(one, list(errors_of(one.number, one.why)))
+                refuse(one, errors_of(one.number, one.why))
         await _write(connection, [one for one in some if isinstance(one, ReadLine)], into, refuse)
     return into.tally
 

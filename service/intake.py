@@ -11,17 +11,17 @@ import hashlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
 from service.formats import csv, ndjson
 from service.formats.reading import UNPACKABLE, Lines, ReadLine, UnreadableFileError, UnreadableLine, batches, opened
-from service.importing import write_lines
+from service.importing import MOST_ERRORS, write_lines
 from service.store.audit import OPERATOR, record_command
 from service.store.database import Database, connected
 from service.store.importing import Import, Tally
@@ -123,13 +123,21 @@ def unpacked(path: Path, name: Path) -> Iterator[Path]:
         if content is file:
             yield path
             return
-        with tempfile.NamedTemporaryFile(prefix="dateline-import-") as whole:
+        with ExitStack() as stack:
             try:
+                # whatever is left in the file's own buffer, closing it would try to write once more
+                whole = stack.enter_context(tempfile.NamedTemporaryFile(prefix="dateline-import-", buffering=0))
                 shutil.copyfileobj(content, whole)
-                whole.flush()
             except UNPACKABLE as error:
-                raise UnreadableFileError(f"{name} cannot be unpacked: {error}") from error
+                raise UnreadableFileError(_why_not_unpacked(name, error)) from error
             yield Path(whole.name)
+
+
+def _why_not_unpacked(name: Path, error: Exception) -> str:
+    """Say what is wrong: with the file, or with where it is unpacked to, of which the system tells by a number."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"there is no room to unpack {name} in the temporary folder (TMPDIR chooses it): {error.strerror}"
+    return f"{name} cannot be unpacked: {error}"
 
 
 def header(path: Path, media_type: str) -> bytes:
@@ -205,8 +213,8 @@ async def _write(
     outcome = Outcome(piece.path, sum(len(one.text) + 1 for one in some))
     into = Import(order.timeline, owner(OPERATOR), piece.digest)
 
-    def refuse(line: ReadLine | UnreadableLine, errors: list[ProblemError]) -> None:
-        outcome.rejected.append(Rejected(line.text, errors))
+    def refuse(line: ReadLine | UnreadableLine, errors: Iterable[ProblemError]) -> None:
+        outcome.rejected.append(Rejected(line.text, list(islice(errors, MOST_ERRORS))))
 
     outcome.tally = await write_lines(connection, iter(some), into, refuse)
     outcome.rejected.sort(key=lambda one: one.errors[0].line or 0)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -179,4 +182,22 @@ def test_a_compressed_file_that_is_damaged_is_told(
     outcome = run(packed)
     assert outcome.exit_code == 1
     assert str(outcome.exception).startswith(f"{packed} cannot be unpacked: ")
+    assert client.titles(EVENTS) == []
+
+
+def test_where_there_is_no_room_to_unpack_that_is_told(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = tmp_path / "events.ndjson.gz"
+    packed.write_bytes(gzip.compress(many(tmp_path / "events.ndjson", 5).read_bytes()))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for module, name in ((shutil, "copyfileobj"), (tempfile, "NamedTemporaryFile")):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, name, full)
+            outcome = run(packed)
+        assert outcome.exit_code == 1
+        assert str(outcome.exception).startswith(f"there is no room to unpack {packed} in the temporary folder")
     assert client.titles(EVENTS) == []

@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "listeners": set(),
     "figures_folder": set(),
     "tasks": set(),
+    "signals": set(),
     "embedded": set(),
     "tables": {"dates", "errors"},
     "wire": {"dates", "errors", "wording"},
@@ -46,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "announcing": {"keyring", "settings"},
     "recounting": {"store", "errors"},
     "whole_file": {"embedded"},
-    "backup": {"embedded", "formats", "store", "settings", "whole_file"},
+    "backup": {"embedded", "formats", "signals", "store", "settings", "whole_file"},
     "rerendering": {"store", "errors"},
     "seeding": {"store", "wire", "dates", "errors"},
     "app": {"api", "identity", "page", "worker", "store", "settings"},
@@ -57,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "serving", "announcing", "app", "archiving", "backup", "embedded", "formats", "import_report", "importing",
         "intake", "keyring", "purging", "recounting", "rerendering", "seeding", "store", "settings", "unarchiving",
-        "whole_file", "wire", "errors", "wording",
+        "signals", "whole_file", "wire", "errors", "wording",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, cast
 from uuid import UUID
@@ -81,6 +82,7 @@ async def create_batch(
         items = []
         length = 0
         for i, one in enumerate(asked):
+            await asyncio.sleep(0)  # to say what is wrong with one takes a while, and others wait for their turn
             item = await answer(connection, i, one)
             length += len(item)
             if length > MOST_ANSWER_BYTES:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -88,7 +88,7 @@ async def create_import(
             refusals = Refusals()
             into = Import(timeline, write.caller, body.digest)
 
-            def refuse(line: ReadLine | UnreadableLine, why: list[ProblemError]) -> None:
+            def refuse(line: ReadLine | UnreadableLine, why: Iterable[ProblemError]) -> None:
                 refusals.note(line, why)
                 if atomic and refusals.are_enough:
                     raise ImportRefused(refusals.errors)

@@ -5,6 +5,7 @@ A typo must never return everything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, get_origin
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -32,10 +33,12 @@ PAGE = "limit"
 class StrictRoute(APIRoute):
     """An operation that refuses query parameters that it does not know, or knows once and is told twice.
 
-    `accepted_patches` are the media types that a PATCH at its path takes, whichever operation does.
+    `accepted_patches` are the media types that a PATCH at its path takes, whichever operation does; `ignored` are names
+    of parameters that are neither known nor refused.
     """
 
     accepted_patches: tuple[str, ...] = MERGE_PATCHES
+    ignored: re.Pattern[str] | None = None
 
     @property
     def taken(self) -> tuple[str, ...]:
@@ -72,7 +75,7 @@ class StrictRoute(APIRoute):
         async def checked(request: Request) -> Response:
             limits: Settings = request.app.state.settings
             if request.scope["query_string"]:
-                check(request, declared, page_items=limits.page_items)
+                check(request, declared, page_items=limits.page_items, ignored=self.ignored)
             if taken:
                 self._check_media_type(request, taken)
                 check_shape(await request.body(), depth=limits.json_depth, items=limits.array_items)
@@ -96,13 +99,17 @@ def media_type(headers: Headers) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def check(request: Request, declared: dict[str, bool], *, page_items: int) -> None:
+def check(
+    request: Request, declared: dict[str, bool], *, page_items: int, ignored: re.Pattern[str] | None = None
+) -> None:
     """Compare a query string with what is declared: names, and whether each may stand more than once.
 
     A page has at most `page_items`: what is declared is the most that an operator may set. Raises InvalidParameters.
     """
     refused = _garbled(request.scope["query_string"])
     for name in request.query_params:
+        if ignored is not None and ignored.fullmatch(name):
+            continue
         if name not in declared:
             known = sorted(declared)
             hint = suggestion(name, known) if len(refused) < MOST_MISTYPED else ""

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 from service.backup.errors import SPREAD, BackupError
-from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
+from service.backup.programs import advice, fitting_programs, reaching
+from service.signals import unwound_by_sigterm
 from service.store.contents import EXTENSIONS, SCHEMA, read_contents
 from service.store.migration import known_revisions
 from service.whole_file import CannotWriteError, written_whole

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from service.backup.errors import BackupError
 from service.embedded.binaries import CLIENTS, Programs, list_programs
@@ -42,13 +39,3 @@ def reaching(url: str) -> tuple[str, dict[str, str]]:
     except ValueError as error:
         raise BackupError(str(error)) from error
     return f"--dbname={keywords}", os.environ | secrets
-
-
-@contextmanager
-def unwound_by_sigterm() -> Iterator[None]:
-    """Have SIGTERM do for this block what Ctrl-C does, so that nothing half stays behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

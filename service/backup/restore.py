@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from service.backup.errors import SPREAD, BackupError
-from service.backup.programs import advice, fitting_programs, reaching, unwound_by_sigterm
+from service.backup.programs import advice, fitting_programs, reaching
 from service.embedded.binaries import Programs
 from service.formats.reading import UNPACKABLE, opened
+from service.signals import unwound_by_sigterm
 from service.store.contents import read_contents, restoring_sql
 from service.store.migration import known_revisions
 
@@ -36,14 +37,18 @@ class _Archive(NamedTuple):
 
 def is_backup(path: Path) -> bool:
     """Tell whether a file is of the format that backups are of."""
-    return _begins_with(path, _MARK)
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MARK)) == _MARK
+    except OSError:
+        return False
 
 
-def _begins_with(path: Path, mark: bytes) -> bool:
-    """Tell how a file begins, packed or not."""
+def _is_json(path: Path) -> bool:
+    """Tell whether a file holds lines of JSON, packed or not."""
     try:
         with path.open("rb") as packed, opened(packed) as file:
-            return file.read(len(mark)) == mark
+            return file.read(len(_JSON)) == _JSON
     except UNPACKABLE:
         return False
 
@@ -108,7 +113,7 @@ def _reading_programs(major: int, archive: _Archive) -> Programs:
         if answer.returncode == 0:
             return programs
         complaints.append(_last_line(answer.stderr))
-    if _begins_with(archive.path, _JSON):
+    if _is_json(archive.path):
         raise BackupError(
             f"{archive.name} is no backup, but lines of JSON: `dateline import` takes archives and events."
         )

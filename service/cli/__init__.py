@@ -25,6 +25,7 @@ from service.embedded import EmbeddedError
 from service.errors import DatelineError
 from service.formats.reading import UnreadableFileError
 from service.settings import list_settings
+from service.signals import unwound_by_sigterm
 from service.store.contents import count_contents
 from service.whole_file import CannotWriteError
 from service.wire.key import KeyBody
@@ -45,8 +46,8 @@ Every setting is an environment variable:
   DATELINE_PORT=9000 dateline serve
   DATELINE_DATABASE_URL=postgresql://me@db.example/dateline dateline serve
 
-Exit codes: 0 done, or stopped by Ctrl-C or SIGTERM; 1 it could not be done; 2 a setting or the command line
-is wrong.
+Exit codes: 0 done, or of `serve` and `worker`: stopped by Ctrl-C or SIGTERM; 1 it could not be done; 2 a setting
+or the command line is wrong; 130 another command was stopped.
 """
 # What a person can put right; each says it in a sentence.
 EXPLAINED = (
@@ -199,8 +200,8 @@ def restore(
         typer.echo("What other roles were granted is gone: a start with both database URLs grants the service's anew.")
 
 
-app.command("import")(transfer.import_files)
-app.command("export")(transfer.export)
+app.command("import")(unwound_by_sigterm()(transfer.import_files))
+app.command("export")(unwound_by_sigterm()(transfer.export))
 
 histogram = typer.Typer(
     help="Check or rebuild the summaries that histograms of whole timelines are read from.\n\nThey are kept in the "

@@ -171,7 +171,8 @@ def _target(file: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         return
     with written_whole(file, overwrite=overwrite) as part, part.open("wb") as made:
         if file.suffix == PACKED:
-            # without a time and a name, the same events make the same file; at a twentieth of zlib's cost
+            # Without a time and a name, the same events make the same file on the same kind of processor: what is
+            # found to be alike depends on it. At a twentieth of zlib's cost.
             packed = igzip.IGzipFile(filename="", mode="wb", fileobj=made, mtime=0)  # type: ignore[no-untyped-call]  # isal leaves it bare
             with packed:
                 yield cast("BinaryIO", packed)

@@ -13,10 +13,10 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from service.api.strict import StrictRoute
+from service.page.routes import PageRoute
 from service.page.templates import page
 
-router = APIRouter(include_in_schema=False, route_class=StrictRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _ASSETS = Path(str(files(fastapi_offline))) / "static"
 

@@ -14,12 +14,12 @@ from starlette.types import Message, Receive, Scope, Send
 from service.api.layer import Layer
 from service.api.negotiation import choose
 from service.api.problems import KINDS, MEDIA_TYPE, NotAcceptable
-from service.api.strict import StrictRoute
 from service.errors import NotFound
+from service.page.routes import PageRoute
 from service.page.templates import page
 from service.wire.problem import Problem
 
-router = APIRouter(include_in_schema=False, route_class=StrictRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _HTML = "text/html"
 _OF_PROGRAMS = ("/v1", "/health", "/metrics", "/openapi.json")

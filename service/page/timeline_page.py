@@ -14,8 +14,8 @@ from fastapi.responses import HTMLResponse
 from service.api.access import Reader
 from service.api.events import event_path
 from service.api.freshness import ReadStore
-from service.api.strict import StrictRoute
 from service.dates import Answer, EdtfError, Relation, Window, describe, parse, parse_window, relate
+from service.page.routes import PageRoute
 from service.page.templates import page
 from service.store.directory import TIMELINES, get_entry, list_entries
 from service.store.paging import read_page
@@ -25,7 +25,7 @@ from service.wire.directory import Timeline
 from service.wire.event import Event
 from service.wire.shape import upgraded
 
-router = APIRouter(include_in_schema=False, route_class=StrictRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _MOST_TIMELINES = 200
 _MOST_EVENTS = 200

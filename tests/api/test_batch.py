@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from service.api import batch as batch_module
+from service.api import batch_problems
 from service.wire.batch import MOST_OPERATIONS
 from tests.api.test_preconditions import at_once
 from tests.api.test_problems import is_problem
@@ -317,3 +318,30 @@ def test_a_private_timeline_is_not_there(database_url: str) -> None:
     with connected(database_url, key=None) as stranger:
         assert batch(stranger, events, create()).status_code == 401
         assert stranger.get(make_path(events)).status_code == 404
+
+
+def test_others_have_their_turn_between_what_is_refused(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[int] = []
+
+    def answered(*given: Any) -> Any:  # noqa: ANN401  # as it is
+        turns.append(ticks)
+        return batch_problems.answer_refusal(*given)
+
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    async def start() -> asyncio.Task[None]:
+        return asyncio.create_task(tick())
+
+    monkeypatch.setattr(batch_module, "answer_refusal", answered)
+    ticking = api.portal.call(start)
+    try:
+        batch(api, make_timeline(api), *[{"operation": "spread"}] * 50, atomic=False)
+    finally:
+        api.portal.call(ticking.cancel)
+    assert len(set(turns)) == len(turns) == 50

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from uuid import uuid4
 
 import pytest
 
+from service import importing as importing_module
+from service import wording
 from service.formats.reading import MOST_BLANK_LINES
+from service.importing import MOST_ERRORS
 from service.store import importing
 from service.store.importing import Import
 from tests.api.test_changes import slug_of
@@ -206,3 +209,18 @@ def test_a_transaction_changes_only_so_many_events(api: Client, monkeypatch: pyt
     answer = send(api, events, lines(*(one | {"title": "another"} for one in made)))
     assert is_problem(answer, 413, "too-large")
     assert api.titles(events) == ["A meeting"] * 3
+
+
+def test_no_more_is_put_into_words_than_is_told(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large import that would keep all others waiting."""
+    said = []
+
+    def in_words(error: Mapping[str, Any], forms: Mapping[str, str]) -> str:
+        said.append(error)
+        return wording.in_words(error, forms)
+
+    monkeypatch.setattr(importing_module, "in_words", in_words)
+    line = event_body(claims=[{"sourse": "paper"}] * 30)
+    answer = send(api, make_timeline(api), lines(*[line] * 300), atomic=False)
+    assert (answer.json()["refused"], len(answer.json()["errors"])) == (300, MOST_ERRORS)
+    assert len(said) == MOST_ERRORS

@@ -318,3 +318,31 @@ def test_files_have_their_types(reading: Client, path: str, media_type: str) -> 
     answer = reading.get(path)
     assert answer.status_code == 200
     assert answer.headers["content-type"].partition(";")[0] == media_type
+
+
+def test_what_others_add_to_an_address_is_passed_over(reading: Client) -> None:
+    for added in ("utm_source", "utm_campaign", "fbclid", "gclid", "msclkid", "mc_cid"):
+        assert reading.get("/", **{"timeline": "syria-2013", added: "abc"}).status_code == 200, added
+        assert reading.get("/v1/timelines", **{added: "abc"}).status_code == 400, added
+
+
+def test_whatever_is_wrong_with_a_page_a_browser_is_shown_a_page(reading: Client) -> None:
+    """Where it is found before there is an operation, too, or nobody foresaw it."""
+    for path, sent, status in (
+        ("/?" + "a" * 9_000, {}, 414),
+        ("/", {"If-None-Match": '"a"' * 600}, 400),
+        ("/?" + "&".join(f"{n}{'b' * 90}=" for n in range(50)), {"Accept-Encoding": "gzip"}, 400),
+    ):
+        answer = reading.get(path, BROWSER | sent)
+        assert answer.status_code == status
+        assert Page(answer).told("h1")
+        head = reading.send("HEAD", path, headers=BROWSER | sent)
+        assert (head.status_code, head.content) == (status, b"")
+        for name in ("content-type", "content-length", "vary"):
+            assert head.headers[name] == answer.headers[name]
+    state = reading.app.state
+    database, state.database = state.database, object()
+    try:
+        assert Page(reading.get("/", BROWSER)).told("h1") == ["Something went wrong here"]
+    finally:
+        state.database = database

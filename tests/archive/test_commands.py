@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -143,3 +147,20 @@ def test_an_import_that_was_killed_is_gone_on_with(
     assert created > 0 < unchanged
     assert created + unchanged == 3_000
     assert written(database_url) == file.read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_an_export_and_leaves_no_part_of_it(database_url: str, tmp_path: Path, number: int) -> None:
+    program = (
+        "import os, sys, time\n"
+        "from service import archiving\n"
+        "from service.cli import main\n"
+        "number = int(sys.argv.pop())\n"
+        "archiving.write_archive = lambda *_: (os.kill(os.getpid(), number), time.sleep(60))\n"
+        "main()"
+    )
+    asked = ["export", str(tmp_path / "archive.gz"), str(int(number))]
+    environment = {**os.environ, "DATELINE_DATABASE_URL": database_url}
+    done = subprocess.run([sys.executable, "-c", program, *asked], env=environment, timeout=50, check=False)
+    assert done.returncode == 130
+    assert list(tmp_path.iterdir()) == []

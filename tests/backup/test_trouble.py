@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import resource
 import shutil
@@ -21,6 +22,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from typer.testing import CliRunner
 
+from service.backup import is_backup
 from service.backup import programs as programs_module
 from service.backup import restore as restore_module
 from service.cli import app
@@ -109,6 +111,8 @@ def test_what_another_command_takes_is_told_so(
         assert outcome.exit_code == 2
         assert "is a backup, which `dateline restore` takes" in outcome.stderr
     assert stands(database_url) == before
+    packed.write_bytes(gzip.compress(backed_up.read_bytes()))
+    assert not is_backup(packed), "which restore would not take"
 
 
 def test_a_dump_of_something_else_is_refused(

@@ -133,6 +133,18 @@ def test_nothing_else_is_the_key(guest: Client, authorization: str) -> None:
     assert is_unauthenticated(guest.send("POST", "/v1/timelines", json=timeline_body(), headers=headers))
 
 
+def test_a_key_that_is_sent_as_it_is_is_told_how(guest: Client) -> None:
+    answer = guest.send("GET", "/v1/timelines", headers={"Authorization": ADMIN})
+    assert is_unauthenticated(answer)
+    assert answer.json()["detail"] == "send the key as Authorization: Bearer dl_…"
+    assert ADMIN not in answer.text
+
+
+def test_what_a_proxy_in_front_is_sent_is_no_key(guest: Client) -> None:
+    for headers in ({"Authorization": "Basic dXNlcjpkbF8="}, {"Authorization": f"Basic {ADMIN}"}, {"X-API-Key": ADMIN}):
+        assert guest.send("GET", "/v1/timelines", headers=headers).status_code == 200
+
+
 def test_a_wrong_key_is_refused_for_reading_too(guest: Client) -> None:
     for path in ("/v1/timelines", "/v1/events", "/v1/actors", f"/v1/timelines/x/events/{uuid4()}"):
         assert is_unauthenticated(guest.send("GET", path, headers=bearer(new_key())))

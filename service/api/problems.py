@@ -156,7 +156,7 @@ UNSUPPORTED = Kind(
     415,
     "The body's type is not taken here",
     "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too, and that of an event "
-    "`application/json-patch+json`; an import `application/x-ndjson` or `text/csv`.",
+    "`application/json-patch+json`; an import `application/x-ndjson` or `text/csv`. None is taken compressed.",
 )
 INVALID_BODY = Kind(
     "invalid-body",
@@ -388,6 +388,9 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for these
     kind = _OF_STATUS.get(error.status_code, INTERNAL)
     detail = kind.explanation if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    if kind is MALFORMED_BODY and isinstance(error.__cause__, ValueError):  # of which FastAPI says nothing
+        is_utf8 = not isinstance(error.__cause__, UnicodeDecodeError)
+        detail = "the body has a number of too many digits" if is_utf8 else "the body is no JSON text in UTF-8"
     headers = {"Allow": _allowed(request)} if kind is METHOD_NOT_ALLOWED else error.headers
     return problem(request, kind, detail, headers=headers)
 

@@ -81,10 +81,12 @@ class StrictRoute(APIRoute):
         return checked
 
     def _check_media_type(self, request: Request, taken: tuple[str, ...]) -> None:
-        """Refuse a body that says it is something else than ours, JSON though it be: a JSON Patch is no merge patch.
+        """Refuse a body that says it is compressed, or is something else than ours: a JSON Patch is no merge patch.
 
         One that does not say what it is has no reader further on.
         """
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise HTTPException(415, "send the body as it is, not compressed")
         given = media_type(request.headers)
         if given and given not in taken:
             headers = {"Accept-Patch": ", ".join(self.accepted_patches)} if request.method == "PATCH" else None

@@ -215,6 +215,18 @@ def test_a_body_that_is_no_json(api: Client, text: bytes) -> None:
     is_problem(answer, 400, "malformed-body")
 
 
+@pytest.mark.parametrize("text", [b"\xff\xfe\xff", b'{"title": "\xff"}', b"\x1f\x8b\x08\x00"])
+def test_a_body_that_is_not_utf8(api: Client, text: bytes) -> None:
+    problem = is_problem(api.send("POST", make_timeline(api), content=text, headers=JSON), 400, "malformed-body")
+    assert problem["detail"] == "the body is no JSON text in UTF-8"
+
+
+def test_a_number_that_is_too_long_to_be_read(api: Client) -> None:
+    text = b'{"title": %b}' % (b"1" * 5000)
+    problem = is_problem(api.send("POST", make_timeline(api), content=text, headers=JSON), 400, "malformed-body")
+    assert problem["detail"] == "the body has a number of too many digits"
+
+
 @pytest.mark.parametrize("text", [b"", b"null", b"[]", b'"text"', b"5", b"true", b"[{}]"])
 def test_a_body_that_is_no_object(api: Client, text: bytes) -> None:
     answer = api.send("POST", make_timeline(api), content=text, headers=JSON)

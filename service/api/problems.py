@@ -333,9 +333,6 @@ def _on_validation(request: Request, error: Exception) -> Response:
             for location, one in found
         ]
         return problem(request, INVALID_PARAMETER, summary_of(named), found=named)
-    # a body of another type is left unread: bytes, where the members should be
-    if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
-        return problem(request, UNSUPPORTED, "send the body as application/json")
     named = [ProblemError(pointer=pointer(location), detail=worded(one)) for location, one in in_body]
     return problem(request, INVALID_BODY, summary_of(named), found=named)
 

@@ -202,6 +202,22 @@ def test_a_merge_patch_is_no_whole(api: Client) -> None:
     is_problem(answer, 415, "unsupported-media-type")
 
 
+MERGES = "application/merge-patch+json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/plain"}])
+def test_what_is_taken_is_told(api: Client, headers: dict[str, str]) -> None:
+    events = make_timeline(api)
+    for method, path, taken in (
+        ("POST", events, "application/json"),
+        ("PATCH", path_of(make_event(api, events)), f"{MERGES}, application/json or application/json-patch+json"),
+        ("PATCH", events.removesuffix("/events"), f"{MERGES} or application/json"),
+    ):
+        answer = api.send(method, path, content=b"{}", headers=headers | {"If-Match": "*"})
+        problem = is_problem(answer, 415, "unsupported-media-type")
+        assert problem["detail"] == f"send the body as {taken}"
+
+
 def test_a_body_without_a_type(api: Client) -> None:
     is_problem(api.send("POST", make_timeline(api), content=b'{"title": "x"}'), 415, "unsupported-media-type")
 

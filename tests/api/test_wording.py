@@ -179,6 +179,20 @@ def test_a_misspelt_member_of_an_operation_of_a_batch(api: Client) -> None:
     assert detail == f"{UNKNOWN}; did you mean 'summary'?"
 
 
+@pytest.mark.parametrize(
+    ("operation", "hint"),
+    [
+        ({"operation": "ammend"}, "; did you mean 'amend'?"),
+        ({"operation": "Create"}, "; did you mean 'create'?"),
+        *(({"operation": "spread"}, ""), ({"operation": 5}, ""), ({"operation": None}, ""), ({}, "")),
+    ],
+)
+def test_a_misspelt_operation_of_a_batch(api: Client, operation: dict[str, object], hint: str) -> None:
+    answer = api.post(f"{make_timeline(api)}:batch", {"operations": [operation]})
+    (error,) = is_problem(answer, 422, "batch-refused")["errors"]
+    assert error == {"pointer": "/operations/0/operation", "detail": f"is one of create, put, amend, delete{hint}"}
+
+
 def test_a_missing_parameter(api: Client) -> None:
     assert is_problem(api.get("/v1/dates"), 400, "invalid-parameter")["detail"] == "edtf: is missing"
 

@@ -398,6 +398,17 @@ def test_a_key_is_asked_for_soundly(owner: Client, members: dict[str, object]) -
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-body")
 
 
+@pytest.mark.parametrize("dry_run", [None, True])
+@pytest.mark.parametrize("expires_at", ["2013-02-15T00:00:00Z", "-0043-03-15T12:00:00Z"])
+def test_no_key_is_dead_from_birth(owner: Client, expires_at: str, *, dry_run: bool | None) -> None:
+    before = owner.walk("/v1/keys")
+    body = {"name": "a client", "scopes": ["write"], "expires_at": expires_at}
+    answer = owner.send("POST", "/v1/keys", json=body, params=None if dry_run is None else {"dry_run": dry_run})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-body")
+    assert answer.json()["errors"] == [{"pointer": "/expires_at", "detail": "must be to come"}]
+    assert owner.walk("/v1/keys") == before
+
+
 def test_reading_with_a_key_works_where_nothing_can_be_written(
     owner: Client, guest: Client, module_database_url: str
 ) -> None:

@@ -247,8 +247,8 @@ _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
-# As before an offset; one between words is meant as the space that it is.
-_PLUS = re.compile(r"\+[0-9]")
+# As before an offset or a year of five digits; one elsewhere, as between words, does no harm.
+_PLUS = re.compile(r"[0-9]\+[0-9]|\+[0-9]{5,}-")
 
 Location = Sequence[int | str]
 

@@ -148,6 +148,7 @@ PLUS = "; a + in a query string is a space: write %2B"
         ("/v1/events?known_at=2013-02-15T00:00:00%2001:00", "known_at", False),
         ("/v1/events?known_at=soon&q=1+2", "known_at", False),
         ("/v1/events?q=peace+war%00", "q", False),
+        ("/v1/events?limit=+500", "limit", False),
     ],
 )
 def test_a_plus_that_came_as_a_space(api: Client, path: str, name: str, *, is_told: bool) -> None:

@@ -53,6 +53,9 @@ async def caller(request: Request, credentials: Credentials) -> Caller:
     """Tell who asks. Raises Unauthenticated for a key that opens nothing, and without one where reading needs it."""
     settings: Settings = request.app.state.settings
     if credentials is None:
+        # not so of other schemes: a proxy in front may use them for itself
+        if request.headers.get("authorization", "").startswith(MARK):
+            raise Unauthenticated(f"send the key as Authorization: Bearer {MARK}…")
         if settings.read == "key":
             raise Unauthenticated("reading needs a key here")
         return _ANYONE

@@ -24,6 +24,7 @@ from service.errors import DatelineError, VersionConflict, VersionRequired
 from service.wire.batch import OPERATIONS, Unreadable
 from service.wire.merge import InvalidMerge
 from service.wire.problem import Problem, ProblemError, pointer
+from service.wording import suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def _unreadable(place: Location, error: Mapping[str, Any]) -> ProblemError:
     """Say where in an operation something is wrong; what it was taken for comes first there, and is no member."""
     if error["type"].startswith("union_tag"):
         named = ", ".join(OPERATIONS)
-        return ProblemError(pointer=pointer([*place, "operation"]), detail=f"is one of {named}")
+        hint = suggestion(error["ctx"].get("tag"), OPERATIONS)
+        return ProblemError(pointer=pointer([*place, "operation"]), detail=f"is one of {named}{hint}")
     return ProblemError(pointer=pointer([*place, *error["loc"][1:]]), detail=worded(error))
 
 

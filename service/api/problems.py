@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -155,7 +156,7 @@ UNSUPPORTED = Kind(
     415,
     "The body's type is not taken here",
     "Bodies are `application/json`; a PATCH takes `application/merge-patch+json` too, and that of an event "
-    "`application/json-patch+json`; an import `application/x-ndjson` or `text/csv`.",
+    "`application/json-patch+json`; an import `application/x-ndjson` or `text/csv`. None is taken compressed.",
 )
 INVALID_BODY = Kind(
     "invalid-body",
@@ -246,6 +247,8 @@ _RETRY_AFTER_WRITE_SECONDS = "1"
 MOST_ERRORS = 20
 # What stands in a path as it is (RFC 3986, section 3.3), beside letters, digits and -._~
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
+# As before an offset or a year of five digits; one elsewhere, as between words, does no harm.
+_PLUS = re.compile(r"[0-9]\+[0-9]|\+[0-9]{5,}-")
 
 Location = Sequence[int | str]
 
@@ -326,15 +329,21 @@ def _on_validation(request: Request, error: Exception) -> Response:
     in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
     if not in_body:
         named = [
-            ProblemError(parameter=str(location[1]) if len(location) > 1 else "", detail=worded(one))
+            _of_parameter(request, str(location[1]) if len(location) > 1 else "", worded(one))
             for location, one in found
         ]
         return problem(request, INVALID_PARAMETER, summary_of(named), found=named)
-    # a body of another type is left unread: bytes, where the members should be
-    if any(not location and isinstance(one["input"], bytes) for location, one in in_body):
-        return problem(request, UNSUPPORTED, "send the body as application/json")
     named = [ProblemError(pointer=pointer(location), detail=worded(one)) for location, one in in_body]
     return problem(request, INVALID_BODY, summary_of(named), found=named)
+
+
+def _of_parameter(request: Request, name: str, why: str) -> ProblemError:
+    """Say what is wrong with a parameter, and what became of a plus in it, which is not seen in what was typed."""
+    for part in request.scope["query_string"].decode("latin-1").split("&"):
+        named, _, value = part.partition("=")
+        if unquote_plus(named) == name and _PLUS.search(value):
+            return ProblemError(parameter=name, detail=f"{why}; a + in a query string is a space: write %2B")
+    return ProblemError(parameter=name, detail=why)
 
 
 def summary_of(found: Sequence[ProblemError]) -> str:
@@ -376,6 +385,9 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # registered for these
     kind = _OF_STATUS.get(error.status_code, INTERNAL)
     detail = kind.explanation if error.detail == HTTPStatus(error.status_code).phrase else str(error.detail)
+    if kind is MALFORMED_BODY and isinstance(error.__cause__, ValueError):  # of which FastAPI says nothing
+        is_utf8 = not isinstance(error.__cause__, UnicodeDecodeError)
+        detail = "the body has a number of too many digits" if is_utf8 else "the body is no JSON text in UTF-8"
     headers = {"Allow": _allowed(request)} if kind is METHOD_NOT_ALLOWED else error.headers
     return problem(request, kind, detail, headers=headers)
 
@@ -398,8 +410,8 @@ def _on_not_acceptable(request: Request, error: Exception) -> Response:
 def invalid_parameters(request: Request, error: Exception) -> Response:
     """Answer to parameters, or headers, that are refused by their names."""
     assert isinstance(error, InvalidParameters)  # noqa: S101  # registered for these
-    found = [ProblemError(parameter=name, detail=why) for name, why in error.refused.items()]
-    return problem(request, INVALID_PARAMETER, str(error), found=found)
+    found = [_of_parameter(request, name, why) for name, why in error.refused.items()]
+    return problem(request, INVALID_PARAMETER, summary_of(found), found=found)
 
 
 def rate_limited(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from service.api.examples import EXCHANGES, REQUEST_ID
 from service.api.key_examples import KEY_PREFIX, NO_KEY_PREFIX
 from service.api.problems import KINDS, Kind
 from service.api.specimens import ACTOR, EVENT, PLACE, SOURCE, TIMELINE, Json
-from service.api.strict import unknown
+from service.api.strict import JSON_PATCH, MERGE_PATCHES, as_one_of, unknown
 from service.api.writing import KEY_HEADER
 from service.wire.problem import Problem, ProblemError, RefusedOperation
 
@@ -27,7 +27,6 @@ _DETAILS = {
     problems.TOO_LARGE: "a body has at most 1048576 bytes",
     problems.QUERY_TOO_LONG: "a query string has at most 8192 bytes",
     problems.BUSY: "as many requests as are taken at once wait for their answers",
-    problems.UNSUPPORTED: "send the body as application/json",
     problems.VERSION_REQUIRED: "name the version that you have seen, by If-Match",
     problems.RATE_LIMITED: "one request too many: `Retry-After` says in how many seconds to try again",
     problems.INTERNAL: problems.INTERNAL.explanation,
@@ -53,7 +52,6 @@ _OF_OPERATION = {
     problems.IN_USE: _IN_USE,
     problems.CONFLICT: _TAKEN,
     problems.TOO_LARGE: {_IMPORT: "a body has at most 1073741824 bytes"},
-    problems.UNSUPPORTED: {_IMPORT: "send the body as application/x-ndjson or text/csv"},
 }
 # What is wrong where in a body.
 _POINTED = {
@@ -130,13 +128,20 @@ def _problem(kind: Kind, operation: Json, path: str) -> Json:
         current = _PRESENT[f"get_{_PART_OF.get(of, of)}"]
         detail = f"the present version is {current.get('version', 1)}, not the one expected"
     else:
-        detail = problems.summary_of(found) or _DETAILS[kind]
+        detail = problems.summary_of(found) or _detail(kind, operation)
     if kind is problems.INVALID_BODY and "requestBody" not in operation:
         path = path.rpartition("/")[0] + f"/{EVENT['id']}"
     told = _plain(kind, path, found, detail).model_copy(update={"operations": operations or None, "current": current})
     answer: dict[str, Any] = told.model_dump(mode="json", exclude_none=True)
     # what is null there is shown so
     return answer if current is None else answer | {"current": current}
+
+
+def _detail(kind: Kind, operation: Json) -> str:
+    if kind is not problems.UNSUPPORTED:
+        return _DETAILS[kind]
+    content = operation["requestBody"]["content"]
+    return as_one_of([one for one in (*MERGE_PATCHES, JSON_PATCH) if one in content] or [*content])
 
 
 def _plain(kind: Kind, path: str, found: list[ProblemError], detail: str = "") -> Problem:

@@ -78,20 +78,33 @@ class StrictRoute(APIRoute):
                 check(request, declared, page_items=limits.page_items, ignored=self.ignored)
             if taken:
                 self._check_media_type(request, taken)
-                check_shape(await request.body(), depth=limits.json_depth, items=limits.array_items)
+                body = await request.body()
+                if body and not media_type(request.headers):
+                    raise self._of_another_type(request)
+                check_shape(body, depth=limits.json_depth, items=limits.array_items)
             return await handle(request)
 
         return checked
 
     def _check_media_type(self, request: Request, taken: tuple[str, ...]) -> None:
-        """Refuse a body that says it is something else than ours, JSON though it be: a JSON Patch is no merge patch.
-
-        One that does not say what it is has no reader further on.
-        """
+        """Refuse a body that says it is compressed, or is something else than ours: a JSON Patch is no merge patch."""
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise HTTPException(415, "send the body as it is, not compressed")
         given = media_type(request.headers)
         if given and given not in taken:
-            headers = {"Accept-Patch": ", ".join(self.accepted_patches)} if request.method == "PATCH" else None
-            raise HTTPException(415, "send the body as application/json", headers)
+            raise self._of_another_type(request)
+
+    def _of_another_type(self, request: Request) -> HTTPException:
+        if request.method != "PATCH":
+            return HTTPException(415, as_one_of(self.taken))
+        accepted = self.accepted_patches
+        return HTTPException(415, as_one_of(accepted), {"Accept-Patch": ", ".join(accepted)})
+
+
+def as_one_of(media_types: Sequence[str]) -> str:
+    """Say as what to send a body."""
+    *others, last = media_types
+    return f"send the body as {', '.join(others)}{' or ' if others else ''}{last}"
 
 
 def media_type(headers: Headers) -> str:

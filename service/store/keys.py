@@ -10,7 +10,7 @@ import psycopg
 from sqlalchemy import ColumnElement, Interval, Text, and_, bindparam, func, insert, or_, select, update
 
 from service.dates import format_instant, parse_instant
-from service.errors import NotFound, Unauthenticated
+from service.errors import Invalid, NotFound, Unauthenticated
 from service.store.adapters import At
 from service.store.query import Caller
 from service.store.statement import Connection, Row, Statement, compiled, parameters
@@ -128,8 +128,14 @@ async def is_good(connection: Connection, prefix: str) -> bool:
 
 
 async def create_key(connection: Connection, body: KeyBody, made_by: str) -> tuple[Key, str]:
-    """Make a key, and give what is known of it and the key itself, which is not kept."""
-    return await _insert(connection, body.model_dump(), made_by, new_key(), replaces=None)
+    """Make a key, and give what is known of it and the key itself, which is not kept.
+
+    Raises Invalid for one that would open nothing, by the database's clock, which says what it opens later.
+    """
+    made, text = await _insert(connection, body.model_dump(), made_by, new_key(), replaces=None)
+    if made.expires_at is not None and parse_instant(made.expires_at) <= parse_instant(made.created_at):
+        raise Invalid("must be to come", pointer="/expires_at")
+    return made, text
 
 
 async def list_keys(connection: Connection, *, after: str | None, limit: int) -> tuple[list[Key], str | None]:

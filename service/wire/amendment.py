@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from service.dates import parse_instant
 from service.errors import PatchConflict
 from service.wire.merge import InvalidMerge, amended
-from service.wire.values import having
+from service.wire.values import POINTER_PATTERN, having
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -27,7 +27,7 @@ MOST_STEPS = 200
 # What steps copy may not outgrow a body, all taken together: a thing that is copied into itself doubles each time.
 _MOST_CHARACTERS = 1024 * 1024
 
-Pointer = Annotated[str, Field(max_length=1_000, pattern=r"^(/([^~/]|~[01])*)*$")]
+Pointer = Annotated[str, Field(max_length=1_000, pattern=POINTER_PATTERN)]
 
 
 class Amendment(Protocol):
@@ -146,7 +146,7 @@ class StepwisePatch:
             except JsonPatchTestFailed as error:
                 raise PatchConflict("tests for another value than there is", step=i) from error
             except (JsonPatchException, JsonPointerException) as error:
-                raise PatchConflict("does not fit what is there: there is no such place", step=i) from error
+                raise PatchConflict("does not fit what is there: there is no such member or item", step=i) from error
             except RecursionError as error:
                 raise PatchConflict("makes what is nested too deeply", step=i) from error
         try:

@@ -43,7 +43,9 @@ class KeyBody(Body):
         max_length=100,
         description="The timelines that it is limited to, there already or not; all when absent. Not with `admin`.",
     )
-    expires_at: Instant | None = Field(None, description="From when it opens nothing; never when absent.")
+    expires_at: Instant | None = Field(
+        None, description="From when it opens nothing, which is to come; never when absent."
+    )
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:

@@ -22,6 +22,7 @@ _WEB_ADDRESS = r"^https?://[^\x00-\x20<>\x22]+$"
 _LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"
 COUNTRY_PATTERN = r"^[A-Z]{2}$"
 CURSOR_PATTERN = r"^[A-Za-z0-9_-]+$"
+POINTER_PATTERN = r"^(/([^~/]|~[01])*)*$"
 
 # What a text must be like, for those who do not read patterns.
 PRINTABLE_PATTERN = r"^[\x20-\x7e]+$"
@@ -33,6 +34,7 @@ FORMS: Mapping[str, str] = {
     _WEB_ADDRESS: "must be an address that begins with http:// or https://, without blanks",
     _LANGUAGE: "must be a language tag, as en or pt-BR are",
     CURSOR_PATTERN: "must be a cursor, as it was given",
+    POINTER_PATTERN: "must begin with /, or be empty, and have ~ as ~0 or ~1 only",
     COUNTRY_PATTERN: "must be a country's code of two capital letters (ISO 3166-1), as RU is",
 }
 

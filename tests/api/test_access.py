@@ -133,6 +133,18 @@ def test_nothing_else_is_the_key(guest: Client, authorization: str) -> None:
     assert is_unauthenticated(guest.send("POST", "/v1/timelines", json=timeline_body(), headers=headers))
 
 
+def test_a_key_that_is_sent_as_it_is_is_told_how(guest: Client) -> None:
+    answer = guest.send("GET", "/v1/timelines", headers={"Authorization": ADMIN})
+    assert is_unauthenticated(answer)
+    assert answer.json()["detail"] == "send the key as Authorization: Bearer dl_…"
+    assert ADMIN not in answer.text
+
+
+def test_what_a_proxy_in_front_is_sent_is_no_key(guest: Client) -> None:
+    for headers in ({"Authorization": "Basic dXNlcjpkbF8="}, {"Authorization": f"Basic {ADMIN}"}, {"X-API-Key": ADMIN}):
+        assert guest.send("GET", "/v1/timelines", headers=headers).status_code == 200
+
+
 def test_a_wrong_key_is_refused_for_reading_too(guest: Client) -> None:
     for path in ("/v1/timelines", "/v1/events", "/v1/actors", f"/v1/timelines/x/events/{uuid4()}"):
         assert is_unauthenticated(guest.send("GET", path, headers=bearer(new_key())))
@@ -384,6 +396,17 @@ def test_rotation_leaves_both_good_for_a_while(owner: Client, guest: Client) -> 
 def test_a_key_is_asked_for_soundly(owner: Client, members: dict[str, object]) -> None:
     answer = owner.post("/v1/keys", {"name": "a client", "scopes": ["write"], **members})
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-body")
+
+
+@pytest.mark.parametrize("dry_run", [None, True])
+@pytest.mark.parametrize("expires_at", ["2013-02-15T00:00:00Z", "-0043-03-15T12:00:00Z"])
+def test_no_key_is_dead_from_birth(owner: Client, expires_at: str, *, dry_run: bool | None) -> None:
+    before = owner.walk("/v1/keys")
+    body = {"name": "a client", "scopes": ["write"], "expires_at": expires_at}
+    answer = owner.send("POST", "/v1/keys", json=body, params=None if dry_run is None else {"dry_run": dry_run})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-body")
+    assert answer.json()["errors"] == [{"pointer": "/expires_at", "detail": "must be to come"}]
+    assert owner.walk("/v1/keys") == before
 
 
 def test_reading_with_a_key_works_where_nothing_can_be_written(

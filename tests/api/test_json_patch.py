@@ -97,6 +97,22 @@ def test_a_step_that_does_not_fit_is_named(name: str) -> None:
     assert caught.value.step == unfit
 
 
+@pytest.mark.parametrize("path", ["title", "/a~2"])
+def test_what_a_pointer_is_like_is_told(api: Client, path: str) -> None:
+    event = make_event(api, make_timeline(api))
+    problem = is_problem(stepwise(api, event, step("replace", path, "x")), 422, "invalid-body")
+    told = "must begin with /, or be empty, and have ~ as ~0 or ~1 only"
+    assert problem["errors"] == [{"pointer": "/0/path", "detail": told}]
+
+
+@pytest.mark.parametrize("path", ["/titel", "/claims/5", "/place/place"])
+def test_what_is_not_there_is_no_place(api: Client, path: str) -> None:
+    event = make_event(api, make_timeline(api))
+    problem = is_problem(stepwise(api, event, step("replace", path, "x")), 409, "patch-conflict")
+    told = "does not fit what is there: there is no such member or item"
+    assert problem["errors"] == [{"pointer": "/0", "detail": told}]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

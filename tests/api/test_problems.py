@@ -202,6 +202,22 @@ def test_a_merge_patch_is_no_whole(api: Client) -> None:
     is_problem(answer, 415, "unsupported-media-type")
 
 
+MERGES = "application/merge-patch+json"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/plain"}])
+def test_what_is_taken_is_told(api: Client, headers: dict[str, str]) -> None:
+    events = make_timeline(api)
+    for method, path, taken in (
+        ("POST", events, "application/json"),
+        ("PATCH", path_of(make_event(api, events)), f"{MERGES}, application/json or application/json-patch+json"),
+        ("PATCH", events.removesuffix("/events"), f"{MERGES} or application/json"),
+    ):
+        answer = api.send(method, path, content=b"{}", headers=headers | {"If-Match": "*"})
+        problem = is_problem(answer, 415, "unsupported-media-type")
+        assert problem["detail"] == f"send the body as {taken}"
+
+
 def test_a_body_without_a_type(api: Client) -> None:
     is_problem(api.send("POST", make_timeline(api), content=b'{"title": "x"}'), 415, "unsupported-media-type")
 
@@ -213,6 +229,18 @@ def test_a_body_without_a_type(api: Client) -> None:
 def test_a_body_that_is_no_json(api: Client, text: bytes) -> None:
     answer = api.send("POST", make_timeline(api), content=text, headers=JSON)
     is_problem(answer, 400, "malformed-body")
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\xff", b'{"title": "\xff"}', b"\x1f\x8b\x08\x00"])
+def test_a_body_that_is_not_utf8(api: Client, text: bytes) -> None:
+    problem = is_problem(api.send("POST", make_timeline(api), content=text, headers=JSON), 400, "malformed-body")
+    assert problem["detail"] == "the body is no JSON text in UTF-8"
+
+
+def test_a_number_that_is_too_long_to_be_read(api: Client) -> None:
+    text = b'{"title": %b}' % (b"1" * 5000)
+    problem = is_problem(api.send("POST", make_timeline(api), content=text, headers=JSON), 400, "malformed-body")
+    assert problem["detail"] == "the body has a number of too many digits"
 
 
 @pytest.mark.parametrize("text", [b"", b"null", b"[]", b'"text"', b"5", b"true", b"[{}]"])

@@ -67,6 +67,22 @@ def test_a_query_string_that_is_not_utf8_is_refused_by_every_operation(api: Clie
     assert api.get("/v1/events?q=%EF%BF%BD").status_code == 200  # a character as any other
 
 
+def test_a_compressed_body_is_refused_by_every_operation(api: Client) -> None:
+    for operation in OPERATIONS:
+        if "requestBody" in operation.described:
+            asked = valid(operation)
+            asked.headers["Content-Encoding"] = "gzip"
+            answer = asked.send(api)
+            assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
+            assert answer.json()["detail"] == "send the body as it is, not compressed"
+
+
+def test_a_body_that_says_that_it_is_as_it_is(api: Client) -> None:
+    asked = valid(operation_of("create_timeline"))
+    asked.headers["Content-Encoding"] = "Identity"
+    assert asked.send(api).status_code in (201, 409)
+
+
 def test_a_parameter_without_a_value_is_unknown_too(api: Client) -> None:
     accepted = [
         f"{method} {path}" for method, path, _ in operations(api) if not is_refused(api, method, path, "typo", "typo")

@@ -133,6 +133,35 @@ def test_a_wrong_parameter(api: Client, query: str, said: str) -> None:
     assert is_problem(api.get(f"/v1/events?{query}"), 400, "invalid-parameter")["detail"] == said
 
 
+PLUS = "; a + in a query string is a space: write %2B"
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "is_told"),
+    [
+        ("/v1/events?known_at=2013-02-15T00:00:00+01:00", "known_at", True),
+        ("/v1/events?limit=5&known%5Fat=2013-02-15T00:00:00+01:00", "known_at", True),
+        ("/v1/events?datetime=2013-02-15T00:00:00+01:00/..", "datetime", True),
+        ("/v1/dates?edtf=2013-02-15T00:00:00+01:00", "edtf", True),
+        ("/v1/timelines/x/diff?to=2013&from=2013-02-15T00:00:00+01:00", "from", True),
+        ("/v1/timelines/x/diff?to=+12013-02-15T00:00:00Z&from=2013-02-15T00:00:00Z", "to", True),
+        ("/v1/events?known_at=2013-02-15T00:00:00%2001:00", "known_at", False),
+        ("/v1/events?known_at=soon&q=1+2", "known_at", False),
+        ("/v1/events?q=peace+war%00", "q", False),
+        ("/v1/events?limit=+500", "limit", False),
+    ],
+)
+def test_a_plus_that_came_as_a_space(api: Client, path: str, name: str, *, is_told: bool) -> None:
+    problem = is_problem(api.get(path), 400, "invalid-parameter")
+    (found,) = problem["errors"]
+    assert found["parameter"] == name
+    assert found["detail"].endswith(PLUS) == problem["detail"].endswith(PLUS) == is_told
+
+
+def test_a_plus_that_is_written_as_one(api: Client) -> None:
+    assert api.get("/v1/events?known_at=2013-02-15T00:00:00%2B01:00").status_code == 200
+
+
 def test_a_misspelt_member_of_what_a_patch_is_made_of(api: Client) -> None:
     events = make_timeline(api)
     where = f"{events}/{api.post(events, event_body()).json()['id']}"
@@ -149,6 +178,20 @@ def test_a_misspelt_member_of_an_operation_of_a_batch(api: Client) -> None:
     answer = api.post(f"{make_timeline(api)}:batch", {"operations": operations})
     detail = is_problem(answer, 422, "batch-refused")["errors"][0]["detail"]
     assert detail == f"{UNKNOWN}; did you mean 'summary'?"
+
+
+@pytest.mark.parametrize(
+    ("operation", "hint"),
+    [
+        ({"operation": "ammend"}, "; did you mean 'amend'?"),
+        ({"operation": "Create"}, "; did you mean 'create'?"),
+        *(({"operation": "spread"}, ""), ({"operation": 5}, ""), ({"operation": None}, ""), ({}, "")),
+    ],
+)
+def test_a_misspelt_operation_of_a_batch(api: Client, operation: dict[str, object], hint: str) -> None:
+    answer = api.post(f"{make_timeline(api)}:batch", {"operations": [operation]})
+    (error,) = is_problem(answer, 422, "batch-refused")["errors"]
+    assert error == {"pointer": "/operations/0/operation", "detail": f"is one of create, put, amend, delete{hint}"}
 
 
 def test_a_missing_parameter(api: Client) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
@@ -249,6 +250,7 @@ MOST_ERRORS = 20
 _PATH_CHARACTERS = "/!$&'()*+,;=:@"
 # As before an offset or a year of five digits; one elsewhere, as between words, does no harm.
 _PLUS = re.compile(r"[0-9]\+[0-9]|\+[0-9]{5,}-")
+_SPACED = "; a + in a query string is a space: write %2B"
 
 Location = Sequence[int | str]
 
@@ -328,22 +330,18 @@ def _on_validation(request: Request, error: Exception) -> Response:
             return problem(request, MALFORMED_BODY, f"the body is no JSON text: {one['ctx']['error']}{where}")
     in_body = [(location[1:], one) for location, one in found if location[0] == "body"]
     if not in_body:
-        named = [
-            _of_parameter(request, str(location[1]) if len(location) > 1 else "", worded(one))
-            for location, one in found
-        ]
+        refused = ((str(location[1]) if len(location) > 1 else "", worded(one)) for location, one in found)
+        named = _of_parameters(request, refused)
         return problem(request, INVALID_PARAMETER, summary_of(named), found=named)
     named = [ProblemError(pointer=pointer(location), detail=worded(one)) for location, one in in_body]
     return problem(request, INVALID_BODY, summary_of(named), found=named)
 
 
-def _of_parameter(request: Request, name: str, why: str) -> ProblemError:
-    """Say what is wrong with a parameter, and what became of a plus in it, which is not seen in what was typed."""
-    for part in request.scope["query_string"].decode("latin-1").split("&"):
-        named, _, value = part.partition("=")
-        if unquote_plus(named) == name and _PLUS.search(value):
-            return ProblemError(parameter=name, detail=f"{why}; a + in a query string is a space: write %2B")
-    return ProblemError(parameter=name, detail=why)
+def _of_parameters(request: Request, refused: Iterable[tuple[str, str]]) -> list[ProblemError]:
+    """Say what is wrong with parameters, and what became of a plus in one, which is not seen in what was typed."""
+    parts = [part.partition("=") for part in request.scope["query_string"].decode("latin-1").split("&")]
+    with_plus = {unquote_plus(name) for name, _, value in parts if _PLUS.search(value)}
+    return [ProblemError(parameter=name, detail=why + _SPACED * (name in with_plus)) for name, why in refused]
 
 
 def summary_of(found: Sequence[ProblemError]) -> str:
@@ -410,7 +408,7 @@ def _on_not_acceptable(request: Request, error: Exception) -> Response:
 def invalid_parameters(request: Request, error: Exception) -> Response:
     """Answer to parameters, or headers, that are refused by their names."""
     assert isinstance(error, InvalidParameters)  # noqa: S101  # registered for these
-    found = [_of_parameter(request, name, why) for name, why in error.refused.items()]
+    found = _of_parameters(request, islice(error.refused.items(), MOST_ERRORS))
     return problem(request, INVALID_PARAMETER, summary_of(found), found=found)
 
 

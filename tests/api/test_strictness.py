@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import ValidationError as JsonSchemaError
 
+from service.api.problems import MOST_ERRORS
 from tests.api.asking import valid
 from tests.api.published import OPERATIONS, Operation, check, operation_of
 from tests.client import Client
@@ -199,3 +200,10 @@ def test_some_operations_need_a_parameter() -> None:
         ("compare_timeline", "from"),
         ("compare_timeline", "to"),
     }
+
+
+def test_of_many_unknown_parameters_the_first_are_told(api: Client) -> None:
+    """Each with those that are known: to a query of a few kilobytes all of them would be a hundred times as long."""
+    answer = api.get("/v1/events?" + "&".join(f"x{i}=" for i in range(1_000)))
+    told = answer.json()["errors"]
+    assert [one["parameter"] for one in told] == [f"x{i}" for i in range(MOST_ERRORS)]

@@ -238,10 +238,11 @@ def test_of_several_timelines_one_is_chosen(database_url: str) -> None:
     with connected(database_url) as client:
         assert "There is no timeline yet." in read(client).told("li")[0]
         titles = [f"Story <{i}>" for i in range(2)]
-        paths = [make_timeline(client, title=title) for title in titles]
+        slugs = ["a-story", "b-story"]  # in whose order they are listed
+        for slug, title in zip(slugs, titles, strict=True):
+            make_timeline(client, slug=slug, title=title)
         page = read(client)
         assert page.told("li") == titles
-        slugs = [path.split("/")[3] for path in paths]
         assert [one["href"] for one in page.all("a")][-2:] == [f"/?timeline={slug}" for slug in slugs]
 
 

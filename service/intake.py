@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from service.formats import csv, ndjson
@@ -91,9 +91,15 @@ def bring_in(url: str, order: Order, files: list[tuple[Path, str]], *, jobs: int
         asyncio.run(_write_all(url, order, pieces, told))
     else:
         with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-            for outcomes in pool.map(_write_piece, [url] * len(pieces), [order] * len(pieces), pieces):
-                for one in outcomes:
-                    told(one)
+            try:
+                for outcomes in pool.map(_write_piece, [url] * len(pieces), [order] * len(pieces), pieces):
+                    for one in outcomes:
+                        told(one)
+            except KeyboardInterrupt:
+                # what they are at is undone, and done by the next run; they would finish all that is left
+                for process in active_children():
+                    process.terminate()
+                raise
     if not order.trial:
         asyncio.run(_record(url, order, len(files)))
 

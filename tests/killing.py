@@ -1,4 +1,4 @@
-"""A command that is killed in the midst of its work."""
+"""A command that is killed, or told to end, in the midst of its work."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import time
 import psycopg
 
 
-def kill_once_it_wrote(database_url: str, *arguments: str) -> None:
-    """Run the command, and kill it as soon as the database has an event."""
+def kill_once_it_wrote(database_url: str, *arguments: str, number: int = signal.SIGKILL) -> int:
+    """Run the command, send it a signal as soon as the database has an event, and give its exit code."""
     command = [sys.executable, "-m", "service", *arguments]
     process = subprocess.Popen(command, env=os.environ | {"DATELINE_DATABASE_URL": database_url})
     with psycopg.connect(database_url, autocommit=True) as connection:
@@ -21,5 +21,5 @@ def kill_once_it_wrote(database_url: str, *arguments: str) -> None:
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(number)
+        return process.wait(60)

@@ -6,6 +6,7 @@ import errno
 import gzip
 import json
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,6 +157,22 @@ def test_an_import_that_was_killed_is_gone_on_with(client: Client, database_url:
     created, unchanged = (int(outcome.stdout.split()[i]) for i in (0, 4))
     assert created > 0 < unchanged
     assert created + unchanged == 6_000
+    assert len(set(client.titles(EVENTS))) == 6_000
+
+
+def test_an_import_that_is_told_to_end_does_not_finish_what_is_left(
+    client: Client, database_url: str, tmp_path: Path
+) -> None:
+    """Not even what its processes have been given already."""
+    events = [event_body(title=str(i), summary="x" * 2_000) for i in range(6_000)]
+    file = written(tmp_path / "events.ndjson", *events)
+    assert file.stat().st_size > 2 * intake.PIECE_BYTES
+    asked = ["import", "--timeline", "story", "--jobs", "2", str(file)]
+    assert kill_once_it_wrote(database_url, *asked, number=signal.SIGTERM) == 130
+    outcome = run(file)
+    created, unchanged = (int(outcome.stdout.split()[i]) for i in (0, 4))
+    assert created > 2_000
+    assert unchanged > 0
     assert len(set(client.titles(EVENTS))) == 6_000
 
 

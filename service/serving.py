@@ -360,11 +360,12 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Have another take the place of one that ended, and say so."""
-        for process in self.processes:
-            if process.exitcode not in (None, STARTUP_FAILURE) and not self.should_exit.is_set():
-                status = process.exitcode
-                logger.warning("server process %s ended with status %s: another takes its place", process.pid, status)
+        before = [*self.processes]
         super().keep_subprocess_alive()
+        for ended, process in zip(before, self.processes, strict=True):
+            if ended is not process:
+                status = ended.exitcode
+                logger.warning("server process %s ended with status %s: another takes its place", ended.pid, status)
 
     def terminate_all(self) -> None:
         """Have them end; from here on the listeners are theirs alone, so that whom nobody accepts is refused."""

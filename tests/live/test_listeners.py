@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import socket
+import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
+import uvicorn
+from uvicorn.supervisors import multiprocess
 
 from service import listeners
+from service.serving import Supervisor
 from tests.live.service import Service, running, start
 from tests.waiting import wait_until
 
@@ -71,3 +76,32 @@ def test_a_process_that_cannot_answer_yet_is_given_no_connection() -> None:
                 assert not arrived.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
                 with socket.create_connection(shared.getsockname()), shared.accept()[0]:
                     pass
+
+
+class _Ending:
+    """A server process that ends just when it is asked whether it lives."""
+
+    pid, exitcode = 7, None
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def is_alive(self, timeout: float) -> bool:
+        self.exitcode = -int(timeout)
+        return False
+
+    def kill(self) -> None:
+        pass
+
+    join = start = kill
+
+
+def test_whenever_a_process_ends_it_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(multiprocess, "Process", _Ending)
+    supervisor = Supervisor.__new__(Supervisor)  # making one takes signals over
+    supervisor.config, supervisor.sockets = uvicorn.Config("none", timeout_worker_healthcheck=9), []
+    supervisor.should_exit = threading.Event()
+    supervisor.processes = [_Ending()]  # type: ignore[list-item]  # as far as it is looked at
+    with caplog.at_level(logging.WARNING, "dateline.serving"):
+        supervisor.keep_subprocess_alive()
+    assert caplog.messages == ["server process 7 ended with status -9: another takes its place"]

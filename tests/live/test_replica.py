@@ -249,6 +249,7 @@ def test_a_replica_that_is_killed_is_missed_by_nobody(server: ReplicaServer, cli
             wait_until(lambda: health(client) == "down")
             assert figure(client, "dateline_replica_up") == 0
             assert figure(client, "dateline_replica_lag_seconds") is None
+            wait_until(lambda: count(client, "unused") > 0)
             server.start()
             wait_until(lambda: health(client) == "ok")
             before = count(client, "replica")
@@ -258,7 +259,6 @@ def test_a_replica_that_is_killed_is_missed_by_nobody(server: ReplicaServer, cli
         for one in reading:
             one.result()
     assert set(statuses) == {200}
-    assert count(client, "unused") > 0
     assert figure(client, "dateline_replica_up") == 1
 
 

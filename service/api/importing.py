@@ -14,7 +14,7 @@ from service.api.access import Store
 from service.api.parameters import TimelineSlug
 from service.api.problems import IMPORT_REFUSED, MOST_ERRORS, problem, summary_of
 from service.api.spool import Spools
-from service.api.strict import StrictRoute, media_type
+from service.api.strict import StrictRoute, as_one_of, check_coding, media_type
 from service.api.writing import RepeatableWrite
 from service.formats import csv, ndjson
 from service.formats.reading import Lines, ReadLine, UnreadableFileError, UnreadableLine
@@ -76,9 +76,8 @@ async def create_import(
     """
     read = _READERS.get(media_type(request.headers))
     if read is None:
-        raise HTTPException(415, f"send the body as {' or '.join(_READERS)}")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise HTTPException(415, "send the body as it is, not compressed")
+        raise HTTPException(415, as_one_of([*_READERS]))
+    check_coding(request.headers)
     settings: Settings = request.app.state.settings
     spools: Spools = request.app.state.spools
     async with spools.keep(request.stream()) as body:

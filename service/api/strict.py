@@ -88,8 +88,7 @@ class StrictRoute(APIRoute):
 
     def _check_media_type(self, request: Request, taken: tuple[str, ...]) -> None:
         """Refuse a body that says it is compressed, or is something else than ours: a JSON Patch is no merge patch."""
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise HTTPException(415, "send the body as it is, not compressed")
+        check_coding(request.headers)
         given = media_type(request.headers)
         if given and given not in taken:
             raise self._of_another_type(request)
@@ -99,6 +98,12 @@ class StrictRoute(APIRoute):
             return HTTPException(415, as_one_of(self.taken))
         accepted = self.accepted_patches
         return HTTPException(415, as_one_of(accepted), {"Accept-Patch": ", ".join(accepted)})
+
+
+def check_coding(headers: Headers) -> None:
+    """Refuse a body that says it is compressed. Raises HTTPException."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise HTTPException(415, "send the body as it is, not compressed")
 
 
 def as_one_of(media_types: Sequence[str]) -> str:

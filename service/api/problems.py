@@ -266,7 +266,7 @@ class InvalidParameters(Exception):
     """Say which query parameters are refused, by name, and why."""
 
     def __init__(self, refused: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {why}" for name, why in refused.items()))
+        super().__init__(", ".join(refused))
         self.refused = refused
 
 

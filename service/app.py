@@ -25,6 +25,7 @@ from service.api import (
     importing,
     keys,
     links,
+    listing,
     metrics,
     openapi,
     plans,
@@ -199,6 +200,7 @@ def include(app: FastAPI, settings: Settings) -> None:
     """Give the application all its operations and pages."""
     # each by itself: a router of routers is searched once more for each that it holds
     for router in (
+        listing.router,
         events.router,
         amending.router,
         batch.router,

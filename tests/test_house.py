@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "importing", "store", "identity", "delivery", "formats", "wire", "dates", "errors",
         "settings", "logs", "wording", "figures_folder", "tasks",
     },
-    "page": {"api", "store", "wire", "dates", "errors", "settings"},
+    "page": {"api", "formats", "store", "wire", "dates", "errors", "settings"},
     "purging": {"store"},
     "identity": {"errors"},
     "keyring": {"store", "wire", "errors"},

@@ -22,10 +22,15 @@ from service.api.layer import Header, Layer
 
 LEAST_BYTES = 1000
 _TYPES = (
+    b"application/atom+xml",
+    b"application/geo+json",
     b"application/json",
+    b"application/ld+json",
+    b"application/vnd.timelinejs+json",
     b"application/x-ndjson",
     b"application/javascript",
     b"image/svg+xml",
+    b"text/calendar",
     b"text/css",
     b"text/csv",
     b"text/html",

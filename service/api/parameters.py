@@ -40,7 +40,7 @@ Cursor = Annotated[
 Values = Annotated[list[Slug], Field(max_length=50)]
 RelationName = Literal["intersects", "within", "contains", "before", "after"]
 Certainty = Literal["possible", "certain"]
-EventFormat = Literal["json", "ndjson"]
+EventFormat = Literal["json", "ndjson", "csv", "ics", "atom", "geojson", "jsonld", "timelinejs", "svg"]
 
 
 # PostgreSQL's reader of queries has a stack for about thirty that wait for their word.
@@ -170,7 +170,7 @@ class EventParameters(FilterParameters):
         None,
         ge=1,
         le=MOST_PAGE_EVENTS,
-        description=f"The most events of a page: {PAGE_EVENTS} when absent. As NDJSON all are sent when absent.",
+        description=f"The most events: {PAGE_EVENTS} of a page when absent, and all where there are no pages.",
         examples=[50],
     )
     cursor: Annotated[str, Field(min_length=1, max_length=500, json_schema_extra=AS_CURSOR)] | None = Field(
@@ -183,7 +183,7 @@ class EventParameters(FilterParameters):
         examples=["exact"],
     )
     format: EventFormat | None = Field(
-        None, description="The representation, where a link cannot say `Accept`.", examples=["ndjson"]
+        None, description="The representation, where a link cannot say `Accept`.", examples=["ics"]
     )
 
     def query(self, timeline: str | None, **others: Any) -> EventQuery:  # noqa: ANN401  # as above

@@ -8,14 +8,22 @@
 | `participants` | `slug`, `slug=name`, `slug=name=role` or `slug==role`, several with `; ` between them |
 | `topics` | slugs, with `; ` between them |
 | `source`, `source_title`, `attributed_to`, `quote` | one claim |
+| `claims` | all of them, a JSON array as in an event: instead of those four |
+| `timeline`, `start_earliest` … `end_latest`, `version`, `recorded_at`, `created_at` | what is answered: left aside |
 
-An empty cell is as if it were absent.
+An empty cell is as if it were absent. `participants` and `topics` may be JSON arrays, too, as are those that have no
+other form.
+
+A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, which somebody else has written. Such a
+cell, and one that has apostrophes before it, is written with an apostrophe before it, and one is taken away in reading.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, BinaryIO
 
@@ -29,6 +37,8 @@ from service.formats.reading import (
     UnreadableFileError,
     UnreadableLine,
 )
+from service.formats.writing import Batch, as_json
+from service.wire.event import Event, Participant
 from service.wire.line import EventLine
 from service.wording import counted
 
@@ -36,9 +46,18 @@ MEDIA_TYPE = "text/csv"
 _PLAIN = ("id", "key", "title", "summary", "when", "status", "status_reason", "kind", "reported_at", "reason")
 _PLACE = {"place": "place", "place_name": "name"}
 _CLAIM = {"source": "source", "source_title": "title", "attributed_to": "attributed_to", "quote": "quote"}
-COLUMNS = (*_PLAIN, *_PLACE, "participants", "topics", *_CLAIM)
+_BOUNDS = ("start_earliest", "start_latest", "end_earliest", "end_latest")
+# What is answered of an event, and makes none.
+_ANSWERED = ("timeline", *_BOUNDS, "version", "recorded_at", "created_at")
+COLUMNS = (*_PLAIN, *_PLACE, "participants", "topics", *_CLAIM, "claims", *_ANSWERED)
+_WRITTEN = (
+    "id", "title", "when", "status", "status_reason", "kind", "place", "place_name", "participants", "topics",
+    "summary", "claims", "reported_at", *_ANSWERED,
+)  # fmt: skip
 _BETWEEN = ";"
 _WITHIN = "="
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_MADE_PLAIN = re.compile(r"'+[=+\-@\t\r]")
 _FAULTS = (csv.Error, UnicodeDecodeError)
 
 
@@ -128,6 +147,8 @@ def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | Unrea
         return ReadLine(number, text, EventLine.model_validate(_members(dict(zip(columns, cells, strict=True)))))
     except ValidationError as error:
         return UnreadableLine(number, text, error)
+    except ValueError as error:
+        return UnreadableLine(number, text, str(error))
 
 
 def _written(cells: list[str]) -> bytes:
@@ -139,17 +160,38 @@ def _written(cells: list[str]) -> bytes:
 
 def _members(cells: Mapping[str, str]) -> dict[str, Any]:
     """Make of a record's cells what a client would send as JSON."""
-    told = {name: cell for name, cell in cells.items() if cell.strip()}
+    told = {name: _read_cell(cell) for name, cell in cells.items() if cell.strip()}
     members: dict[str, Any] = {name: told[name] for name in _PLAIN if name in told}
     place = {member: told[column] for column, member in _PLACE.items() if column in told}
     if place:
         members["place"] = place
-    members["participants"] = [_participant(one) for one in _parts(told.get("participants", ""))]
-    members["topics"] = list(_parts(told.get("topics", "")))
+    members["participants"] = _listed(told.get("participants", ""), _participant)
+    members["topics"] = _listed(told.get("topics", ""), str)
     claim = {member: told[column] for column, member in _CLAIM.items() if column in told}
+    if claim and "claims" in told:
+        raise ValueError("has claims and one claim's source: they stand in one column, or in columns of their own")
     if claim:
         members["claims"] = [claim]
+    elif "claims" in told:
+        members["claims"] = _array(told["claims"])
     return members
+
+
+def _read_cell(cell: str) -> str:
+    return cell[1:] if _MADE_PLAIN.match(cell) else cell
+
+
+def _listed(cell: str, read: Callable[[str], object]) -> object:
+    """Read what stands in a cell several times; no slug begins as an array does."""
+    return _array(cell) if cell.lstrip().startswith("[") else [read(one) for one in _parts(cell)]
+
+
+def _array(cell: str) -> object:
+    """Read a JSON array; of what is none the event's own check says that it is none."""
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
 
 
 def _participant(part: str) -> dict[str, str]:
@@ -159,3 +201,70 @@ def _participant(part: str) -> dict[str, str]:
 
 def _parts(cell: str) -> Iterator[str]:
     return (part.strip() for part in cell.split(_BETWEEN) if part.strip())
+
+
+class CsvWriter:
+    """Writes events as records that `read_csv` makes the same events of."""
+
+    def begin(self) -> bytes:
+        """Name the columns."""
+        return _record(_WRITTEN)
+
+    def write(self, batch: Batch) -> bytes:
+        """Write some events more."""
+        return b"".join(_record(map(_cell, _values(one))) for one in batch.events)
+
+    def end(self) -> bytes:
+        """Write nothing: the last record ends as all do."""
+        return b""
+
+
+def _record(cells: Iterable[str]) -> bytes:
+    text = StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode()
+
+
+def _cell(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _values(event: Event) -> list[str]:
+    """Give the cells of an event, in the order of `_WRITTEN`."""
+    place = event.place
+    claims = [one.model_dump(mode="json", exclude_none=True) for one in event.claims]
+    start, end = event.bounds.start, event.bounds.end
+    found: dict[str, str | None] = {
+        "id": str(event.id),
+        "title": event.title,
+        "when": event.when,
+        "status": event.status,
+        "status_reason": event.status_reason,
+        "kind": event.kind,
+        "place": None if place is None else place.place,
+        "place_name": None if place is None else place.name,
+        "participants": _participants(event.participants),
+        "topics": f"{_BETWEEN} ".join(event.topics),
+        "summary": event.summary,
+        "claims": as_json(claims).decode() if claims else None,
+        "reported_at": event.reported_at,
+        "timeline": event.timeline,
+        "start_earliest": start.earliest,
+        "start_latest": start.latest,
+        "end_earliest": end.earliest,
+        "end_latest": end.latest,
+        "version": str(event.version),
+        "recorded_at": event.recorded_at,
+        "created_at": event.created_at,
+    }
+    return [found[name] or "" for name in _WRITTEN]
+
+
+def _participants(participants: Sequence[Participant]) -> str:
+    """Write who takes part as it can be read: a name may have the signs that stand between."""
+    cell = f"{_BETWEEN} ".join(
+        _WITHIN.join([one.actor, one.name] if one.role is None else [one.actor, one.name, one.role])
+        for one in participants
+    )
+    members = [one.model_dump(exclude_none=True) for one in participants]
+    return cell if _listed(cell, _participant) == members else as_json(members).decode()

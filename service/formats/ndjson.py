@@ -7,6 +7,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from service.formats.reading import MOST_BLANK_LINES, TOO_BLANK, Lines, ReadLine, UnreadableFileError, UnreadableLine
+from service.formats.writing import Batch
 from service.wire.archive import MARK
 from service.wire.line import EventLine
 
@@ -50,3 +51,19 @@ def _read(number: int, text: bytes) -> ReadLine | UnreadableLine:
         return ReadLine(number, text, EventLine.model_validate_json(text))
     except ValidationError as error:
         return UnreadableLine(number, text, error)
+
+
+class NdjsonWriter:
+    """Writes the stored documents as they are, an event a line."""
+
+    def begin(self) -> bytes:
+        """Write nothing: the first line is the first event."""
+        return b""
+
+    def write(self, batch: Batch) -> bytes:
+        """Write some events more."""
+        return b"".join(b"%b\n" % document for document in batch.documents)
+
+    def end(self) -> bytes:
+        """Write nothing: each line has its end."""
+        return b""

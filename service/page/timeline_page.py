@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse
 from service.api.access import Reader
 from service.api.events import event_path
 from service.api.freshness import ReadStore
-from service.dates import Answer, EdtfError, Relation, Window, describe, parse, parse_window, relate
+from service.dates import Answer, EdtfError, Relation, Window, parse, parse_window, relate
+from service.formats.prose import sentence_of
 from service.page.routes import PageRoute
 from service.page.templates import page
 from service.store.directory import TIMELINES, get_entry, list_entries
@@ -107,15 +108,10 @@ def shown(events: Sequence[Event], window: Window | None) -> list[Shown]:
     return [
         Shown(
             event=event,
-            words=_sentence(event.when),
+            words=sentence_of(event.when),
             answer=None if window is None else relate(Relation.INTERSECTS, parse(event.when), window),
-            formerly=[(_sentence(one.when), one.reason) for one in event.previously],
+            formerly=[(sentence_of(one.when), one.reason) for one in event.previously],
             links=[link(one.rel, event.timeline, one.event) for one in event.links],
         )
         for event in events
     ]
-
-
-def _sentence(edtf: str) -> str:
-    words = describe(parse(edtf))
-    return words[:1].upper() + words[1:]

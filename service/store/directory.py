@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Integer,
     Select,
@@ -36,6 +37,7 @@ from service.tables import actor, actor_alias, place, source, timeline
 from service.wire.directory import (
     Actor,
     ActorBody,
+    Coordinates,
     PlaceEntry,
     PlaceEntryBody,
     Source,
@@ -127,6 +129,12 @@ def _is_called(table: Table) -> Condition:
     return or_(called, table.c.slug.in_(alias))
 
 
+_COORDINATES: Statement = compiled(
+    select(place.c.slug, place.c.latitude, place.c.longitude).where(
+        place.c.slug == func.any(bindparam("slugs", type_=ARRAY(Text(collation="C")))), place.c.latitude.is_not(None)
+    )
+)
+
 TIMELINES = Kind("timeline", timeline, TimelineBody, Timeline)
 ACTORS = Kind("actor", actor, ActorBody, Actor)
 PLACES = Kind("place", place, PlaceEntryBody, PlaceEntry)
@@ -164,6 +172,14 @@ async def list_entries(
 async def get_entry(connection: Connection, kind: Kind[AnswerT], slug: str, caller: Caller) -> tuple[AnswerT, int]:
     """Read an entry and its version. Raises NotFound."""
     return await _read_one(connection, kind, kind.get, slug, caller)
+
+
+async def read_coordinates(connection: Connection, slugs: Collection[str]) -> dict[str, Coordinates]:
+    """Read where some places are; those whose coordinates are not known are left out."""
+    if not slugs:
+        return {}
+    rows = await (await _COORDINATES.run(connection, {"slugs": list(slugs)})).fetchall()
+    return {slug: Coordinates(latitude, longitude) for slug, latitude, longitude in rows}
 
 
 async def create_entry(connection: Connection, kind: Kind[AnswerT], body: Body) -> tuple[AnswerT, int]:

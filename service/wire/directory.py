@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -135,6 +135,13 @@ class PlaceEntryBody(Body):
         if (self.latitude is None) != (self.longitude is None):
             raise ValueError("latitude and longitude stand together or not at all")
         return self
+
+
+class Coordinates(NamedTuple):
+    """Where a place is: degrees north and east, WGS 84."""
+
+    latitude: float
+    longitude: float
 
 
 class PlaceEntryPatch(Body):

@@ -90,7 +90,7 @@ def test_a_fault_of_ours_is_logged_once_with_its_place(api: Client, monkeypatch:
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("insides")
 
-    monkeypatch.setattr("service.api.events.read_joined_page", fail)
+    monkeypatch.setattr("service.api.listing.read_joined_page", fail)
     log.clear()
     before = api.get("/metrics").text
     log.clear()

@@ -352,7 +352,7 @@ def test_a_fault_of_ours_is_a_problem_without_insides(
     async def fail(*_: object, **__: object) -> None:
         raise RuntimeError("SELECT secret FROM insides")
 
-    monkeypatch.setattr("service.api.events.read_joined_page", fail)
+    monkeypatch.setattr("service.api.listing.read_joined_page", fail)
     with caplog.at_level(logging.ERROR):
         answer = api.get(events)
     is_problem(answer, 500, "internal")

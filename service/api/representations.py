@@ -1,0 +1,103 @@
+"""The representations of a list of events beside JSON's own pages: who writes them, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import Request
+
+from service.api.answers import JSON, NDJSON, next_link
+from service.formats import atom, csv, geojson, ical, jsonld, svg, timelinejs
+from service.formats.ndjson import NdjsonWriter
+from service.formats.writing import Collection, Writer
+from service.wire.directory import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A representation of all events that are asked for, written as they are read.
+
+    `parameters` of its media type say more of it; `has_places`: it says where its events' places are; `takes_time`: its
+    events are read and written anew, not passed on.
+    """
+
+    writer: Callable[[Collection], Writer]
+    suffix: str
+    parameters: str = ""
+    has_places: bool = False
+    takes_time: bool = True
+
+
+STREAMED: Final[dict[str, Streamed]] = {
+    NDJSON: Streamed(lambda _: NdjsonWriter(), "ndjson", takes_time=False),
+    csv.MEDIA_TYPE: Streamed(lambda _: csv.CsvWriter(), "csv", "; charset=utf-8; header=present"),
+    ical.MEDIA_TYPE: Streamed(ical.ICalendarWriter, "ics", "; charset=utf-8", has_places=True),
+    geojson.MEDIA_TYPE: Streamed(lambda _: geojson.GeoJsonWriter(), "geojson", has_places=True),
+    jsonld.MEDIA_TYPE: Streamed(jsonld.JsonLdWriter, "jsonld", has_places=True),
+    timelinejs.MEDIA_TYPE: Streamed(timelinejs.TimelineJsWriter, "json"),
+}
+# What `format=` may be, and which media type that is.
+FORMATS: Final[dict[str, str]] = {
+    "json": JSON,
+    "ndjson": NDJSON,
+    "csv": csv.MEDIA_TYPE,
+    "ics": ical.MEDIA_TYPE,
+    "atom": atom.MEDIA_TYPE,
+    "geojson": geojson.MEDIA_TYPE,
+    "jsonld": jsonld.MEDIA_TYPE,
+    "timelinejs": timelinejs.MEDIA_TYPE,
+    "svg": svg.MEDIA_TYPE,
+}
+MEDIA_TYPES: Final = tuple(FORMATS.values())
+
+
+def _text(said: str) -> dict[str, Any]:
+    return {"schema": {"type": "string", "description": said}}
+
+
+def _object(said: str) -> dict[str, Any]:
+    return {"schema": {"type": "object", "unevaluatedProperties": True, "description": said}}
+
+
+# What the published document says of each.
+DOCUMENTED: Final[dict[str, Any]] = {
+    NDJSON: _text("An event a line, ended by LF."),
+    csv.MEDIA_TYPE: _text("An event a record (RFC 4180), as an import takes it; the first names the columns."),
+    ical.MEDIA_TYPE: _text("An event an entry (RFC 5545), but for those that lie outside of the years 1 to 9999."),
+    atom.MEDIA_TYPE: _text("A page of events, an event an entry (RFC 4287)."),
+    geojson.MEDIA_TYPE: _object("An event a feature at its place (RFC 7946), without a geometry where none is known."),
+    jsonld.MEDIA_TYPE: _object("An event a `schema:Event`, whose date is `dcterms:date`, too."),
+    timelinejs.MEDIA_TYPE: _object("An event a slide of TimelineJS 3."),
+    svg.MEDIA_TYPE: _text("A page of events, drawn: where each possibly and certainly lies."),
+}
+
+
+def collection_of(request: Request, timeline: Timeline | None) -> Collection:
+    """Say what is asked for; None: events of all timelines."""
+    if timeline is None:
+        title, description = "Dateline", None
+    else:
+        title, description = timeline.title, timeline.description
+    return Collection(title, description, service_address(request), str(request.url))
+
+
+def service_address(request: Request) -> str:
+    """Give the service's own address, as whoever asks knows it, without a slash behind it."""
+    return str(request.base_url).rstrip("/")
+
+
+def next_address(request: Request, cursor: str | None) -> str | None:
+    """Give the absolute address of the next page."""
+    return None if cursor is None else f"{service_address(request)}{next_link(request, cursor)}"
+
+
+def first_address(request: Request) -> str:
+    """Give the absolute address of the first page."""
+    return str(request.url.remove_query_params("cursor"))
+
+
+def file_name(timeline: str | None, suffix: str) -> str:
+    """Name the file that a browser may keep it as (RFC 6266): a slug has no character that needs more than quotes."""
+    return f'inline; filename="{timeline or "dateline"}.{suffix}"'

@@ -1,0 +1,137 @@
+"""iCalendar (RFC 5545, RFC 7986): a calendar to subscribe to, an event an entry.
+
+An entry goes from where the event may begin to where it may end, in whole days where these are days. Where that says
+more than is known, the summary says the date in words: `A visit (on one of 24–28 February 2013)`. What has no end
+lasts as long as it may begin, what has no beginning as long as it may end. The whole date is `X-DATELINE-WHEN`.
+
+A calendar knows the years 1 to 9999: what lies elsewhere is left out.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, describe, parse, parse_instant
+from service.dates.instants import DAY
+from service.formats.extent import as_date, as_datetime, bounds_of, has_four_digits, is_exact
+from service.formats.prose import told
+from service.formats.writing import Batch, Collection
+from service.wire.event import Event
+
+MEDIA_TYPE = "text/calendar"
+_STATUS = {
+    "tentative": "TENTATIVE",
+    "planned": "CONFIRMED",
+    "occurred": "CONFIRMED",
+    "postponed": "TENTATIVE",
+    "cancelled": "CANCELLED",
+}
+# How often whoever subscribes to it may ask again.
+_REFRESH = timedelta(hours=1)
+_TTL = "PT1H"  # the same, for those who know no property but their own
+_END = b"END:VCALENDAR\r\n"
+
+
+class ICalendarWriter:
+    """Writes a calendar."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    def begin(self) -> bytes:
+        """Write what the calendar is called, and how often to ask for it."""
+        calendar = _component("Calendar")
+        calendar.add("version", "2.0")
+        calendar.add("prodid", "-//Dateline//Dateline//EN")
+        calendar.add("calscale", "GREGORIAN")
+        calendar.add("method", "PUBLISH")
+        for name in ("name", "x-wr-calname"):
+            calendar.add(name, _plain(self._collection.title))
+        if self._collection.description:
+            for name in ("description", "x-wr-caldesc"):
+                calendar.add(name, _plain(self._collection.description))
+        calendar.add("url", self._collection.address)
+        calendar.add("refresh-interval", _REFRESH, parameters={"value": "DURATION"})
+        calendar.add("x-published-ttl", _TTL)
+        written: bytes = calendar.to_ical()
+        return written.removesuffix(_END)
+
+    def write(self, batch: Batch) -> bytes:
+        """Write some events more, but for those that no calendar can hold."""
+        return b"".join(self._entry(one, batch) for one in batch.events)
+
+    def end(self) -> bytes:
+        """Close the calendar."""
+        return _END
+
+    def _entry(self, event: Event, batch: Batch) -> bytes:
+        lasts = _lasts(event)
+        if lasts is None:
+            return b""
+        entry = _component("Event")
+        # the same identity may stand in several timelines, of which each has an event of its own
+        entry.add("uid", f"{event.id}@{event.timeline}")
+        entry.add("dtstamp", _recorded(event.recorded_at))
+        entry.add("created", _recorded(event.created_at))
+        entry.add("last-modified", _recorded(event.recorded_at))
+        entry.add("sequence", event.version - 1)
+        entry.add("dtstart", lasts[0])
+        if lasts[1] is not None:
+            entry.add("dtend", lasts[1])
+        expression = parse(event.when)
+        summary = event.title if is_exact(expression) else f"{event.title} ({describe(expression)})"
+        entry.add("summary", _plain(summary))
+        entry.add("description", _plain("\n".join(told(event))))
+        entry.add("status", _STATUS[event.status])
+        entry.add("transp", "TRANSPARENT")  # it keeps nobody busy who follows it
+        entry.add("categories", [event.kind, *event.topics])
+        entry.add("url", self._collection.page(event))
+        if event.place is not None:
+            entry.add("location", _plain(event.place.name))
+        where = batch.where(event)
+        if where is not None:
+            entry.add("geo", where)
+        entry.add("x-dateline-when", event.when)
+        entry.add("x-dateline-status", event.status)
+        written: bytes = entry.to_ical()
+        return written
+
+
+@lru_cache
+def _library() -> Any:  # noqa: ANN401  # a module
+    """Import the library when the first calendar is asked for: it takes a twentieth of what the service takes to start."""
+    import icalendar  # noqa: PLC0415
+
+    return icalendar
+
+
+def _component(name: str) -> Any:  # noqa: ANN401  # of the library, which is typed in parts only
+    return getattr(_library(), name)()
+
+
+def _plain(text: str) -> str:
+    """Have lines end by LF alone, which the library writes as it must be: what CR is left would end a line there."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _recorded(text: str) -> datetime:
+    return as_datetime(parse_instant(text)).replace(microsecond=0)
+
+
+def _lasts(event: Event) -> tuple[date, date | None] | None:
+    """Say from when until when an entry lasts, in days or instants of UTC; None where no calendar can say it."""
+    bounds = bounds_of(event.bounds)
+    start, end = bounds.start_earliest, bounds.end_latest
+    if start == DISTANT_PAST:
+        # an end is the first instant after; where it may have ended however early, the last day is what is known
+        start = bounds.end_earliest - 1 if bounds.end_earliest != DISTANT_PAST else end - DAY
+    elif end == DISTANT_FUTURE:
+        end = bounds.start_latest + 1 if bounds.start_latest != DISTANT_FUTURE else start + DAY
+    if not (has_four_digits(start) and has_four_digits(end)):
+        return None
+    if start % DAY == 0 and end % DAY == 0:
+        return as_date(start), as_date(end)
+    begins, ends = (as_datetime(one).replace(microsecond=0) for one in (start, end))
+    return begins, ends if ends > begins else None

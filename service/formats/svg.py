@@ -1,0 +1,179 @@
+"""SVG 1.1: a picture of a page of events, a row each, along an axis of time.
+
+A row's light bar is where the event possibly lies, piece by piece where there are gaps; its dark one where it
+certainly lies. What has no beginning or end goes on beyond the edge. Attributes alone say how it looks: a browser that
+is told to take no styles from here shows it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+from xml.etree import ElementTree as ET
+
+from service.dates import (
+    DISTANT_FUTURE,
+    DISTANT_PAST,
+    Bounds,
+    Expression,
+    Unit,
+    Window,
+    bucket_of,
+    bucket_start,
+    parse,
+)
+from service.dates.instants import DAY, civil_day
+from service.formats.prose import sentence_of
+from service.formats.writing import Collection, in_xml
+from service.wire.event import Event
+
+MEDIA_TYPE = "image/svg+xml"
+
+# In the picture's own units, CSS pixels where nobody scales it.
+_WIDTH: Final = 1000
+_AXIS_FROM: Final = 400
+_AXIS_TO: Final = 984
+_MARGIN: Final = 16
+_HEAD: Final = 84
+_ROW: Final = 38
+_FOOT: Final = 44
+_LEAST_BAR: Final = 4
+# What fits into the column of titles, by a font of usual width.
+_MOST_CHARACTERS: Final = 54
+_MOST_TICKS: Final = 8
+_INK, _FAINT, _LINE = "#1a202c", "#4a5568", "#cbd5e0"
+_COLOURS: Final = {
+    "occurred": "#2b6cb0",
+    "planned": "#2f855a",
+    "tentative": "#975a16",
+    "postponed": "#6b46c1",
+    "cancelled": "#c53030",
+}
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class _Axis(NamedTuple):
+    """The instants at the picture's two edges."""
+
+    start: int
+    end: int
+
+    def x(self, instant: int) -> float:
+        """Say where an instant is drawn; what lies beyond an edge is drawn there."""
+        within = min(max(instant, self.start), self.end)
+        return round(_AXIS_FROM + (within - self.start) / (self.end - self.start) * (_AXIS_TO - _AXIS_FROM), 1)
+
+
+def write_picture(collection: Collection, events: Sequence[Event], window: Window | None, *, has_more: bool) -> bytes:
+    """Draw events, by the window that they were asked for in, where it has two ends."""
+    expressions = [parse(one.when) for one in events]
+    axis = _axis([one.bounds for one in expressions], window)
+    height = _HEAD + max(1, len(events)) * _ROW + _FOOT
+    root = ET.Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {_WIDTH} {height}",
+            "width": str(_WIDTH),
+            "height": str(height),
+            "role": "img",
+            "font-family": "system-ui, sans-serif",
+        },
+    )
+    _add(root, "title", collection.title)
+    _add(root, "rect", width=_WIDTH, height=height, fill="#ffffff")
+    _write(root, _MARGIN, 30, collection.title, size=18, fill=_INK, most=_MOST_CHARACTERS * 2)
+    _ticks(root, axis, height - _FOOT)
+    for number, (event, expression) in enumerate(zip(events, expressions, strict=True)):
+        _row(root, axis, _HEAD + number * _ROW, collection, event, expression)
+    if not events:
+        _write(root, _MARGIN, _HEAD + 20, "No event", size=13, fill=_FAINT)
+    _legend(root, height - 16, has_more=has_more)
+    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _axis(bounds: Sequence[Bounds], window: Window | None) -> _Axis:
+    """Choose the edges: of what ends nowhere, its other ends are shown."""
+    if window is not None and window.start != DISTANT_PAST and window.end != DISTANT_FUTURE:
+        return _Axis(window.start, window.end)
+    known = [instant for one in bounds for instant in one if instant not in (DISTANT_PAST, DISTANT_FUTURE)]
+    first, last = min(known, default=0), max(known, default=DAY)
+    room = max((last - first) // 40, DAY // 2)
+    return _Axis(first - room, last + room)
+
+
+def _ticks(root: ET.Element, axis: _Axis, bottom: int) -> None:
+    """Draw lines where units of the calendar begin, the shortest of which there are few enough."""
+    for label, instant in _marks(axis):
+        x = axis.x(instant)
+        _add(root, "line", x1=x, x2=x, y1=_HEAD - 12, y2=bottom, stroke=_LINE)
+        _write(root, x + 3, _HEAD - 18, label, size=11, fill=_FAINT)
+
+
+def _marks(axis: _Axis) -> Iterator[tuple[str, int]]:
+    for unit in Unit:
+        first, last = bucket_of(unit, axis.start), bucket_of(unit, axis.end)
+        if last - first <= _MOST_TICKS or unit is Unit.CENTURY:
+            break
+    step = 1 + (last - first) // _MOST_TICKS
+    for number in range(first, last + 1, step):
+        instant = bucket_start(unit, number)
+        if axis.start <= instant < axis.end:
+            yield _label(unit, instant), instant
+
+
+def _label(unit: Unit, instant: int) -> str:
+    year, month, day = civil_day(instant)
+    said = str(year) if year > 0 else f"{1 - year} BC"
+    if unit in (Unit.DAY, Unit.WEEK):
+        return f"{day} {_MONTHS[month - 1]} {said}"
+    return f"{_MONTHS[month - 1]} {said}" if unit in (Unit.MONTH, Unit.QUARTER) else said
+
+
+def _row(root: ET.Element, axis: _Axis, top: int, collection: Collection, event: Event, date: Expression) -> None:
+    words = sentence_of(event.when)
+    link = _add(root, "a", href=collection.page(event))
+    _add(link, "title", f"{event.title}\n{words}\n{event.status}")
+    line = "line-through" if event.status == "cancelled" else "none"
+    _write(link, _MARGIN, top + 14, event.title, size=13, fill=_INK, text_decoration=line)
+    _write(link, _MARGIN, top + 29, words, size=11, fill=_FAINT)
+    colour = _COLOURS[event.status]
+    bounds = date.bounds
+    for start, end in date.pieces or [(bounds.start_earliest, bounds.end_latest)]:
+        _bar(link, axis, top, start, end, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
+    if bounds.start_latest < bounds.end_earliest and not date.pieces:
+        _bar(link, axis, top, bounds.start_latest, bounds.end_earliest, fill=colour)
+
+
+def _bar(parent: ET.Element, axis: _Axis, top: int, start: int, end: int, **looks: str) -> None:
+    """Draw a bar, none where it lies beyond the picture; never so narrow that nobody saw it."""
+    if start >= axis.end or end <= axis.start:
+        return
+    left, right = axis.x(start), axis.x(end)
+    left = min(left, _AXIS_TO - _LEAST_BAR)
+    _add(parent, "rect", x=left, y=top + 8, width=round(max(right - left, _LEAST_BAR), 1), height=16, rx=2, **looks)
+
+
+def _legend(root: ET.Element, y: int, *, has_more: bool) -> None:
+    x = _MARGIN
+    for status, colour in _COLOURS.items():
+        _add(root, "rect", x=x, y=y - 10, width=12, height=12, rx=2, fill=colour)
+        _write(root, x + 17, y, status, size=11, fill=_FAINT)
+        x += 88
+    said = "dark: certainly; light: possibly" + ("; and more events after these" if has_more else "")
+    _write(root, x + 12, y, said, size=11, fill=_FAINT)
+
+
+def _write(
+    parent: ET.Element, x: float, y: float, text: str, *, most: int = _MOST_CHARACTERS, size: int, **looks: str
+) -> None:
+    shown = text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    _add(parent, "text", shown, x=x, y=y, font_size=size, **looks)
+
+
+def _add(parent: ET.Element, name: str, text: str | None = None, /, **attributes: str | float) -> ET.Element:
+    said = {key.replace("_", "-"): in_xml(str(value)) for key, value in attributes.items()}
+    child = ET.SubElement(parent, name, said)
+    child.text = None if text is None else in_xml(text)
+    return child

@@ -1,0 +1,74 @@
+"""TimelineJS 3's JSON: an event a slide, each with its date in words.
+
+A slide begins where the event may begin, and ends where it may end; what has no beginning begins where it may begin
+last, what has no end has none. Dates are written in the units that they are known in.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from service.dates import DISTANT_FUTURE, DISTANT_PAST
+from service.dates.instants import DAY, SECOND, civil_day
+from service.formats.extent import bounds_of
+from service.formats.prose import sentence_of
+from service.formats.writing import Batch, Collection, JsonListWriter, as_json
+from service.wire.event import Event
+
+MEDIA_TYPE = "application/vnd.timelinejs+json"
+# How many of year, month, day are written of what is known to this unit; of one that is longer, the year.
+_PARTS = {"second": 3, "day": 3} | dict.fromkeys(("month", "season", "quarter", "quadrimester", "semester"), 2)
+
+
+class TimelineJsWriter(JsonListWriter):
+    """Writes a timeline with its title."""
+
+    def __init__(self, collection: Collection) -> None:
+        super().__init__()
+        self._collection = collection
+
+    def begin(self) -> bytes:
+        """Write the title, and open the list of slides."""
+        text = {"headline": escape(self._collection.title), "text": _paragraph(self._collection.description)}
+        return b'{"title":{"text":%b},"events":[\n' % as_json(text)
+
+    def item(self, event: Event, batch: Batch) -> bytes | None:  # noqa: ARG002  # as every writer of a list
+        """Write an event as a slide; None where it has no date that could be shown."""
+        bounds = bounds_of(event.bounds)
+        start = bounds.start_latest if bounds.start_earliest == DISTANT_PAST else bounds.start_earliest
+        if start in (DISTANT_PAST, DISTANT_FUTURE):
+            return None
+        slide: dict[str, Any] = {
+            "unique_id": f"e-{event.id}",
+            "start_date": _date(start, event.precision),
+            "display_date": escape(sentence_of(event.when)),
+            "group": escape(event.kind),
+            "text": {"headline": escape(event.title), "text": self._text(event)},
+        }
+        if bounds.end_latest != DISTANT_FUTURE:
+            slide["end_date"] = _date(bounds.end_latest - 1, event.precision)
+        return as_json(slide)
+
+    def _text(self, event: Event) -> str:
+        """Write what is known of an event as HTML; all of it is another's text, none of it markup."""
+        status = f"{event.status}: {event.status_reason}" if event.status_reason else event.status
+        said = "; ".join(dict.fromkeys(one.title for one in event.claims))
+        address = escape(self._collection.page(event))
+        return (
+            f"{_paragraph(event.summary)}<p>{escape(status)}</p>{_paragraph(said)}"
+            f'<p><a href="{address}">{escape(self._collection.title)}</a></p>'
+        )
+
+
+def _paragraph(text: str | None) -> str:
+    return f"<p>{escape(text)}</p>" if text else ""
+
+
+def _date(instant: int, precision: str) -> dict[str, int]:
+    """Write an instant in the units that are known of it."""
+    parts = dict(zip(("year", "month", "day"), civil_day(instant)[: _PARTS.get(precision, 1)], strict=False))
+    if precision == "second":
+        seconds = instant % DAY // SECOND
+        parts |= {"hour": seconds // 3600, "minute": seconds // 60 % 60, "second": seconds % 60}
+    return parts

@@ -101,7 +101,7 @@ class ICalendarWriter:
 
 @lru_cache
 def _library() -> Any:  # noqa: ANN401  # a module
-    """Import the library when the first calendar is asked for: it takes a twentieth of what the service takes to start."""
+    """Import the library with the first calendar: that takes a twentieth of what the service takes to start."""
     import icalendar  # noqa: PLC0415
 
     return icalendar

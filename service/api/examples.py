@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from fastapi.sse import format_sse_event
 
-from service.api import answers, event_stream, key_examples, metrics, webhook_examples
+from service.api import answers, event_stream, key_examples, metrics, representation_examples, webhook_examples
 from service.api.exchange import Exchange
 from service.api.specimens import (
     ACTOR,
@@ -36,6 +36,7 @@ from service.api.specimens import (
     written,
 )
 from service.api.strict import JSON_PATCH
+from service.dates import parse_window
 from service.formats import csv, ndjson
 from service.wire.comparison import HEADINGS, Comparison, Summary
 
@@ -111,15 +112,19 @@ _FIRST = {"If-Match": '"1"'}
 _SECOND = {"If-Match": '"2"'}
 _HELD = {"If-None-Match": '"1"'}
 _CERTAINLY = {"datetime": "2013-02-25", "relation": "within", "certainty": "certain", "status": "cancelled"}
+_ALI_HAIDER = {"actor": "ali-haider"}
 
 EXCHANGES: tuple[Exchange, ...] = (
     Exchange(
         "list_events", 200, "What was cancelled of 25 February 2013", _page(EVENT, count=1),
-        query=_CERTAINLY | {"count": "exact"}, texts={answers.NDJSON: _lines(EVENT)},
+        query=_CERTAINLY | {"count": "exact"},
+        texts=representation_examples.written(
+            TIMELINE, "/v1/timelines/syria-2013/events", _CERTAINLY, parse_window("2013-02-25")
+        ),
     ),
     Exchange(
         "list_events_everywhere", 200, "What Ali Haider was to take part in", _page(EVENT, count=None),
-        query={"actor": "ali-haider"}, texts={answers.NDJSON: _lines(EVENT)},
+        query=_ALI_HAIDER, texts=representation_examples.written(None, "/v1/events", _ALI_HAIDER),
     ),
     Exchange(
         "get_histogram", 200, "What is on in Moscow at the end of February 2013, day by day", HISTOGRAM,

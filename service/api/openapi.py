@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -18,6 +19,7 @@ from service.api.exchange import Exchange
 from service.api.freshness import POSITION, POSITION_HEADER, POSITION_PARAMETER, takes_position
 from service.api.problems import MEDIA_TYPE
 from service.api.refusals import refusals
+from service.api.representation_examples import is_structured
 from service.api.schemas import CHOICES, completed, name_operations
 from service.api.specimens import Json
 from service.api.strict import JSON_PATCH, MERGE_PATCHES, PAGE
@@ -343,7 +345,9 @@ def _complete_answers(method: str, path: str, operation: Json) -> None:
 def _show(exchange: Exchange, answer: Json) -> None:
     for media_type, media in answer.get("content", {}).items():
         media["schema"] = completed(media["schema"])
-        value = exchange.texts.get(media_type, exchange.answer)
+        value: object = exchange.texts.get(media_type, exchange.answer)
+        if isinstance(value, str) and is_structured(media_type):
+            value = json.loads(value)
         media["examples"] = {"seeded": {"summary": _request_line(exchange), "value": value}}
 
 

@@ -48,10 +48,10 @@ class ICalendarWriter:
         calendar.add("calscale", "GREGORIAN")
         calendar.add("method", "PUBLISH")
         for name in ("name", "x-wr-calname"):
-            calendar.add(name, _plain(self._collection.title))
+            calendar.add(name, _text(self._collection.title))
         if self._collection.description:
             for name in ("description", "x-wr-caldesc"):
-                calendar.add(name, _plain(self._collection.description))
+                calendar.add(name, _text(self._collection.description))
         calendar.add("url", self._collection.address)
         calendar.add("refresh-interval", _REFRESH, parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", _TTL)
@@ -82,14 +82,14 @@ class ICalendarWriter:
             entry.add("dtend", lasts[1])
         expression = parse(event.when)
         summary = event.title if is_exact(expression) else f"{event.title} ({describe(expression)})"
-        entry.add("summary", _plain(summary))
-        entry.add("description", _plain("\n".join(told(event))))
+        entry.add("summary", _text(summary))
+        entry.add("description", _text("\n".join(told(event))))
         entry.add("status", _STATUS[event.status])
         entry.add("transp", "TRANSPARENT")  # it keeps nobody busy who follows it
         entry.add("categories", [event.kind, *event.topics])
         entry.add("url", self._collection.page(event))
         if event.place is not None:
-            entry.add("location", _plain(event.place.name))
+            entry.add("location", _text(event.place.name))
         where = batch.where(event)
         if where is not None:
             entry.add("geo", where)
@@ -111,9 +111,9 @@ def _component(name: str) -> Any:  # noqa: ANN401  # of the library, which is ty
     return getattr(_library(), name)()
 
 
-def _plain(text: str) -> str:
-    """Have lines end by LF alone, which the library writes as it must be: what CR is left would end a line there."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _text(text: str) -> Any:  # noqa: ANN401  # as above
+    """Write a text, in properties that the library does not know, too; what CR is left in it would end a line there."""
+    return _library().vText(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _recorded(text: str) -> datetime:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
-from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from service.dates import (
     DISTANT_FUTURE,
@@ -69,7 +69,7 @@ def write_picture(collection: Collection, events: Sequence[Event], window: Windo
     expressions = [parse(one.when) for one in events]
     axis = _axis([one.bounds for one in expressions], window)
     height = _HEAD + max(1, len(events)) * _ROW + _FOOT
-    root = ET.Element(
+    root = Element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
@@ -89,7 +89,7 @@ def write_picture(collection: Collection, events: Sequence[Event], window: Windo
     if not events:
         _write(root, _MARGIN, _HEAD + 20, "No event", size=13, fill=_FAINT)
     _legend(root, height - 16, has_more=has_more)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return written
 
 
@@ -103,7 +103,7 @@ def _axis(bounds: Sequence[Bounds], window: Window | None) -> _Axis:
     return _Axis(first - room, last + room)
 
 
-def _ticks(root: ET.Element, axis: _Axis, bottom: int) -> None:
+def _ticks(root: Element, axis: _Axis, bottom: int) -> None:
     """Draw lines where units of the calendar begin, the shortest of which there are few enough."""
     for label, instant in _marks(axis):
         x = axis.x(instant)
@@ -131,7 +131,7 @@ def _label(unit: Unit, instant: int) -> str:
     return f"{_MONTHS[month - 1]} {said}" if unit in (Unit.MONTH, Unit.QUARTER) else said
 
 
-def _row(root: ET.Element, axis: _Axis, top: int, collection: Collection, event: Event, date: Expression) -> None:
+def _row(root: Element, axis: _Axis, top: int, collection: Collection, event: Event, date: Expression) -> None:
     words = sentence_of(event.when)
     link = _add(root, "a", href=collection.page(event))
     _add(link, "title", f"{event.title}\n{words}\n{event.status}")
@@ -146,7 +146,7 @@ def _row(root: ET.Element, axis: _Axis, top: int, collection: Collection, event:
         _bar(link, axis, top, bounds.start_latest, bounds.end_earliest, fill=colour)
 
 
-def _bar(parent: ET.Element, axis: _Axis, top: int, start: int, end: int, **looks: str) -> None:
+def _bar(parent: Element, axis: _Axis, top: int, start: int, end: int, **looks: str) -> None:
     """Draw a bar, none where it lies beyond the picture; never so narrow that nobody saw it."""
     if start >= axis.end or end <= axis.start:
         return
@@ -155,7 +155,7 @@ def _bar(parent: ET.Element, axis: _Axis, top: int, start: int, end: int, **look
     _add(parent, "rect", x=left, y=top + 8, width=round(max(right - left, _LEAST_BAR), 1), height=16, rx=2, **looks)
 
 
-def _legend(root: ET.Element, y: int, *, has_more: bool) -> None:
+def _legend(root: Element, y: int, *, has_more: bool) -> None:
     x = _MARGIN
     for status, colour in _COLOURS.items():
         _add(root, "rect", x=x, y=y - 10, width=12, height=12, rx=2, fill=colour)
@@ -166,14 +166,14 @@ def _legend(root: ET.Element, y: int, *, has_more: bool) -> None:
 
 
 def _write(
-    parent: ET.Element, x: float, y: float, text: str, *, most: int = _MOST_CHARACTERS, size: int, **looks: str
+    parent: Element, x: float, y: float, text: str, *, most: int = _MOST_CHARACTERS, size: int, **looks: str
 ) -> None:
     shown = text if len(text) <= most else text[: most - 1].rstrip() + "…"
     _add(parent, "text", shown, x=x, y=y, font_size=size, **looks)
 
 
-def _add(parent: ET.Element, name: str, text: str | None = None, /, **attributes: str | float) -> ET.Element:
+def _add(parent: Element, name: str, text: str | None = None, /, **attributes: str | float) -> Element:
     said = {key.replace("_", "-"): in_xml(str(value)) for key, value in attributes.items()}
-    child = ET.SubElement(parent, name, said)
+    child = SubElement(parent, name, said)
     child.text = None if text is None else in_xml(text)
     return child

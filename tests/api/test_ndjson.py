@@ -26,7 +26,6 @@ def story(api: Client) -> str:
 def lines(client: Client, path: str, **asked: Any) -> list[Any]:  # noqa: ANN401  # as the client takes it
     answer = client.send("GET", path, params=asked, headers={"Accept": NDJSON})
     assert (answer.status_code, answer.headers["content-type"]) == (200, NDJSON)
-    assert "content-length" not in answer.headers
     assert answer.content == b"" or answer.content.endswith(b"\n")
     return [json.loads(line) for line in answer.content.splitlines()]
 
@@ -99,7 +98,7 @@ def test_accept_chooses(api: Client, story: str, accept: str, given: str) -> Non
     assert (answer.status_code, answer.headers["content-type"]) == (200, given)
 
 
-@pytest.mark.parametrize("accept", ["text/html", "image/*", "application/json;q=0", "*/*;q=0", "garbage", "text/csv"])
+@pytest.mark.parametrize("accept", ["text/html", "video/*", "application/json;q=0", "*/*;q=0", "garbage", "text/xml"])
 @pytest.mark.parametrize("everywhere", [False, True])
 def test_an_unacceptable_type_is_refused_with_those_to_be_had(
     api: Client, story: str, accept: str, *, everywhere: bool

@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from service.api.examples import EXCHANGES
 from service.api.problems import KINDS
+from service.api.representations import FORMATS
 from service.api.schemas import CHOICES
 from service.api.strict import JSON_PATCH, MERGE_PATCHES
 from tests.api.published import EACH, EVENT_STREAM, NDJSON, OPERATIONS, PROBLEM, TEXT, Operation, check, document
@@ -18,8 +19,8 @@ NAMES = [one.name for one in OPERATIONS]
 JSON = "application/json"
 # In which media types an operation answers, where JSON is not all.
 MEDIA_TYPES = {
-    "list_events": {JSON, NDJSON},
-    "list_events_everywhere": {JSON, NDJSON},
+    "list_events": set(FORMATS.values()),
+    "list_events_everywhere": set(FORMATS.values()),
     "compare_timeline": {JSON, TEXT},
     "list_changes": {JSON, EVENT_STREAM},
     "get_metrics": {f"{TEXT}; version=0.0.4"},

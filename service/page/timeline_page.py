@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from service.api.access import Reader
 from service.api.events import event_path
 from service.api.freshness import ReadStore
+from service.api.representations import FORMATS
 from service.dates import Answer, EdtfError, Relation, Window, parse, parse_window, relate
 from service.formats.prose import sentence_of
 from service.page.routes import PageRoute
@@ -30,6 +31,14 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 _MOST_TIMELINES = 200
 _MOST_EVENTS = 200
+_CALLED = {
+    "json": "data",
+    "csv": "a table",
+    "ics": "a calendar",
+    "atom": "a feed",
+    "geojson": "a map layer",
+    "svg": "a picture",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,14 @@ class Shown:
     answer: Answer | None
     formerly: list[tuple[str, str | None]]
     links: list[tuple[str, str, str]]
+
+
+class Form(NamedTuple):
+    """Another form of what is shown: what a reader calls it, where it is, its media type."""
+
+    called: str
+    address: str
+    media_type: str
 
 
 @router.get("/")
@@ -80,7 +97,7 @@ async def timeline_page(
         refused=refused,
         datetime=datetime,
         certainty=certainty,
-        data=None if chosen is None else f"/v1/timelines/{chosen.slug}/events?{urlencode(asked)}".removesuffix("?"),
+        forms=[] if chosen is None else _forms(chosen, asked),
     )
 
 
@@ -93,6 +110,16 @@ async def _choose(
         return (), chosen
     listed = await list_entries(connection, TIMELINES, caller, after=None, limit=_MOST_TIMELINES)
     return listed.items, listed.items[0] if len(listed.items) == 1 else None
+
+
+def _forms(timeline: Timeline, asked: dict[str, str]) -> list[Form]:
+    """Say where the same events are in other forms."""
+    events = f"/v1/timelines/{timeline.slug}/events"
+    forms = []
+    for name, called in _CALLED.items():
+        form = {} if name == "json" else {"format": name}
+        forms.append(Form(called, f"{events}?{urlencode(asked | form)}".removesuffix("?"), FORMATS[name]))
+    return forms
 
 
 def shown(events: Sequence[Event], window: Window | None) -> list[Shown]:

@@ -119,12 +119,19 @@ def test_a_window_shows_what_is_certain_and_what_is_possible(reading: Client) ->
         assert [one["value"] for one in page.all("input") if one.get("id") == "datetime"] == ["2013-02-25"]
 
 
-def test_the_same_as_data_is_the_same(reading: Client) -> None:
+def test_the_same_in_other_forms_is_the_same(reading: Client) -> None:
     page = read(reading, datetime="2013-02-20/2013-02-28", certainty="certain")
-    (address,) = (one["href"] for one in page.all("a") if (one["href"] or "").startswith(f"{EVENTS}?"))
-    assert address is not None
-    items = reading.send("GET", address).json()["items"]
-    assert page.told("h2") == [" ".join(one["title"].split()) for one in items]
+    addresses = [one["href"] for one in page.all("a") if (one["href"] or "").startswith(f"{EVENTS}?")]
+    alternates = [one for one in page.all("link") if one["rel"] == "alternate"]
+    assert addresses == [one["href"] for one in alternates]
+    assert len(addresses) == 6
+    answers = [reading.send("GET", address) for address in addresses if address is not None]
+    assert [one.headers["content-type"].partition(";")[0] for one in answers] == [one["type"] for one in alternates]
+    titles = [" ".join(one["title"].split()) for one in answers[0].json()["items"]]
+    assert page.told("h2") == titles
+    assert len(answers[1].text.splitlines()) > len(titles), "a table with its head"
+    (feed,) = (one.text for one in answers if "atom" in one.headers["content-type"])
+    assert feed.count("<entry>") == len(titles)
 
 
 def test_links_lead_to_places_on_the_page_or_to_data(reading: Client) -> None:
@@ -220,7 +227,7 @@ def test_every_value_is_escaped(api: Client) -> None:
     assert page.all("script") == page.all("img") == []
     assert page.told("h1") == page.told("h2") == [HOSTILE]
     assert HOSTILE not in page.text
-    assert page.text.count("{{ 7 * 7 }}") == 12, "each of them, the title of the page too"
+    assert page.text.count("{{ 7 * 7 }}") == 18, "each of them, the titles of the page and of its other forms too"
 
 
 def test_dates_that_were_given_up_are_told(api: Client) -> None:

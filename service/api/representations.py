@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from service.api.answers import JSON, NDJSON, next_link
+from service.api.answers import JSON, NDJSON, first_link, next_link
 from service.formats import atom, csv, geojson, ical, jsonld, svg, timelinejs
 from service.formats.ndjson import NdjsonWriter
 from service.formats.writing import Collection, Writer
@@ -95,7 +95,7 @@ def next_address(request: Request, cursor: str | None) -> str | None:
 
 def first_address(request: Request) -> str:
     """Give the absolute address of the first page."""
-    return str(request.url.remove_query_params("cursor"))
+    return f"{service_address(request)}{first_link(request)}"
 
 
 def file_name(timeline: str | None, suffix: str) -> str:

@@ -265,3 +265,12 @@ def test_the_address_is_the_one_that_was_asked(api_database_url: str) -> None:
         event = make_event(client, events, title=fresh_slug("away"))
         node = json.loads(ask(client, events, "jsonld").text)["@graph"][0]
         assert node["@id"] == f"https://dates.example:8443{events}/{event['id']}"
+
+
+@EACH
+@pytest.mark.parametrize("host", ["[", 'a"b<c>', "[::1]:99999999", "x" * 300, "\xe9"])
+def test_whatever_a_client_calls_the_service(api: Client, story: str, name: str, host: str) -> None:
+    headers = {b"Host": host.encode("latin-1")}
+    answer = api.send("GET", story, params={"format": name, "sort": "date"}, headers=headers)
+    assert answer.status_code == 200
+    assert IDS[name](answer.text) == IDS[name](ask(api, story, name, sort="date").text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import BinaryIO
 
 from service.formats import csv, ndjson
 from service.formats.reading import UNPACKABLE, Lines, ReadLine, UnreadableFileError, UnreadableLine, batches, opened
@@ -34,6 +34,7 @@ PIECE_BYTES = 4 * 1024 * 1024
 # Of these each that changes its event takes a lock, of which a database has some thousands for all.
 TRANSACTION_LINES = 1_000
 LINE_BYTES = 1024 * 1024
+_BLOCK_BYTES = 1024 * 1024
 _STATEMENT_TIMEOUT_SECONDS = 60.0
 FORMATS = {".ndjson": ndjson.MEDIA_TYPE, ".jsonl": ndjson.MEDIA_TYPE, ".csv": csv.MEDIA_TYPE}
 
@@ -111,14 +112,19 @@ def total_bytes(files: list[tuple[Path, str]]) -> int:
 
 @contextmanager
 def as_file(path: Path) -> Iterator[Path]:
-    """Give a file's path; of standard input, that of a file with all that comes from there."""
+    """Give a file's path; of standard input, that of a file with all that comes from there.
+
+    Raises UnreadableFileError where there is no room for that.
+    """
     if path != STANDARD_INPUT:
         yield path
         return
-    with tempfile.NamedTemporaryFile(prefix="dateline-import-") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
-        file.flush()
-        yield Path(file.name)
+    with ExitStack() as stack:
+        try:
+            whole = stack.enter_context(_kept(sys.stdin.buffer))
+        except OSError as error:
+            raise UnreadableFileError(_no_room("for standard input", error)) from error
+        yield whole
 
 
 @contextmanager
@@ -131,19 +137,32 @@ def unpacked(path: Path, name: Path) -> Iterator[Path]:
             return
         with ExitStack() as stack:
             try:
-                # whatever is left in the file's own buffer, closing it would try to write once more
-                whole = stack.enter_context(tempfile.NamedTemporaryFile(prefix="dateline-import-", buffering=0))
-                shutil.copyfileobj(content, whole)
+                whole = stack.enter_context(_kept(content))
             except UNPACKABLE as error:
                 raise UnreadableFileError(_why_not_unpacked(name, error)) from error
-            yield Path(whole.name)
+            yield whole
+
+
+@contextmanager
+def _kept(content: BinaryIO) -> Iterator[Path]:
+    """Keep all that can be read in a temporary file for a block."""
+    # whatever is left in the file's own buffer, closing it would try to write once more
+    with tempfile.NamedTemporaryFile(prefix="dateline-import-", buffering=0) as file:
+        while block := memoryview(content.read(_BLOCK_BYTES)):
+            while block:  # on a disk that is nearly full a part of it may find room, and no error be raised
+                block = block[file.write(block) :]
+        yield Path(file.name)
 
 
 def _why_not_unpacked(name: Path, error: Exception) -> str:
     """Say what is wrong: with the file, or with where it is unpacked to, of which the system tells by a number."""
     if isinstance(error, OSError) and error.errno is not None:
-        return f"there is no room to unpack {name} in the temporary folder (TMPDIR chooses it): {error.strerror}"
+        return _no_room(f"to unpack {name}", error)
     return f"{name} cannot be unpacked: {error}"
+
+
+def _no_room(what_for: str, error: OSError) -> str:
+    return f"there is no room {what_for} in the temporary folder (TMPDIR chooses it): {error.strerror}"
 
 
 def header(path: Path, media_type: str) -> bytes:

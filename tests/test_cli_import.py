@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import gzip
 import json
-import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -202,7 +202,7 @@ def test_a_compressed_file_that_is_damaged_is_told(
     assert client.titles(EVENTS) == []
 
 
-def test_where_there_is_no_room_to_unpack_that_is_told(
+def test_where_there_is_no_room_for_what_comes_in_that_is_told(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = tmp_path / "events.ndjson.gz"
@@ -211,10 +211,29 @@ def test_where_there_is_no_room_to_unpack_that_is_told(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for module, name in ((shutil, "copyfileobj"), (tempfile, "NamedTemporaryFile")):
-        with monkeypatch.context() as patched:
-            patched.setattr(module, name, full)
-            outcome = run(packed)
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    for outcome, what_for in (
+        (run(packed), f"to unpack {packed}"),
+        (run("-", "--format", "ndjson", given=b"{}"), "for standard input"),
+    ):
         assert outcome.exit_code == 1
-        assert str(outcome.exception).startswith(f"there is no room to unpack {packed} in the temporary folder")
+        assert str(outcome.exception).startswith(f"there is no room {what_for} in the temporary folder")
     assert client.titles(EVENTS) == []
+
+
+def test_what_finds_room_in_parts_only_is_whole(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system may take a part of what it is given, and say how much that was."""
+    make = tempfile.NamedTemporaryFile
+
+    def make_slow(**how: Any) -> Any:  # noqa: ANN401  # as the function that it stands for
+        file = make(**how)
+        write = file.file.write
+        monkeypatch.setattr(file, "write", lambda block: write(block[:100]))
+        return file
+
+    lines = many(tmp_path / "events.ndjson", 5).read_bytes()
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", make_slow)
+    assert run("-", "--format", "ndjson", given=lines).stdout.startswith("5 created")
+    assert len(client.titles(EVENTS)) == 5

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +20,7 @@ from service.cli import app, main
 from service.errors import Unavailable
 from service.settings import Settings, normalized_url, shown_url
 from service.wording import counted
+from tests.live.service import ROOT
 
 LEVEL = "DATELINE_LOG_LEVEL: must be 'debug', 'info', 'warning' or 'error'"
 KUBERNETES = "Kubernetes sets this variable for a Service of this name, unless the pod has `enableServiceLinks: false`"
@@ -337,3 +340,29 @@ def test_no_database_is_made_for_what_needs_one_that_is_there(
 )
 def test_one_is_not_told_as_several(number: int, names: tuple[str, ...], said: str) -> None:
     assert counted(number, *names) == said
+
+
+_INTERRUPTED_WHILE_LOADING = """
+import sys
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "service.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from service.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_ends_it_quietly_while_it_is_loaded_too() -> None:
+    command = [sys.executable, "-c", _INTERRUPTED_WHILE_LOADING]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("command", [["-m", "service"], ["-c", "from service.__main__ import main; main()"]])
+def test_it_is_called_dateline_however_it_is_called(command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, *command, "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.startswith("dateline ")

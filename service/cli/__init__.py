@@ -386,7 +386,3 @@ def main() -> None:
         return
     typer.echo(f"dateline: {reason}", err=True)
     sys.exit(EXIT_FAILED)
-
-
-if __name__ == "__main__":
-    main()

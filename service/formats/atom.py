@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement, tostring
 
+from service.dates import parse_instant
 from service.formats.prose import sentence_of, told
 from service.formats.writing import Collection, in_xml
 from service.wire.event import Event
@@ -17,13 +18,13 @@ _NEVER = "1970-01-01T00:00:00Z"
 
 def write_feed(collection: Collection, events: Sequence[Event], following: str | None, *, first: str) -> bytes:
     """Write a feed; `first` and `following` are the absolute addresses of its first and its next page."""
-    feed = ET.Element("feed", xmlns=_NAMESPACE)
+    feed = Element("feed", xmlns=_NAMESPACE)
     _add(feed, "id", first)
     _add(feed, "title", collection.title)
     if collection.description:
         _add(feed, "subtitle", collection.description)
-    # of instants in one form the latest is the greatest text
-    _add(feed, "updated", max((one.recorded_at for one in events), default=_NEVER))
+    # not by their texts: a fraction of a second is as long as it need be
+    _add(feed, "updated", max((one.recorded_at for one in events), key=parse_instant, default=_NEVER))
     _link(feed, "self", collection.address, MEDIA_TYPE)
     _link(feed, "first", first, MEDIA_TYPE)
     if following is not None:
@@ -32,11 +33,11 @@ def write_feed(collection: Collection, events: Sequence[Event], following: str |
     _add(feed, "generator", "Dateline")
     for one in events:
         _entry(feed, collection, one)
-    written: bytes = ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    written: bytes = tostring(feed, encoding="utf-8", xml_declaration=True)
     return written
 
 
-def _entry(feed: ET.Element, collection: Collection, event: Event) -> None:
+def _entry(feed: Element, collection: Collection, event: Event) -> None:
     entry = _child(feed, "entry")
     # the same identity may stand in several timelines
     _add(entry, "id", collection.event(event))
@@ -51,13 +52,13 @@ def _entry(feed: ET.Element, collection: Collection, event: Event) -> None:
     _add(entry, "content", "\n".join(told(event)))
 
 
-def _child(parent: ET.Element, name: str, **attributes: str) -> ET.Element:
-    return ET.SubElement(parent, name, {key: in_xml(value) for key, value in attributes.items()})
+def _child(parent: Element, name: str, **attributes: str) -> Element:
+    return SubElement(parent, name, {key: in_xml(value) for key, value in attributes.items()})
 
 
-def _add(parent: ET.Element, name: str, text: str) -> None:
+def _add(parent: Element, name: str, text: str) -> None:
     _child(parent, name).text = in_xml(text)
 
 
-def _link(parent: ET.Element, rel: str, address: str, media_type: str) -> None:
+def _link(parent: Element, rel: str, address: str, media_type: str) -> None:
     _child(parent, "link", rel=rel, href=address, type=media_type)

@@ -47,6 +47,8 @@ def as_date(instant: int) -> date:
 def is_exact(expression: Expression) -> bool:
     """Tell whether a date says no less than from which day to which it was: then words add nothing to a calendar."""
     bounds = expression.bounds
+    if bounds.start_earliest == DISTANT_PAST or bounds.end_latest == DISTANT_FUTURE:
+        return False
     return (
         not expression.approximate
         and not expression.uncertain

@@ -1,4 +1,4 @@
-"""SVG 1.1: a picture of a page of events, a row each, along an axis of time.
+"""SVG 2: a picture of a page of events, a row each, along an axis of time.
 
 A row's light bar is where the event possibly lies, piece by piece where there are gaps; its dark one where it
 certainly lies. What has no beginning or end goes on beyond the edge. Attributes alone say how it looks: a browser that
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
-from xml.etree import ElementTree as ET
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from service.dates import (
     DISTANT_FUTURE,
@@ -64,12 +64,22 @@ class _Axis(NamedTuple):
         return round(_AXIS_FROM + (within - self.start) / (self.end - self.start) * (_AXIS_TO - _AXIS_FROM), 1)
 
 
+class _Stretch(NamedTuple):
+    """Where a bar is drawn: from where to where."""
+
+    left: float
+    right: float
+
+
+_PICTURE: Final = _Stretch(_AXIS_FROM, _AXIS_TO)
+
+
 def write_picture(collection: Collection, events: Sequence[Event], window: Window | None, *, has_more: bool) -> bytes:
     """Draw events, by the window that they were asked for in, where it has two ends."""
     expressions = [parse(one.when) for one in events]
     axis = _axis([one.bounds for one in expressions], window)
     height = _HEAD + max(1, len(events)) * _ROW + _FOOT
-    root = ET.Element(
+    root = Element(
         "svg",
         {
             "xmlns": "http://www.w3.org/2000/svg",
@@ -89,7 +99,7 @@ def write_picture(collection: Collection, events: Sequence[Event], window: Windo
     if not events:
         _write(root, _MARGIN, _HEAD + 20, "No event", size=13, fill=_FAINT)
     _legend(root, height - 16, has_more=has_more)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     return written
 
 
@@ -103,7 +113,7 @@ def _axis(bounds: Sequence[Bounds], window: Window | None) -> _Axis:
     return _Axis(first - room, last + room)
 
 
-def _ticks(root: ET.Element, axis: _Axis, bottom: int) -> None:
+def _ticks(root: Element, axis: _Axis, bottom: int) -> None:
     """Draw lines where units of the calendar begin, the shortest of which there are few enough."""
     for label, instant in _marks(axis):
         x = axis.x(instant)
@@ -114,7 +124,9 @@ def _ticks(root: ET.Element, axis: _Axis, bottom: int) -> None:
 def _marks(axis: _Axis) -> Iterator[tuple[str, int]]:
     for unit in Unit:
         first, last = bucket_of(unit, axis.start), bucket_of(unit, axis.end)
-        if last - first <= _MOST_TICKS or unit is Unit.CENTURY:
+        # the next is so much longer that perhaps none begins in between: rather every second of these
+        few = _MOST_TICKS * 2 if unit in (Unit.DAY, Unit.YEAR, Unit.DECADE) else _MOST_TICKS
+        if last - first <= few or unit is Unit.CENTURY:
             break
     step = 1 + (last - first) // _MOST_TICKS
     for number in range(first, last + 1, step):
@@ -131,7 +143,7 @@ def _label(unit: Unit, instant: int) -> str:
     return f"{_MONTHS[month - 1]} {said}" if unit in (Unit.MONTH, Unit.QUARTER) else said
 
 
-def _row(root: ET.Element, axis: _Axis, top: int, collection: Collection, event: Event, date: Expression) -> None:
+def _row(root: Element, axis: _Axis, top: int, collection: Collection, event: Event, date: Expression) -> None:
     words = sentence_of(event.when)
     link = _add(root, "a", href=collection.page(event))
     _add(link, "title", f"{event.title}\n{words}\n{event.status}")
@@ -140,40 +152,51 @@ def _row(root: ET.Element, axis: _Axis, top: int, collection: Collection, event:
     _write(link, _MARGIN, top + 29, words, size=11, fill=_FAINT)
     colour = _COLOURS[event.status]
     bounds = date.bounds
-    for start, end in date.pieces or [(bounds.start_earliest, bounds.end_latest)]:
-        _bar(link, axis, top, start, end, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
-    if bounds.start_latest < bounds.end_earliest and not date.pieces:
-        _bar(link, axis, top, bounds.start_latest, bounds.end_earliest, fill=colour)
+    possible = [
+        stretch
+        for start, end in date.pieces or [(bounds.start_earliest, bounds.end_latest)]
+        if (stretch := _stretch(axis, start, end, _PICTURE))
+    ]
+    for stretch in possible:
+        _bar(link, top, stretch, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
+    if possible and bounds.start_latest < bounds.end_earliest and not date.pieces:
+        certain = _stretch(axis, bounds.start_latest, bounds.end_earliest, possible[0])
+        if certain:
+            _bar(link, top, certain, fill=colour)
 
 
-def _bar(parent: ET.Element, axis: _Axis, top: int, start: int, end: int, **looks: str) -> None:
-    """Draw a bar, none where it lies beyond the picture; never so narrow that nobody saw it."""
+def _stretch(axis: _Axis, start: int, end: int, within: _Stretch) -> _Stretch | None:
+    """Say where a bar is drawn, None where it lies beyond the picture; never so narrow that nobody saw it."""
     if start >= axis.end or end <= axis.start:
-        return
-    left, right = axis.x(start), axis.x(end)
-    left = min(left, _AXIS_TO - _LEAST_BAR)
-    _add(parent, "rect", x=left, y=top + 8, width=round(max(right - left, _LEAST_BAR), 1), height=16, rx=2, **looks)
+        return None
+    left = min(axis.x(start), within.right - _LEAST_BAR)
+    return _Stretch(left, max(axis.x(end), left + _LEAST_BAR))
 
 
-def _legend(root: ET.Element, y: int, *, has_more: bool) -> None:
+def _bar(parent: Element, top: int, stretch: _Stretch, **looks: str) -> None:
+    left, right = stretch
+    _add(parent, "rect", x=round(left, 1), y=top + 8, width=round(right - left, 1), height=16, rx=2, **looks)
+
+
+def _legend(root: Element, y: int, *, has_more: bool) -> None:
     x = _MARGIN
     for status, colour in _COLOURS.items():
         _add(root, "rect", x=x, y=y - 10, width=12, height=12, rx=2, fill=colour)
         _write(root, x + 17, y, status, size=11, fill=_FAINT)
         x += 88
     said = "dark: certainly; light: possibly" + ("; and more events after these" if has_more else "")
-    _write(root, x + 12, y, said, size=11, fill=_FAINT)
+    _write(root, x + 12, y, said, size=11, fill=_FAINT, most=len(said))
 
 
 def _write(
-    parent: ET.Element, x: float, y: float, text: str, *, most: int = _MOST_CHARACTERS, size: int, **looks: str
+    parent: Element, x: float, y: float, text: str, *, most: int = _MOST_CHARACTERS, size: int, **looks: str
 ) -> None:
     shown = text if len(text) <= most else text[: most - 1].rstrip() + "…"
     _add(parent, "text", shown, x=x, y=y, font_size=size, **looks)
 
 
-def _add(parent: ET.Element, name: str, text: str | None = None, /, **attributes: str | float) -> ET.Element:
+def _add(parent: Element, name: str, text: str | None = None, /, **attributes: str | float) -> Element:
     said = {key.replace("_", "-"): in_xml(str(value)) for key, value in attributes.items()}
-    child = ET.SubElement(parent, name, said)
+    child = SubElement(parent, name, said)
     child.text = None if text is None else in_xml(text)
     return child

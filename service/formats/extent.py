@@ -16,7 +16,10 @@ _END: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseco
 
 
 def bounds_of(answer: BoundsAnswer) -> Bounds:
-    """Read the four instants of a document: microseconds since 1970, the infinities for what is null."""
+    """Read the four instants of a document: microseconds since 1970, the infinities for what is null.
+
+    Whether what never began, or ended, has done so for certain a document does not tell: here it is as if it had not.
+    """
     return Bounds(
         _instant(answer.start.earliest, DISTANT_PAST),
         _instant(answer.start.latest, DISTANT_FUTURE),

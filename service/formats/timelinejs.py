@@ -38,7 +38,7 @@ class TimelineJsWriter(JsonListWriter):
         bounds = bounds_of(event.bounds)
         # an end is the first instant after
         found = (bounds.start_earliest, bounds.start_latest, bounds.end_earliest - 1)
-        start = next((one for one in found if DISTANT_PAST < one < DISTANT_FUTURE - 1), None)
+        start = next((one for one in found if DISTANT_PAST < one < DISTANT_FUTURE), None)
         if start is None:
             return None
         slide: dict[str, Any] = {

@@ -28,7 +28,7 @@ COLLECTION: Final = Collection(
     "Syria, 2013", "What was said & done.", SERVICE, f"{SERVICE}/v1/events?timeline=syria-2013&limit=2"
 )
 
-thorough = settings(max_examples=2000 if IS_LONG else 100, deadline=None, derandomize=True)
+thorough = settings(max_examples=1000 if IS_LONG else 100, deadline=None, derandomize=True)
 
 
 def make(

@@ -90,6 +90,8 @@ def test_a_feed_links_to_itself_and_to_its_first_and_next_page() -> None:
     assert links_of(last) == {"self": COLLECTION.address, "first": FIRST}
     assert links_of(before) == links_of(last) | {"next": NEXT}
     assert text_of(last, "id") == text_of(before, "id")
+    odd = Collection("A", None, SERVICE, f"{SERVICE}/v1/events?q=\ufffe&\x01")
+    assert links_of(feed_of(collection=odd))["self"] == in_xml_again(odd.address)
 
 
 def test_an_identity_of_two_timelines_is_two_entries() -> None:

@@ -63,12 +63,13 @@ def test_what_is_written_is_read_as_the_same_event(event: Event) -> None:
 
 @thorough
 @given(events())
+@example(make(title="＝1", summary="＋1", status_reason="－1", place={"place": "a", "name": "＠1"}))
 def test_no_cell_begins_as_a_formula_does_and_all_records_have_the_same_columns(event: Event) -> None:
     header, cells = cells_of(written(CsvWriter(), batch(event)))
     assert len(cells) == len(header) == len(set(header))
     assert not [cell for cell in cells if cell.startswith(FORMULA_SIGNS)]
     named = dict(zip(header, cells, strict=True))
-    assert named["title"].removeprefix("'") == event.title.removeprefix("'")
+    assert named["title"] in (event.title, f"'{event.title}")
 
 
 def test_the_columns_are_the_same_whatever_there_is_to_write() -> None:

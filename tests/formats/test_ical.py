@@ -221,6 +221,11 @@ def test_an_entry_says_where_it_is_if_the_directory_knows(where: Coordinates, ge
     assert "geo" not in entry_of(make(), moscow=where)
 
 
+def test_a_whole_date_is_written_as_text() -> None:
+    content = written(ICalendarWriter(COLLECTION), batch(make("[2013-02-24,2013-02-25]")))
+    assert b"\r\nX-DATELINE-WHEN:[2013-02-24\\,2013-02-25]\r\n" in content
+
+
 def test_batches_are_one_calendar() -> None:
     empty = written(ICalendarWriter(COLLECTION))
     content = written(ICalendarWriter(COLLECTION), batch(make(), make("2014")), batch(), batch(make("-0043"), make()))

@@ -84,6 +84,7 @@ lengths = st.integers(0, 63).map(lambda power: 2**power) | st.integers(1, AXIS_E
 
 @thorough
 @given(st.lists(st.tuples(whens, statuses), min_size=1, max_size=3), windows())
+@example([("{2000,2005}", "planned"), ("{2000,2001}", "planned")], None)
 @example([("19XX/2000-01-01", "planned")], None)
 @example([("2000-01-01T00:00:00Z/2000-01-01T00:00:02Z", "planned"), ("19XX", "planned")], None)
 @example([("2000-01-01T00:00:00Z/2000-01-02", "planned")], Window(-62_000_000_000_000_000, 946_857_600_000_000))

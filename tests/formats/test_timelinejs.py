@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
 from service.formats.timelinejs import TimelineJsWriter
@@ -93,10 +93,13 @@ def assert_plain(html: str, text: str) -> None:
 
 @thorough
 @given(whens)
+@example("../Y-10000")
+@example("../Y10000")
 def test_dates_are_numbers_with_the_year_first_and_begin_before_they_end(when: str) -> None:
     event = make(when)
     bounds, slides = parse(when).bounds, slides_of(event)
-    finite = [one for one in bounds if one not in (DISTANT_PAST, DISTANT_FUTURE)]
+    # what ended before the axis of time has no place on it
+    finite = [one for one in bounds[:3] if one not in (DISTANT_PAST, DISTANT_FUTURE)]
     assert bool(slides) == bool(finite)
     for slide in slides:
         dates = [slide["start_date"], *([slide["end_date"]] if "end_date" in slide else [])]

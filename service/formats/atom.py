@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from service.dates import parse_instant
 from service.formats.prose import sentence_of, told
 from service.formats.writing import Collection, in_xml
 from service.wire.event import Event
@@ -22,8 +23,8 @@ def write_feed(collection: Collection, events: Sequence[Event], following: str |
     _add(feed, "title", collection.title)
     if collection.description:
         _add(feed, "subtitle", collection.description)
-    # of instants in one form the latest is the greatest text
-    _add(feed, "updated", max((one.recorded_at for one in events), default=_NEVER))
+    # not by their texts: a fraction of a second is as long as it need be
+    _add(feed, "updated", max((one.recorded_at for one in events), key=parse_instant, default=_NEVER))
     _link(feed, "self", collection.address, MEDIA_TYPE)
     _link(feed, "first", first, MEDIA_TYPE)
     if following is not None:

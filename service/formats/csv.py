@@ -14,8 +14,9 @@
 An empty cell is as if it were absent. `participants` and `topics` may be JSON arrays, too, as are those that have no
 other form.
 
-A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, which somebody else has written. Such a
-cell, and one that has apostrophes before it, is written with an apostrophe before it, and one is taken away in reading.
+A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@`, in Japan their wide forms, too, for a formula, which
+somebody else has written; blanks before it may be passed over. A cell that begins with one of all these, or with
+apostrophes before one, is written with an apostrophe before it, and one is taken away in reading.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ _WRITTEN = (
 )  # fmt: skip
 _BETWEEN = ";"
 _WITHIN = "="
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_MADE_PLAIN = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@＝＋－＠\s]")
+_MADE_PLAIN = re.compile(r"'+[=+\-@＝＋－＠\s]")
 _FAULTS = (csv.Error, UnicodeDecodeError)
 
 
@@ -153,9 +154,7 @@ def _read(number: int, cells: list[str], columns: list[str]) -> ReadLine | Unrea
 
 def _written(cells: list[str]) -> bytes:
     """Write a record as it could have stood there."""
-    text = StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue().encode()
+    return _record(cells).removesuffix(b"\r\n")
 
 
 def _members(cells: Mapping[str, str]) -> dict[str, Any]:

@@ -1,32 +1,17 @@
-"""An event's four bounds as other calendars need them: as instants, as civil dates, and what is certain of them."""
+"""An event's bounds as other formats need them: as civil dates, and what is certain of them."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from service.dates import DISTANT_FUTURE, DISTANT_PAST, Bounds, Expression, parse_instant
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, Expression
 from service.dates.instants import DAY, SECOND, civil_day
-from service.wire.event import BoundsAnswer
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # The years of Python's calendar, and of all formats whose years have four digits.
 _FIRST_DAY: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _END: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
-
-
-def bounds_of(answer: BoundsAnswer) -> Bounds:
-    """Read the four instants of a document: microseconds since 1970, the infinities for what is null."""
-    return Bounds(
-        _instant(answer.start.earliest, DISTANT_PAST),
-        _instant(answer.start.latest, DISTANT_FUTURE),
-        _instant(answer.end.earliest, DISTANT_PAST),
-        _instant(answer.end.latest, DISTANT_FUTURE),
-    )
-
-
-def _instant(text: str | None, otherwise: int) -> int:
-    return otherwise if text is None else parse_instant(text)
 
 
 def has_four_digits(instant: int) -> bool:
@@ -47,6 +32,8 @@ def as_date(instant: int) -> date:
 def is_exact(expression: Expression) -> bool:
     """Tell whether a date says no less than from which day to which it was: then words add nothing to a calendar."""
     bounds = expression.bounds
+    if bounds.start_earliest == DISTANT_PAST or bounds.end_latest == DISTANT_FUTURE:
+        return False
     return (
         not expression.approximate
         and not expression.uncertain

@@ -9,15 +9,17 @@ A calendar knows the years 1 to 9999: what lies elsewhere is left out.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, describe, parse, parse_instant
 from service.dates.instants import DAY
-from service.formats.extent import as_date, as_datetime, bounds_of, has_four_digits, is_exact
+from service.formats.extent import as_date, as_datetime, has_four_digits, is_exact
 from service.formats.prose import told
 from service.formats.writing import Batch, Collection
+from service.wire.directory import Coordinates
 from service.wire.event import Event
 
 MEDIA_TYPE = "text/calendar"
@@ -32,6 +34,9 @@ _STATUS = {
 _REFRESH = timedelta(hours=1)
 _TTL = "PT1H"  # the same, for those who know no property but their own
 _END = b"END:VCALENDAR\r\n"
+# What no text can hold (section 3.1), once its lines end by LF alone.
+_CONTROLS: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_ESCAPES: Final = str.maketrans({"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"})
 
 
 class ICalendarWriter:
@@ -48,10 +53,10 @@ class ICalendarWriter:
         calendar.add("calscale", "GREGORIAN")
         calendar.add("method", "PUBLISH")
         for name in ("name", "x-wr-calname"):
-            calendar.add(name, _text(self._collection.title))
+            calendar.add(name, _text(self._collection.title), encode=False)
         if self._collection.description:
             for name in ("description", "x-wr-caldesc"):
-                calendar.add(name, _text(self._collection.description))
+                calendar.add(name, _text(self._collection.description), encode=False)
         calendar.add("url", self._collection.address)
         calendar.add("refresh-interval", _REFRESH, parameters={"value": "DURATION"})
         calendar.add("x-published-ttl", _TTL)
@@ -82,18 +87,18 @@ class ICalendarWriter:
             entry.add("dtend", lasts[1])
         expression = parse(event.when)
         summary = event.title if is_exact(expression) else f"{event.title} ({describe(expression)})"
-        entry.add("summary", _text(summary))
-        entry.add("description", _text("\n".join(told(event))))
+        entry.add("summary", _text(summary), encode=False)
+        entry.add("description", _text("\n".join(told(event))), encode=False)
         entry.add("status", _STATUS[event.status])
         entry.add("transp", "TRANSPARENT")  # it keeps nobody busy who follows it
         entry.add("categories", [event.kind, *event.topics])
         entry.add("url", self._collection.page(event))
         if event.place is not None:
-            entry.add("location", _text(event.place.name))
+            entry.add("location", _text(event.place.name), encode=False)
         where = batch.where(event)
         if where is not None:
-            entry.add("geo", where)
-        entry.add("x-dateline-when", event.when)
+            entry.add("geo", _geo(where), encode=False)
+        entry.add("x-dateline-when", _text(event.when), encode=False)
         entry.add("x-dateline-status", event.status)
         written: bytes = entry.to_ical()
         return written
@@ -111,9 +116,25 @@ def _component(name: str) -> Any:  # noqa: ANN401  # of the library, which is ty
     return getattr(_library(), name)()
 
 
-def _text(text: str) -> Any:  # noqa: ANN401  # as above
-    """Write a text, in properties that the library does not know, too; what CR is left in it would end a line there."""
-    return _library().vText(text.replace("\r\n", "\n").replace("\r", "\n"))
+class _Written(str):
+    """A value as it stands in the calendar: what the library takes as it is."""
+
+    __slots__ = ()
+
+    def to_ical(self) -> str:
+        """Give it to the library, which would take a mark of byte order from bytes."""
+        return str(self)
+
+
+def _text(text: str) -> _Written:
+    r"""Write a text (section 3.3.11); the library would take the `\N` of `C:\New` for the end of a line."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _Written(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", lines).translate(_ESCAPES))
+
+
+def _geo(where: Coordinates) -> _Written:
+    """Write a position to six places, as much as a calendar need read (section 3.8.1.6), and never an exponent."""
+    return _Written(f"{where.latitude:.6f};{where.longitude:.6f}")
 
 
 def _recorded(text: str) -> datetime:
@@ -122,7 +143,7 @@ def _recorded(text: str) -> datetime:
 
 def _lasts(event: Event) -> tuple[date, date | None] | None:
     """Say from when until when an entry lasts, in days or instants of UTC; None where no calendar can say it."""
-    bounds = bounds_of(event.bounds)
+    bounds = parse(event.when).bounds
     start, end = bounds.start_earliest, bounds.end_latest
     if start == DISTANT_PAST:
         # an end is the first instant after; where it may have ended however early, the last day is what is known

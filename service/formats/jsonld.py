@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
-from service.formats.extent import bounds_of, common_date
+from service.formats.extent import common_date
 from service.formats.writing import Batch, Collection, JsonListWriter, as_json
 from service.wire.event import Claim, Event, Participant
 
@@ -38,7 +38,7 @@ class JsonLdWriter(JsonListWriter):
 
     def item(self, event: Event, batch: Batch) -> bytes:
         """Write an event as a node; what it does not say is left out."""
-        bounds = bounds_of(event.bounds)
+        bounds = parse(event.when).bounds
         service = self._collection.service
         node: dict[str, Any] = {
             "@id": self._collection.event(event),

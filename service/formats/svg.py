@@ -1,4 +1,4 @@
-"""SVG 1.1: a picture of a page of events, a row each, along an axis of time.
+"""SVG 2: a picture of a page of events, a row each, along an axis of time.
 
 A row's light bar is where the event possibly lies, piece by piece where there are gaps; its dark one where it
 certainly lies. What has no beginning or end goes on beyond the edge. Attributes alone say how it looks: a browser that
@@ -64,6 +64,16 @@ class _Axis(NamedTuple):
         return round(_AXIS_FROM + (within - self.start) / (self.end - self.start) * (_AXIS_TO - _AXIS_FROM), 1)
 
 
+class _Stretch(NamedTuple):
+    """Where a bar is drawn: from where to where."""
+
+    left: float
+    right: float
+
+
+_PICTURE: Final = _Stretch(_AXIS_FROM, _AXIS_TO)
+
+
 def write_picture(collection: Collection, events: Sequence[Event], window: Window | None, *, has_more: bool) -> bytes:
     """Draw events, by the window that they were asked for in, where it has two ends."""
     expressions = [parse(one.when) for one in events]
@@ -114,7 +124,9 @@ def _ticks(root: Element, axis: _Axis, bottom: int) -> None:
 def _marks(axis: _Axis) -> Iterator[tuple[str, int]]:
     for unit in Unit:
         first, last = bucket_of(unit, axis.start), bucket_of(unit, axis.end)
-        if last - first <= _MOST_TICKS or unit is Unit.CENTURY:
+        # the next is so much longer that perhaps none begins in between: rather every second of these
+        few = _MOST_TICKS * 2 if unit in (Unit.DAY, Unit.YEAR, Unit.DECADE) else _MOST_TICKS
+        if last - first <= few or unit is Unit.CENTURY:
             break
     step = 1 + (last - first) // _MOST_TICKS
     for number in range(first, last + 1, step):
@@ -140,19 +152,30 @@ def _row(root: Element, axis: _Axis, top: int, collection: Collection, event: Ev
     _write(link, _MARGIN, top + 29, words, size=11, fill=_FAINT)
     colour = _COLOURS[event.status]
     bounds = date.bounds
-    for start, end in date.pieces or [(bounds.start_earliest, bounds.end_latest)]:
-        _bar(link, axis, top, start, end, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
-    if bounds.start_latest < bounds.end_earliest and not date.pieces:
-        _bar(link, axis, top, bounds.start_latest, bounds.end_earliest, fill=colour)
+    possible = [
+        stretch
+        for start, end in date.pieces or [(bounds.start_earliest, bounds.end_latest)]
+        if (stretch := _stretch(axis, start, end, _PICTURE))
+    ]
+    for stretch in possible:
+        _bar(link, top, stretch, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
+    if possible and bounds.start_latest < bounds.end_earliest and not date.pieces:
+        certain = _stretch(axis, bounds.start_latest, bounds.end_earliest, possible[0])
+        if certain:
+            _bar(link, top, certain, fill=colour)
 
 
-def _bar(parent: Element, axis: _Axis, top: int, start: int, end: int, **looks: str) -> None:
-    """Draw a bar, none where it lies beyond the picture; never so narrow that nobody saw it."""
+def _stretch(axis: _Axis, start: int, end: int, within: _Stretch) -> _Stretch | None:
+    """Say where a bar is drawn, None where it lies beyond the picture; never so narrow that nobody saw it."""
     if start >= axis.end or end <= axis.start:
-        return
-    left, right = axis.x(start), axis.x(end)
-    left = min(left, _AXIS_TO - _LEAST_BAR)
-    _add(parent, "rect", x=left, y=top + 8, width=round(max(right - left, _LEAST_BAR), 1), height=16, rx=2, **looks)
+        return None
+    left = min(axis.x(start), within.right - _LEAST_BAR)
+    return _Stretch(left, max(axis.x(end), left + _LEAST_BAR))
+
+
+def _bar(parent: Element, top: int, stretch: _Stretch, **looks: str) -> None:
+    left, right = stretch
+    _add(parent, "rect", x=round(left, 1), y=top + 8, width=round(right - left, 1), height=16, rx=2, **looks)
 
 
 def _legend(root: Element, y: int, *, has_more: bool) -> None:
@@ -162,7 +185,7 @@ def _legend(root: Element, y: int, *, has_more: bool) -> None:
         _write(root, x + 17, y, status, size=11, fill=_FAINT)
         x += 88
     said = "dark: certainly; light: possibly" + ("; and more events after these" if has_more else "")
-    _write(root, x + 12, y, said, size=11, fill=_FAINT)
+    _write(root, x + 12, y, said, size=11, fill=_FAINT, most=len(said))
 
 
 def _write(

@@ -1,7 +1,7 @@
 """TimelineJS 3's JSON: an event a slide, each with its date in words.
 
 A slide begins where the event may begin, and ends where it may end; what has no beginning begins where it may begin
-last, what has no end has none. Dates are written in the units that they are known in.
+last, or else where it may end first, what has no end has none. Dates are written in the units that they are known in.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from service.dates import DISTANT_FUTURE, DISTANT_PAST
+from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
 from service.dates.instants import DAY, SECOND, civil_day
-from service.formats.extent import bounds_of
 from service.formats.prose import sentence_of
 from service.formats.writing import Batch, Collection, JsonListWriter, as_json
 from service.wire.event import Event
@@ -35,9 +34,11 @@ class TimelineJsWriter(JsonListWriter):
 
     def item(self, event: Event, batch: Batch) -> bytes | None:  # noqa: ARG002  # as every writer of a list
         """Write an event as a slide; None where it has no date that could be shown."""
-        bounds = bounds_of(event.bounds)
-        start = bounds.start_latest if bounds.start_earliest == DISTANT_PAST else bounds.start_earliest
-        if start in (DISTANT_PAST, DISTANT_FUTURE):
+        bounds = parse(event.when).bounds
+        # an end is the first instant after
+        found = (bounds.start_earliest, bounds.start_latest, bounds.end_earliest - 1)
+        start = next((one for one in found if DISTANT_PAST < one < DISTANT_FUTURE), None)
+        if start is None:
             return None
         slide: dict[str, Any] = {
             "unique_id": f"e-{event.id}",

@@ -35,11 +35,11 @@ class TimelineJsWriter(JsonListWriter):
     def item(self, event: Event, batch: Batch) -> bytes | None:  # noqa: ARG002  # as every writer of a list
         """Write an event as a slide; None where it has no date that could be shown."""
         bounds = parse(event.when).bounds
-        # an end is the first instant after
-        found = (bounds.start_earliest, bounds.start_latest, bounds.end_earliest - 1)
-        start = next((one for one in found if DISTANT_PAST < one < DISTANT_FUTURE), None)
+        start = next((one for one in bounds[:3] if DISTANT_PAST < one < DISTANT_FUTURE), None)
         if start is None:
             return None
+        if start == bounds.end_earliest:
+            start -= 1  # an end is the first instant after
         slide: dict[str, Any] = {
             "unique_id": f"e-{event.id}",
             "start_date": _date(start, event.precision),

@@ -225,9 +225,7 @@ def test_places_are_where_the_directory_has_them(api: Client, story: str) -> Non
     points = [one["geometry"] and one["geometry"]["coordinates"] for one in features]
     assert points == [[37.62, 55.75], None] * 3 + [[37.62, 55.75]]
     entries = Calendar.from_ical(ask(api, story, "ics").text).walk("VEVENT")
-    assert [one.get("geo") and one["geo"].to_ical() for one in entries] == ["55.750000;37.620000", None] * 3 + [
-        "55.750000;37.620000"
-    ]
+    assert [one.get("geo") and one["geo"].to_ical() for one in entries] == ["55.75;37.62", None] * 3 + ["55.75;37.62"]
     nodes = json.loads(ask(api, story, "jsonld").text)["@graph"]
     assert [one["location"].get("geo", {}).get("latitude") for one in nodes] == [55.75, None] * 3 + [55.75]
 

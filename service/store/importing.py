@@ -109,7 +109,7 @@ class Import:
         Raises TooLarge where more events are changed than one transaction can, Unavailable as any write.
         """
         around = await self._look_around(connection, lines)
-        named = [(one, one.body.identity(self._timeline_id) or self._identity(one.number)) for one in lines]
+        named = [(one, one.body.identity(self._timeline_id) or self.identity(one.number)) for one in lines]
         known = await self._read_known(connection, [event_id for _, event_id in named])
         batch = _Batch()
         for line, event_id in named:
@@ -193,7 +193,7 @@ class Import:
         else:
             self.tally.unchanged += 1
 
-    def _identity(self, number: int) -> UUID:
+    def identity(self, number: int) -> UUID:
         """Make the identity of a line that names none: a UUID of version 8 (RFC 9562), in the order of the lines.
 
         What its lines differ by stands in the first 48 bits. An index by GiST puts an identity where it belongs by the

@@ -16,7 +16,7 @@ CLIENTS := build/clients
 PEERS := build/peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help run test test-citus check prove clients bench bench-compare bench-peers image-test pins clean
+.PHONY: help run test test-live test-system test-citus check prove clients bench bench-compare bench-peers image-test pins clean
 
 help:  ## List these commands
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -24,8 +24,16 @@ help:  ## List these commands
 run: $(VENV)/run.stamp  ## Run the service on http://127.0.0.1:8000 with a PostgreSQL that comes along
 	@exec $(BIN)/dateline serve
 
-test: check  ## Run everything that CI runs: check, then all tests
-	$(PYTEST)
+# What starts processes of its own, kills them, and waits: starts, stops, streams, browsers, faults.
+LIVE := tests/live tests/prove
+
+test: check  ## Check, then test what the service does, on the PostgreSQL that comes along
+	$(PYTEST) $(addprefix --ignore=,$(LIVE))
+
+test-live: $(VENV)/dev.stamp  ## Test the service as it runs: starts, stops, streams, browsers, what many runs must not contradict
+	$(PYTEST) $(LIVE)
+
+test-system: $(VENV)/dev.stamp  ## Test what takes SQL of its own on the machine's PostgreSQL, if there is one, the API through PgBouncer
 	$(PYTEST) --postgres=system --pooler
 
 # The service's whole behaviour; what is left out, such as the words of refusals, comes nowhere near the database.
@@ -34,7 +42,7 @@ ON_A_CLUSTER := citus archive worker test_cli.py test_cli_import.py test_cli_key
 	$(patsubst %,live/test_%.py,feed pooler worker) \
 	$(patsubst %,api/test_%.py,adoption arguments audit batch changes claims commit_order comparison counts cursors \
 	directory dry_run events everywhere histogram history idempotency import instants json_patch known_at links ndjson \
-	outages plans preconditions races range_query search seeded_timeline webhooks)
+	outages plans preconditions races range_query representations search seeded_timeline webhooks)
 THROUGH_A_POOLER := $(patsubst %,tests/api/test_%.py,batch changes events range_query)
 # Only a variable of this command line is taken: whatever the environment names may be a database in use.
 test-citus: export DATELINE_DATABASE_URL := $(if $(filter command line,$(origin DATELINE_DATABASE_URL)),$(DATELINE_DATABASE_URL))

@@ -1,4 +1,4 @@
-"""Proofs by many runs: short in `make test`, long in `make prove`."""
+"""Proofs by many runs: short in `make test-live`, long in `make prove`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Any sequence of writes, with reports from any time, against a model that applies the rule word by word.
 
-500 runs of 50 steps in `make prove`, fewer in `make test`. The two must not diverge, at any time asked for.
+500 runs of 50 steps in `make prove`, fewer in `make test-live`. The two must not diverge, at any time asked for.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 After each write the status is the model's, the feed holds what the model's log does and nothing else, and the history
 of the event is dense; readers of each kind see, by every filter, what the model has for them. 300 runs of 60 steps in
-`make prove`, fewer in `make test`.
+`make prove`, fewer in `make test-live`.
 """
 
 from __future__ import annotations

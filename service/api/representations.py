@@ -57,8 +57,14 @@ def _text(said: str) -> dict[str, Any]:
     return {"schema": {"type": "string", "description": said}}
 
 
-def _object(said: str) -> dict[str, Any]:
-    return {"schema": {"type": "object", "unevaluatedProperties": True, "description": said}}
+def _object(said: str, /, **members: object) -> dict[str, Any]:
+    """Describe an object that has these members, and no others."""
+    described = {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
+    return {"schema": described | {"description": said}}
+
+
+def _list(said: str) -> dict[str, Any]:
+    return {"type": "array", "items": {"description": said}}
 
 
 # What the published document says of each.
@@ -67,9 +73,23 @@ DOCUMENTED: Final[dict[str, Any]] = {
     csv.MEDIA_TYPE: _text("An event a record (RFC 4180), as an import takes it; the first names the columns."),
     ical.MEDIA_TYPE: _text("An event an entry (RFC 5545), but for those that lie outside of the years 1 to 9999."),
     atom.MEDIA_TYPE: _text("A page of events, an event an entry (RFC 4287)."),
-    geojson.MEDIA_TYPE: _object("An event a feature at its place (RFC 7946), without a geometry where none is known."),
-    jsonld.MEDIA_TYPE: _object("An event a `schema:Event`, whose date is `dcterms:date`, too."),
-    timelinejs.MEDIA_TYPE: _object("An event a slide of TimelineJS 3."),
+    geojson.MEDIA_TYPE: _object(
+        "A collection of features (RFC 7946).",
+        type={"type": "string", "const": "FeatureCollection"},
+        features=_list("An event at its place, without a geometry where none is known; its properties are the event."),
+    ),
+    jsonld.MEDIA_TYPE: _object(
+        "A graph of JSON-LD 1.1.",
+        **{
+            "@context": _list("Whose words these are."),
+            "@graph": _list("An event as a `schema:Event`, whose date is `dcterms:date`, too."),
+        },
+    ),
+    timelinejs.MEDIA_TYPE: _object(
+        "A timeline of TimelineJS 3.",
+        title={"description": "What it is called, as the first slide."},
+        events=_list("An event as a slide, its date in words."),
+    ),
     svg.MEDIA_TYPE: _text("A page of events, drawn: where each possibly and certainly lies."),
 }
 

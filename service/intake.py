@@ -121,9 +121,9 @@ def as_file(path: Path) -> Iterator[Path]:
         return
     with ExitStack() as stack:
         try:
-            whole = stack.enter_context(_kept(sys.stdin.buffer))
+            whole = stack.enter_context(_kept(sys.stdin.buffer, "for standard input"))
         except OSError as error:
-            raise UnreadableFileError(_no_room("for standard input", error)) from error
+            raise UnreadableFileError(f"standard input cannot be read: {error.strerror}") from error
         yield whole
 
 
@@ -137,32 +137,33 @@ def unpacked(path: Path, name: Path) -> Iterator[Path]:
             return
         with ExitStack() as stack:
             try:
-                whole = stack.enter_context(_kept(content))
+                whole = stack.enter_context(_kept(content, f"to unpack {name}"))
             except UNPACKABLE as error:
-                raise UnreadableFileError(_why_not_unpacked(name, error)) from error
+                raise UnreadableFileError(f"{name} cannot be unpacked: {error}") from error
             yield whole
 
 
 @contextmanager
-def _kept(content: BinaryIO) -> Iterator[Path]:
-    """Keep all that can be read in a temporary file for a block."""
-    # whatever is left in the file's own buffer, closing it would try to write once more
-    with tempfile.NamedTemporaryFile(prefix="dateline-import-", buffering=0) as file:
+def _kept(content: BinaryIO, what_for: str) -> Iterator[Path]:
+    """Keep all that can be read in a temporary file for a block. Raises UnreadableFileError where that has no room."""
+    with ExitStack() as stack:
+        with _finding_room(what_for):
+            # whatever is left in the file's own buffer, closing it would try to write once more
+            file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="dateline-import-", buffering=0))
         while block := memoryview(content.read(_BLOCK_BYTES)):
-            while block:  # on a disk that is nearly full a part of it may find room, and no error be raised
-                block = block[file.write(block) :]
+            with _finding_room(what_for):
+                while block:  # on a disk that is nearly full a part of it may find room, and no error be raised
+                    block = block[file.write(block) :]
         yield Path(file.name)
 
 
-def _why_not_unpacked(name: Path, error: Exception) -> str:
-    """Say what is wrong: with the file, or with where it is unpacked to, of which the system tells by a number."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return _no_room(f"to unpack {name}", error)
-    return f"{name} cannot be unpacked: {error}"
-
-
-def _no_room(what_for: str, error: OSError) -> str:
-    return f"there is no room {what_for} in the temporary folder (TMPDIR chooses it): {error.strerror}"
+@contextmanager
+def _finding_room(what_for: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = f"there is no room {what_for} in the temporary folder (TMPDIR chooses it): {error.strerror}"
+        raise UnreadableFileError(why) from error
 
 
 def header(path: Path, media_type: str) -> bytes:

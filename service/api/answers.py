@@ -156,17 +156,8 @@ async def _next(content: AsyncIterator[bytes]) -> bytes | None:
 
 def next_link(request: Request, next_cursor: str) -> str:
     """Give the address of the next page, relative to the service (RFC 8288, section 3)."""
-    return f"{quote(request.scope['path'])}?{urlencode([*_asked_of_each(request), ('cursor', next_cursor)])}"
-
-
-def first_link(request: Request) -> str:
-    """Give the address of the first page, relative to the service."""
-    return f"{quote(request.scope['path'])}?{urlencode(_asked_of_each(request))}".removesuffix("?")
-
-
-def _asked_of_each(request: Request) -> list[tuple[str, str]]:
-    """Read what all pages are asked for with."""
-    return [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
 
 
 def next_header(request: Request, next_cursor: str | None) -> dict[str, str]:

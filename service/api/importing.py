@@ -67,13 +67,13 @@ async def create_import(
     `reason`, `place`, `place_name`, `topics` (slugs with `;` between them), `participants` (`slug`, `slug=name` or
     `slug=name=role`, with `;` between them), and of one claim `source`, `source_title`, `attributed_to` and
     `quote`, or of all of them `claims`, a JSON array. What the service writes of events as CSV it takes again; of
-    that, `timeline`, `start_earliest`, `start_latest`, `end_earliest`, `end_latest`, `version`, `recorded_at` and
-    `created_at` are left aside, and an apostrophe that keeps a cell from being a formula (`'=`, `'+`, `'-`, `'@`)
-    is taken away. A line may bear an `id`, or a `key` of your own, which is the event's only name in its timeline:
-    an event that is there already is changed to what the line says, and one that is so already is left alone. What
-    the service answers of an event, such as `bounds`, may stand there and is left aside. A line without either has
-    a name made of the whole body and the line's number: the same import, done again, writes nothing. What was
-    deleted stays so.
+    that, `timeline`, `start_earliest`, `start_latest`, `end_earliest`, `end_latest`, `known_from`, `version`,
+    `recorded_at` and `created_at` are left aside, and an apostrophe that keeps a cell from being a formula (`'=`,
+    `'+`, `'-`, `'@`) is taken away. A line may bear an `id`, or a `key` of your own, which is the event's only name
+    in its timeline: an event that is there already is changed to what the line says, and one that is so already is
+    left alone. What the service answers of an event, such as `bounds`, may stand there and is left aside. A line
+    without either has a name made of the whole body and the line's number: the same import, done again, writes
+    nothing. What was deleted stays so.
 
     All is written in one transaction. With `atomic=true` a line that is refused keeps all from being written; the
     answer is a 422 that says which and why. With `atomic=false` the others are written, and the answer is a 200.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing
 from typing import Annotated
 
 from anyio import to_thread
@@ -23,8 +23,7 @@ from service.api.representations import (
     Streamed,
     collection_of,
     file_name,
-    first_address,
-    next_address,
+    own_address,
 )
 from service.api.strict import StrictRoute
 from service.formats import atom, svg
@@ -45,6 +44,8 @@ from service.wire.event import EventPage
 router = APIRouter(tags=["Events"], route_class=StrictRoute)
 
 _VARY = {"Vary": "Accept"}
+# So much is read and written anew at a time; that takes some times as much memory.
+_BATCH_BYTES = 1024 * 1024
 _RESPONSES: answers.Responses = {
     200: {
         "description": "A page of events; as Atom and SVG, too, and else all of them.",
@@ -136,13 +137,15 @@ async def _write_page(
     async with store.read() as connection:
         timeline = await _find_timeline(connection, query, caller)
         page = await read_page(connection, query, caller, limit=parameters.limit or PAGE_EVENTS, after=after)
-    collection = collection_of(request, timeline)
+    collection = collection_of(request, timeline, media_type, cursor=parameters.cursor)
     following = write_cursor(key, query, page.end)
 
     def write() -> bytes:
-        events = Batch(page.documents).events
+        events = list(Batch(page.documents).events)
         if media_type == atom.MEDIA_TYPE:
-            return atom.write_feed(collection, events, next_address(request, following), first=first_address(request))
+            after_it = None if following is None else own_address(request, media_type, cursor=following)
+            first = own_address(request, media_type)
+            return atom.write_feed(collection, events, after_it, first=first)
         return svg.write_picture(collection, events, query.window, has_more=following is not None)
 
     content = await to_thread.run_sync(write)
@@ -158,31 +161,37 @@ async def _stream(
     streamed: Streamed,
     media_type: str,
 ) -> Response:
-    """Send all events, from one cursor; the first batch is read before the answer begins.
+    """Send all events: what one page is all of as any other answer, more from one cursor.
 
-    Where that is all, it is an answer as any other, which a client that asks again need not be sent again.
+    What is not streamed takes no place from those that are, and a client that asks again need not be sent it again.
     """
     _refuse(parameters, media_type, "cursor", "count")
-    async with AsyncExitStack() as opening:
-        connection = await opening.enter_async_context(store.export())
+    async with store.read() as connection:
         timeline = await _find_timeline(connection, query, caller)
-        batches = _batches(connection, query, caller, limit=parameters.limit, streamed=streamed)
-        opening.push_async_callback(batches.aclose)  # before the connection that it reads from is another's
-        first = await anext(batches, Batch([]))
-        # where that is all, the connection is given back before: then no replica that is lost meanwhile fails a client
-        is_all = len(first.documents) < MOST_EVENTS or len(first.documents) == parameters.limit
-        held = AsyncExitStack() if is_all else opening.pop_all()
-    writer = streamed.writer(collection_of(request, timeline))
+        page = await read_page(connection, query, caller, limit=parameters.limit or MOST_EVENTS, after=None)
+        is_all = page.end is None or parameters.limit is not None
+        batches = [await _placed(connection, some, streamed) for some in _cut(page.documents if is_all else [])]
+    writer = streamed.writer(collection_of(request, timeline, media_type))
     headers = _VARY | {"Content-Disposition": file_name(query.timeline, streamed.suffix)}
     content_type = media_type + streamed.parameters
-    head = writer.begin() + await _written(streamed, writer, first)
-    if is_all:
-        return Response(head + writer.end(), 200, headers, content_type)
+    if is_all and len(batches) == 1:
+        return Response(await _written(streamed, writer, batches[0]) + writer.end(), 200, headers, content_type)
+    async with AsyncExitStack() as opening:
+        if is_all:
+            found = _each(batches)
+        else:
+            connection = await opening.enter_async_context(store.export())
+            found = _batches(connection, query, caller, streamed)
+        # before the connection that it reads from is another's
+        opening.push_async_callback(found.aclose)
+        # the first batch is read before the answer begins: what fails until then is answered as what it is
+        head = await _written(streamed, writer, await anext(found))
+        held = opening.pop_all()
 
     async def parts() -> AsyncIterator[bytes]:
         yield head
-        async for batch in batches:
-            yield await _written(streamed, writer, batch)
+        async for batch in found:
+            yield await _written(streamed, writer, batch, is_first=False)
         yield writer.end()
 
     settings: Settings = request.app.state.settings
@@ -197,23 +206,54 @@ async def _stream(
 
 
 async def _batches(
-    connection: Connection, query: EventQuery, caller: Caller, *, limit: int | None, streamed: Streamed
+    connection: Connection, query: EventQuery, caller: Caller, streamed: Streamed
 ) -> AsyncGenerator[Batch]:
-    """Read events, and where their places are if that is to be written."""
-    found = stream_documents(connection, query, caller, limit=limit)
-    try:
+    """Read all events, at least one batch."""
+    is_empty = True
+    async with aclosing(stream_documents(connection, query, caller)) as found:
         async for documents in found:
-            batch = Batch(documents)
-            if streamed.has_places:
-                batch.places = await read_coordinates(connection, await to_thread.run_sync(batch.read_places))
-            yield batch
-    finally:
-        await found.aclose()
+            for some in _cut(documents):
+                is_empty = False
+                yield await _placed(connection, some, streamed)
+    if is_empty:  # all went since they were counted
+        yield Batch([])
 
 
-async def _written(streamed: Streamed, writer: Writer, batch: Batch) -> bytes:
-    """Write some events: in a thread, where that keeps others waiting."""
-    return await to_thread.run_sync(writer.write, batch) if streamed.takes_time else writer.write(batch)
+async def _each(batches: list[Batch]) -> AsyncGenerator[Batch]:
+    """Give batches one by one, and keep none that was given."""
+    batches.reverse()
+    while batches:
+        yield batches.pop()
+
+
+def _cut(documents: Sequence[bytes]) -> list[list[bytes]]:
+    """Cut documents into parts that are written at a time, one at least: an event may have megabytes."""
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for one in documents:
+        size += len(one)
+        if size > _BATCH_BYTES and parts[-1]:
+            parts.append([])
+            size = len(one)
+        parts[-1].append(one)
+    return parts
+
+
+async def _placed(connection: Connection, documents: Sequence[bytes], streamed: Streamed) -> Batch:
+    """Say where the events' places are, if that is to be written."""
+    if not streamed.has_places:
+        return Batch(documents)
+    slugs = await to_thread.run_sync(Batch(documents).read_places)
+    return Batch(documents, await read_coordinates(connection, slugs))
+
+
+async def _written(streamed: Streamed, writer: Writer, batch: Batch, *, is_first: bool = True) -> bytes:
+    """Write some events, what stands before the first of all too: in a thread, where that keeps others waiting."""
+
+    def write() -> bytes:
+        return (writer.begin() if is_first else b"") + writer.write(batch)
+
+    return await to_thread.run_sync(write) if streamed.takes_time else write()
 
 
 async def _find_timeline(connection: Connection, query: EventQuery, caller: Caller) -> Timeline | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from service.api.answers import NDJSON
-from service.api.representations import STREAMED
+from service.api.representations import NAMES, STREAMED
 from service.api.specimens import EVENT, PLACE, Json
 from service.dates import Window
 from service.formats import atom, svg
@@ -22,15 +22,23 @@ def written(timeline: Json | None, path: str, query: Mapping[str, str], window: 
     """Write an example of each media type: the answer to this request, whose whole content is one event."""
     title, description = ("Dateline", None) if timeline is None else (timeline["title"], timeline["description"])
     asked = {name: value for name, value in query.items() if name != "count"}
-    collection = Collection(title, description, SERVICE, f"{SERVICE}{path}?{urlencode(asked)}")
-    batch = Batch([json.dumps(EVENT, ensure_ascii=False, separators=(",", ":")).encode()])
-    batch.places = {PLACE["slug"]: Coordinates(PLACE["latitude"], PLACE["longitude"])}
+
+    def asked_as(media_type: str) -> Collection:
+        address = f"{SERVICE}{path}?{urlencode(asked | {'format': NAMES[media_type]})}"
+        return Collection(title, description, SERVICE, address)
+
+    batch = Batch(
+        [json.dumps(EVENT, ensure_ascii=False, separators=(",", ":")).encode()],
+        {PLACE["slug"]: Coordinates(PLACE["latitude"], PLACE["longitude"])},
+    )
+    events = list(batch.events)
     examples = {}
     for media_type, streamed in STREAMED.items():
-        writer = streamed.writer(collection)
+        writer = streamed.writer(asked_as(media_type))
         examples[media_type] = writer.begin() + writer.write(batch) + writer.end()
-    examples[atom.MEDIA_TYPE] = atom.write_feed(collection, batch.events, None, first=collection.address)
-    examples[svg.MEDIA_TYPE] = svg.write_picture(collection, batch.events, window, has_more=False)
+    feed = asked_as(atom.MEDIA_TYPE)
+    examples[atom.MEDIA_TYPE] = atom.write_feed(feed, events, None, first=feed.address)
+    examples[svg.MEDIA_TYPE] = svg.write_picture(asked_as(svg.MEDIA_TYPE), events, window, has_more=False)
     return {media_type: content.decode() for media_type, content in examples.items()}
 
 

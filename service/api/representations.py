@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
-from service.api.answers import JSON, NDJSON, first_link, next_link
+from service.api.answers import JSON, NDJSON
 from service.formats import atom, csv, geojson, ical, jsonld, svg, timelinejs
 from service.formats.ndjson import NdjsonWriter
 from service.formats.writing import Collection, Writer
@@ -51,6 +52,7 @@ FORMATS: Final[dict[str, str]] = {
     "svg": svg.MEDIA_TYPE,
 }
 MEDIA_TYPES: Final = tuple(FORMATS.values())
+NAMES: Final = {media_type: name for name, media_type in FORMATS.items()}
 
 
 def _text(said: str) -> dict[str, Any]:
@@ -94,13 +96,15 @@ DOCUMENTED: Final[dict[str, Any]] = {
 }
 
 
-def collection_of(request: Request, timeline: Timeline | None) -> Collection:
+def collection_of(
+    request: Request, timeline: Timeline | None, media_type: str, *, cursor: str | None = None
+) -> Collection:
     """Say what is asked for; None: events of all timelines."""
     if timeline is None:
         title, description = "Dateline", None
     else:
         title, description = timeline.title, timeline.description
-    return Collection(title, description, service_address(request), str(request.url))
+    return Collection(title, description, service_address(request), own_address(request, media_type, cursor=cursor))
 
 
 def service_address(request: Request) -> str:
@@ -108,14 +112,16 @@ def service_address(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def next_address(request: Request, cursor: str | None) -> str | None:
-    """Give the absolute address of the next page."""
-    return None if cursor is None else f"{service_address(request)}{next_link(request, cursor)}"
+def own_address(request: Request, media_type: str, *, cursor: str | None = None) -> str:
+    """Give the absolute address of a page in this representation; the first one without a cursor.
 
-
-def first_address(request: Request) -> str:
-    """Give the absolute address of the first page."""
-    return f"{service_address(request)}{first_link(request)}"
+    It says which representation: who follows it later asks for anything.
+    """
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "format")]
+    asked.append(("format", NAMES[media_type]))
+    if cursor is not None:
+        asked.append(("cursor", cursor))
+    return f"{service_address(request)}{quote(request.scope['path'])}?{urlencode(asked)}"
 
 
 def file_name(timeline: str | None, suffix: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from service.dates import parse_instant
-from service.formats.prose import sentence_of, told
+from service.formats.prose import titled, told
 from service.formats.writing import Collection, in_xml
 from service.wire.event import Event
 
@@ -17,7 +18,7 @@ _NEVER = "1970-01-01T00:00:00Z"
 
 
 def write_feed(collection: Collection, events: Sequence[Event], following: str | None, *, first: str) -> bytes:
-    """Write a feed; `first` and `following` are the absolute addresses of its first and its next page."""
+    """Write a page of a feed; `first` and `following` are the absolute addresses of its first and its next one."""
     feed = Element("feed", xmlns=_NAMESPACE)
     _add(feed, "id", first)
     _add(feed, "title", collection.title)
@@ -41,15 +42,15 @@ def _entry(feed: Element, collection: Collection, event: Event) -> None:
     entry = _child(feed, "entry")
     # the same identity may stand in several timelines
     _add(entry, "id", collection.event(event))
-    _add(entry, "title", event.title)
+    _add(entry, "title", titled(event))
     _add(entry, "updated", event.recorded_at)
     _add(entry, "published", event.created_at)
     _link(entry, "alternate", collection.page(event), "text/html")
     _link(entry, "related", collection.event(event), "application/json")
     for term in (event.kind, *event.topics):
         _child(entry, "category", term=term)
-    _add(entry, "summary", sentence_of(event.when))
-    _add(entry, "content", "\n".join(told(event)))
+    content = _child(entry, "content", type="html")
+    content.text = in_xml("".join(f"<p>{escape(line)}</p>" for line in told(event)))
 
 
 def _child(parent: Element, name: str, **attributes: str) -> Element:

@@ -9,14 +9,17 @@
 | `topics` | slugs, with `; ` between them |
 | `source`, `source_title`, `attributed_to`, `quote` | one claim |
 | `claims` | all of them, a JSON array as in an event: instead of those four |
-| `timeline`, `start_earliest` … `end_latest`, `version`, `recorded_at`, `created_at` | what is answered: left aside |
+| `timeline`, `start_earliest` … `end_latest`, `known_from`, `version`, `recorded_at`, `created_at` | left aside |
+
+What is left aside is what the service says of an event; `known_from` is its `reported_at`.
 
 An empty cell is as if it were absent. `participants` and `topics` may be JSON arrays, too, as are those that have no
 other form.
 
 A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@`, in Japan their wide forms, too, for a formula, which
 somebody else has written; blanks before it may be passed over. A cell that begins with one of all these, or with
-apostrophes before one, is written with an apostrophe before it, and one is taken away in reading.
+apostrophes before one, is written with an apostrophe before it. Of a table that has `recorded_at`, as all have that are
+written here, one is taken away in reading.
 """
 
 from __future__ import annotations
@@ -49,27 +52,29 @@ _PLACE = {"place": "place", "place_name": "name"}
 _CLAIM = {"source": "source", "source_title": "title", "attributed_to": "attributed_to", "quote": "quote"}
 _BOUNDS = ("start_earliest", "start_latest", "end_earliest", "end_latest")
 # What is answered of an event, and makes none.
-_ANSWERED = ("timeline", *_BOUNDS, "version", "recorded_at", "created_at")
+_ANSWERED = ("timeline", *_BOUNDS, "known_from", "version", "recorded_at", "created_at")
 COLUMNS = (*_PLAIN, *_PLACE, "participants", "topics", *_CLAIM, "claims", *_ANSWERED)
 _WRITTEN = (
     "id", "title", "when", "status", "status_reason", "kind", "place", "place_name", "participants", "topics",
-    "summary", "claims", "reported_at", *_ANSWERED,
+    "summary", "claims", *_ANSWERED,
 )  # fmt: skip
 _BETWEEN = ";"
 _WITHIN = "="
 _FORMULA = re.compile(r"'*[=+\-@＝＋－＠\s]")
 _MADE_PLAIN = re.compile(r"'+[=+\-@＝＋－＠\s]")
+_RECORD_LINES = 4
 _FAULTS = (csv.Error, UnicodeDecodeError)
 
 
 def read_csv(file: BinaryIO, *, line_bytes: int) -> Lines:
     """Read events record by record, each with the number of its last line; a byte order mark is passed over.
 
-    A record has at most `line_bytes`. Raises UnreadableFileError for a first record that names no columns,
-    or others than there are.
+    A record has at most four times `line_bytes`: a quote within JSON takes two bytes, each of which a cell doubles.
+    Raises UnreadableFileError for a first record that names no columns, or others than there are.
     """
-    csv.field_size_limit(line_bytes)
-    text = _Text(file, line_bytes)
+    record_bytes = line_bytes * _RECORD_LINES
+    csv.field_size_limit(record_bytes)
+    text = _Text(file, record_bytes)
     records = csv.reader(text, strict=True)
     try:
         columns = _columns(next(records, []))
@@ -159,7 +164,8 @@ def _written(cells: list[str]) -> bytes:
 
 def _members(cells: Mapping[str, str]) -> dict[str, Any]:
     """Make of a record's cells what a client would send as JSON."""
-    told = {name: _read_cell(cell) for name, cell in cells.items() if cell.strip()}
+    is_ours = "recorded_at" in cells
+    told = {name: _read_cell(cell) if is_ours else cell for name, cell in cells.items() if cell.strip()}
     members: dict[str, Any] = {name: told[name] for name in _PLAIN if name in told}
     place = {member: told[column] for column, member in _PLACE.items() if column in told}
     if place:
@@ -246,12 +252,13 @@ def _values(event: Event) -> list[str]:
         "topics": f"{_BETWEEN} ".join(event.topics),
         "summary": event.summary,
         "claims": as_json(claims).decode() if claims else None,
-        "reported_at": event.reported_at,
         "timeline": event.timeline,
         "start_earliest": start.earliest,
         "start_latest": start.latest,
         "end_earliest": end.earliest,
         "end_latest": end.latest,
+        # under another name than the one that says so of a report: who changes a row reports something new
+        "known_from": event.reported_at,
         "version": str(event.version),
         "recorded_at": event.recorded_at,
         "created_at": event.created_at,

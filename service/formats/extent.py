@@ -29,8 +29,9 @@ def as_date(instant: int) -> date:
     return as_datetime(instant).date()
 
 
-def is_exact(expression: Expression) -> bool:
-    """Tell whether a date says no less than from which day to which it was: then words add nothing to a calendar."""
+def is_exact(expression: Expression, *, to_the_day: bool) -> bool:
+    """Tell whether a date says from which day, or second, to which it was: then words add nothing to a calendar."""
+    unit = DAY if to_the_day else SECOND
     bounds = expression.bounds
     if bounds.start_earliest == DISTANT_PAST or bounds.end_latest == DISTANT_FUTURE:
         return False
@@ -38,8 +39,8 @@ def is_exact(expression: Expression) -> bool:
         not expression.approximate
         and not expression.uncertain
         and expression.pieces is None
-        and bounds.start_latest - bounds.start_earliest < DAY
-        and bounds.end_latest - bounds.end_earliest < DAY
+        and bounds.start_latest - bounds.start_earliest < unit
+        and bounds.end_latest - bounds.end_earliest < unit
     )
 
 

@@ -23,7 +23,8 @@ class GeoJsonWriter(JsonListWriter):
     def item(self, event: Event, batch: Batch) -> bytes:
         """Write an event as a feature."""
         return b'{"type":"Feature","id":"%b","geometry":%b,"properties":%b}' % (
-            str(event.id).encode(),
+            # the same identity may stand in several timelines
+            f"{event.timeline}/{event.id}".encode(),
             _geometry(batch.where(event)),
             event.model_dump_json().encode(),
         )

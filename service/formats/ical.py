@@ -2,9 +2,10 @@
 
 An entry goes from where the event may begin to where it may end, in whole days where these are days. Where that says
 more than is known, the summary says the date in words: `A visit (on one of 24–28 February 2013)`. What has no end
-lasts as long as it may begin, what has no beginning as long as it may end. The whole date is `X-DATELINE-WHEN`.
+lasts as long as it may begin, what has no beginning as long as it may end; of what may begin however late it is the
+first day, of what may have ended however early the last. The whole date is `X-DATELINE-WHEN`.
 
-A calendar knows the years 1 to 9999: what lies elsewhere is left out.
+A calendar knows the years 1 to 9999: what reaches beyond is left out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, describe, parse, parse_instant
 from service.dates.instants import DAY
 from service.formats.extent import as_date, as_datetime, has_four_digits, is_exact
-from service.formats.prose import told
+from service.formats.prose import titled, told
 from service.formats.writing import Batch, Collection
 from service.wire.directory import Coordinates
 from service.wire.event import Event
@@ -51,7 +52,6 @@ class ICalendarWriter:
         calendar.add("version", "2.0")
         calendar.add("prodid", "-//Dateline//Dateline//EN")
         calendar.add("calscale", "GREGORIAN")
-        calendar.add("method", "PUBLISH")
         for name in ("name", "x-wr-calname"):
             calendar.add(name, _text(self._collection.title), encode=False)
         if self._collection.description:
@@ -86,7 +86,8 @@ class ICalendarWriter:
         if lasts[1] is not None:
             entry.add("dtend", lasts[1])
         expression = parse(event.when)
-        summary = event.title if is_exact(expression) else f"{event.title} ({describe(expression)})"
+        is_said = is_exact(expression, to_the_day=not isinstance(lasts[0], datetime))
+        summary = titled(event) if is_said else f"{titled(event)} ({describe(expression)})"
         entry.add("summary", _text(summary), encode=False)
         entry.add("description", _text("\n".join(told(event))), encode=False)
         entry.add("status", _STATUS[event.status])
@@ -152,7 +153,9 @@ def _lasts(event: Event) -> tuple[date, date | None] | None:
         end = bounds.start_latest + 1 if bounds.start_latest != DISTANT_FUTURE else start + DAY
     if not (has_four_digits(start) and has_four_digits(end)):
         return None
-    if start % DAY == 0 and end % DAY == 0:
+    # a day of a calendar is one of whoever looks at it; a time is the same everywhere
+    if event.precision != "second" and start % DAY == 0 and end % DAY == 0:
         return as_date(start), as_date(end)
-    begins, ends = (as_datetime(one).replace(microsecond=0) for one in (start, end))
+    # what ends within a second, ends by the clock as that begins
+    begins, ends = (as_datetime(one).replace(microsecond=0) for one in (start, end - 1))
     return begins, ends if ends > begins else None

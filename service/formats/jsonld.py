@@ -1,7 +1,8 @@
 """JSON-LD 1.1 by the words of schema.org: an event a `schema:Event` of one graph.
 
 `startDate` and `endDate` say no more than what is certain: the shortest day, month or year in which it began, and
-ended, whatever the true date; they are left out where there is none. The whole date is `when`: `dcterms:date` as
+ended, whatever the true date; they are left out where there is none, where the date is approximate or uncertain, and
+outside of the years 1 to 9999. The whole date is `when`: `dcterms:date` as
 EDTF, by the datatype that the Library of Congress names (http://id.loc.gov/datatypes/edtf).
 """
 
@@ -40,6 +41,7 @@ class JsonLdWriter(JsonListWriter):
         """Write an event as a node; what it does not say is left out."""
         bounds = parse(event.when).bounds
         service = self._collection.service
+        is_doubted = event.approximate or event.uncertain
         node: dict[str, Any] = {
             "@id": self._collection.event(event),
             "@type": "Event",
@@ -48,9 +50,10 @@ class JsonLdWriter(JsonListWriter):
             "description": event.summary,
             "url": self._collection.page(event),
             "when": event.when,
-            "startDate": common_date(bounds.start_earliest, bounds.start_latest),
-            # an end is the first instant after
-            "endDate": _ended(bounds.end_earliest, bounds.end_latest),
+            "startDate": None if is_doubted else common_date(bounds.start_earliest, bounds.start_latest),
+            "endDate": None if is_doubted else _ended(bounds.end_earliest, bounds.end_latest),
+            # schema.org knows no word for what was planned, took place, or is not sure
+            "disambiguatingDescription": ": ".join(filter(None, (event.status, event.status_reason))),
             "eventStatus": f"https://schema.org/{_status(event)}",
             "previousStartDate": _former_start(event),
             "additionalType": event.kind,
@@ -70,6 +73,7 @@ class JsonLdWriter(JsonListWriter):
 def _ended(earliest: int, latest: int) -> str | None:
     if earliest == DISTANT_PAST or latest == DISTANT_FUTURE:
         return None
+    # an end is the first instant after
     return common_date(earliest - 1, latest - 1)
 
 
@@ -82,8 +86,10 @@ def _status(event: Event) -> str:
 def _former_start(event: Event) -> str | None:
     if not event.previously:
         return None
-    bounds = parse(event.previously[0].when).bounds
-    return common_date(bounds.start_earliest, bounds.start_latest)
+    former = parse(event.previously[0].when)
+    if former.approximate or former.uncertain:
+        return None
+    return common_date(former.bounds.start_earliest, former.bounds.start_latest)
 
 
 def _attendee(one: Participant, service: str) -> dict[str, Any]:

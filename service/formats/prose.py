@@ -11,6 +11,11 @@ def sentence_of(edtf: str) -> str:
     return _begun(describe(parse(edtf)))
 
 
+def titled(event: Event) -> str:
+    """Give an event's title; of what does not, or may not, take place that is said first, for a list shows no more."""
+    return event.title if event.status in ("planned", "occurred") else f"{_begun(event.status)}: {event.title}"
+
+
 def told(event: Event) -> list[str]:
     """Tell what is known of an event, a subject a line: when, how it stands, what, with whom, who says so."""
     lines = [f"{sentence_of(event.when)}.", _with(event.status, event.status_reason)]

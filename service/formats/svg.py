@@ -22,7 +22,7 @@ from service.dates import (
     bucket_start,
     parse,
 )
-from service.dates.instants import DAY, civil_day
+from service.dates.instants import DAY, HOUR, MINUTE, SECOND, civil_day
 from service.formats.prose import sentence_of
 from service.formats.writing import Collection, in_xml
 from service.wire.event import Event
@@ -38,16 +38,27 @@ _HEAD: Final = 84
 _ROW: Final = 38
 _FOOT: Final = 44
 _LEAST_BAR: Final = 4
+_ARROW: Final = 7
 # What fits into the column of titles, by a font of usual width.
 _MOST_CHARACTERS: Final = 54
 _MOST_TICKS: Final = 8
+# As wide is a character of a tick's label, at most.
+_TICK_CHARACTER: Final = 7
+# From one tick to the next within days.
+_TIMES: Final = tuple(
+    [SECOND * one for one in (1, 2, 5, 10, 15, 30)]
+    + [MINUTE * one for one in (1, 2, 5, 10, 15, 30)]
+    + [HOUR * one for one in (1, 2, 3, 6, 12)]
+)
+# From one tick to the next, in units of the calendar.
+_STEPS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _INK, _FAINT, _LINE = "#1a202c", "#4a5568", "#cbd5e0"
 _COLOURS: Final = {
-    "occurred": "#2b6cb0",
-    "planned": "#2f855a",
-    "tentative": "#975a16",
-    "postponed": "#6b46c1",
-    "cancelled": "#c53030",
+    "occurred": "#17603a",
+    "planned": "#0b57a4",
+    "tentative": "#7a4b00",
+    "postponed": "#6b3fa0",
+    "cancelled": "#a3231b",
 }
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -94,6 +105,8 @@ def write_picture(collection: Collection, events: Sequence[Event], window: Windo
     _add(root, "rect", width=_WIDTH, height=height, fill="#ffffff")
     _write(root, _MARGIN, 30, collection.title, size=18, fill=_INK, most=_MOST_CHARACTERS * 2)
     _ticks(root, axis, height - _FOOT)
+    titles = _add(_add(root, "clipPath", id="titles"), "rect", x=_MARGIN, width=_AXIS_FROM - 2 * _MARGIN, height=height)
+    titles.set("y", "0")
     for number, (event, expression) in enumerate(zip(events, expressions, strict=True)):
         _row(root, axis, _HEAD + number * _ROW, collection, event, expression)
     if not events:
@@ -118,21 +131,37 @@ def _ticks(root: Element, axis: _Axis, bottom: int) -> None:
     for label, instant in _marks(axis):
         x = axis.x(instant)
         _add(root, "line", x1=x, x2=x, y1=_HEAD - 12, y2=bottom, stroke=_LINE)
-        _write(root, x + 3, _HEAD - 18, label, size=11, fill=_FAINT)
+        if x + len(label) * _TICK_CHARACTER < _WIDTH:
+            _write(root, x + 3, _HEAD - 18, label, size=11, fill=_FAINT)
 
 
 def _marks(axis: _Axis) -> Iterator[tuple[str, int]]:
+    length = axis.end - axis.start
+    if length <= _MOST_TICKS // 2 * HOUR * 12:
+        step = next(one for one in _TIMES if length // one <= _MOST_TICKS)
+        for instant in range(-(-axis.start // step) * step, axis.end, step):
+            yield _time(instant, step), instant
+        return
     for unit in Unit:
         first, last = bucket_of(unit, axis.start), bucket_of(unit, axis.end)
         # the next is so much longer that perhaps none begins in between: rather every second of these
         few = _MOST_TICKS * 2 if unit in (Unit.DAY, Unit.YEAR, Unit.DECADE) else _MOST_TICKS
         if last - first <= few or unit is Unit.CENTURY:
             break
-    step = 1 + (last - first) // _MOST_TICKS
-    for number in range(first, last + 1, step):
+    step = next(one for one in _STEPS if (last - first) // one <= _MOST_TICKS)
+    for number in range(-(-first // step) * step, last + 1, step):
         instant = bucket_start(unit, number)
         if axis.start <= instant < axis.end:
             yield _label(unit, instant), instant
+
+
+def _time(instant: int, step: int) -> str:
+    """Write the time of day, and at its beginning which day it is."""
+    if instant % DAY == 0:
+        return _label(Unit.DAY, instant)
+    seconds = instant % DAY // SECOND
+    shown = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}"
+    return shown if step >= MINUTE else f"{shown}:{seconds % 60:02d}"
 
 
 def _label(unit: Unit, instant: int) -> str:
@@ -148,8 +177,9 @@ def _row(root: Element, axis: _Axis, top: int, collection: Collection, event: Ev
     link = _add(root, "a", href=collection.page(event))
     _add(link, "title", f"{event.title}\n{words}\n{event.status}")
     line = "line-through" if event.status == "cancelled" else "none"
-    _write(link, _MARGIN, top + 14, event.title, size=13, fill=_INK, text_decoration=line)
-    _write(link, _MARGIN, top + 29, words, size=11, fill=_FAINT)
+    labels = _add(link, "g", clip_path="url(#titles)")
+    _write(labels, _MARGIN, top + 14, event.title, size=13, fill=_INK, text_decoration=line)
+    _write(labels, _MARGIN, top + 29, words, size=11, fill=_FAINT)
     colour = _COLOURS[event.status]
     bounds = date.bounds
     possible = [
@@ -159,10 +189,26 @@ def _row(root: Element, axis: _Axis, top: int, collection: Collection, event: Ev
     ]
     for stretch in possible:
         _bar(link, top, stretch, fill=colour, fill_opacity="0.35", stroke=colour, stroke_width="0.5")
-    if possible and bounds.start_latest < bounds.end_earliest and not date.pieces:
+    if possible and not date.pieces and _is_seen(axis, bounds):
         certain = _stretch(axis, bounds.start_latest, bounds.end_earliest, possible[0])
         if certain:
             _bar(link, top, certain, fill=colour)
+    if possible and bounds.start_earliest < axis.start:
+        _arrow(link, top, _AXIS_FROM, -_ARROW, fill=colour)
+    if possible and bounds.end_latest > axis.end:
+        _arrow(link, top, _AXIS_TO, _ARROW, fill=colour)
+
+
+def _is_seen(axis: _Axis, bounds: Bounds) -> bool:
+    """Tell whether what is certain is wide enough, or most of what is possible: else it looks like more."""
+    certain = min(bounds.end_earliest, axis.end) - max(bounds.start_latest, axis.start)
+    possible = min(bounds.end_latest, axis.end) - max(bounds.start_earliest, axis.start)
+    return certain > 0 and (axis.x(axis.start + certain) - _AXIS_FROM >= 1 or certain * 2 >= possible)
+
+
+def _arrow(parent: Element, top: int, x: int, length: int, **looks: str) -> None:
+    """Point beyond the picture's edge, where an event goes on, or may."""
+    _add(parent, "path", d=f"M{x},{top + 8} l{length},8 l{-length},8 z", **looks)
 
 
 def _stretch(axis: _Axis, start: int, end: int, within: _Stretch) -> _Stretch | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Protocol
+from urllib.parse import urlencode
 
 from service.wire.directory import Coordinates
 from service.wire.event import Event
@@ -34,21 +34,24 @@ class Collection:
         return f"{self.service}/v1/timelines/{event.timeline}/events/{event.id}"
 
     def page(self, event: Event) -> str:
-        """Give the absolute address of an event's place on the page of its timeline."""
-        return f"{self.service}/?timeline={event.timeline}#e-{event.id}"
+        """Give the absolute address of an event's place on the page of its timeline.
+
+        The page shows what there is at that time: of all that there is it shows the beginning.
+        """
+        return f"{self.service}/?{urlencode({'timeline': event.timeline, 'datetime': event.when})}#e-{event.id}"
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Some events in order: their documents (UTF-8 JSON) as they are stored, and where their places are."""
 
     documents: Sequence[bytes]
     places: Mapping[str, Coordinates] = field(default_factory=dict)
 
-    @cached_property
-    def events(self) -> list[Event]:
-        """The same, read."""
-        return [Event.model_validate_json(upgraded(one)) for one in self.documents]
+    @property
+    def events(self) -> Iterator[Event]:
+        """The same, read anew each time: an event takes more memory than its document."""
+        return (Event.model_validate_json(upgraded(one)) for one in self.documents)
 
     def read_places(self) -> set[str]:
         """Name the places at which these events take place."""

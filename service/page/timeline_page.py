@@ -117,7 +117,10 @@ def _forms(timeline: Timeline, asked: dict[str, str]) -> list[Form]:
     events = f"/v1/timelines/{timeline.slug}/events"
     forms = []
     for name, called in _CALLED.items():
-        form = {} if name == "json" else {"format": name}
+        # those that come in pages: as many as are shown here, in this order
+        form = {"limit": str(_MOST_EVENTS)} if name in ("json", "atom", "svg") else {}
+        form |= {"sort": "date"} if name == "atom" else {}
+        form |= {"format": name} if name != "json" else {}
         forms.append(Form(called, f"{events}?{urlencode(asked | form)}".removesuffix("?"), FORMATS[name]))
     return forms
 

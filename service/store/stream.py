@@ -34,13 +34,11 @@ _LEAVING_SECONDS = 1.0
 SOONEST = "SET LOCAL cursor_tuple_fraction = 0"
 
 
-async def stream_documents(
-    connection: Connection, query: EventQuery, caller: Caller, *, limit: int | None = None
-) -> AsyncGenerator[list[bytes]]:
+async def stream_documents(connection: Connection, query: EventQuery, caller: Caller) -> AsyncGenerator[list[bytes]]:
     """Iterate over batches of documents (UTF-8 JSON) in the query's order.
 
-    `connection` is in a transaction that sees one state of the store. `limit` ends it early. The database's
-    time limit holds for each batch, not for the whole. Whoever does not read to the end closes it (`aclose`).
+    `connection` is in a transaction that sees one state of the store. The database's time limit holds for each
+    batch, not for the whole. Whoever does not read to the end closes it (`aclose`).
     """
     shape = Shape.of(query)
     if query.sort not in ("date", "-date"):  # in an order that the database must gather anyway
@@ -49,15 +47,10 @@ async def stream_documents(
         batches = _from_cursor(connection, merged_walks(shape), query, caller)
     else:
         batches = _by_pages(connection, query, caller)
-    left = limit
     async with aclosing(batches) as found:
         async for documents in found:
-            wanted = documents[:left]
-            left = None if left is None else left - len(wanted)
-            if wanted:
-                yield wanted
-            if left == 0:
-                return
+            if documents:
+                yield documents
 
 
 def _is_walked(shape: Shape) -> bool:

@@ -96,7 +96,7 @@ def test_what_is_written_and_what_is_short_is_left_alone(api: Client) -> None:
 
 def test_an_export_is_compressed_part_by_part(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     events = make_timeline(api)
-    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 3)  # so that more may follow
+    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 2)  # so that more follow
     for _ in range(3):
         make_event(api, events, summary=SUMMARY)
     plain = asked(api, events, None, Accept="application/x-ndjson")

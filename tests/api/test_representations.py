@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
@@ -47,9 +49,9 @@ IDS: dict[str, Callable[[str], list[str]]] = {
     "csv": _ids_of_csv,
     "ics": _ids_of_ics,
     "atom": lambda text: _ids_of_links(text, f"{ATOM}entry/{ATOM}link[@rel='alternate']", "href"),
-    "geojson": lambda text: [one["id"] for one in json.loads(text)["features"]],
+    "geojson": lambda text: [one["id"].partition("/")[2] for one in json.loads(text)["features"]],
     "jsonld": lambda text: [one["identifier"] for one in json.loads(text)["@graph"]],
-    "timelinejs": lambda text: [one["unique_id"].removeprefix("e-") for one in json.loads(text)["events"]],
+    "timelinejs": lambda text: [one["unique_id"][-36:] for one in json.loads(text)["events"]],
     "svg": lambda text: _ids_of_links(text, f"{SVG}a", "href"),
 }
 EACH = pytest.mark.parametrize("name", FORMATS)
@@ -190,7 +192,6 @@ def test_more_than_is_read_at_once_is_streamed_whole(
     monkeypatch.setattr("service.api.listing.MOST_EVENTS", 2)
     streamed = ask(api, story, name)
     assert "content-length" not in streamed.headers
-    # what says its own address says the same: it was asked for in the same words
     assert streamed.content == whole.content
 
 
@@ -212,10 +213,11 @@ def test_a_feed_begins_with_what_was_recorded_last(api: Client, story: str) -> N
 def test_a_feed_links_to_itself_and_to_its_other_pages(api: Client, story: str) -> None:
     first = _parsed(ask(api, story, "atom", limit=5).text)
     links = {one.get("rel"): one.get("href") for one in first.findall(f"{ATOM}link")}
-    assert links["self"] == links["first"] == f"http://localhost{story}?format=atom&limit=5"
+    assert links["self"] == links["first"] == f"http://localhost{story}?limit=5&format=atom"
     following = links["next"]
     assert following is not None
     second = _parsed(api.get(following).text)
+    assert {one.get("rel"): one.get("href") for one in second.findall(f"{ATOM}link")}["self"] == following
     assert second.findtext(f"{ATOM}id") == first.findtext(f"{ATOM}id")
     assert len(second.findall(f"{ATOM}entry")) == 2
 
@@ -243,7 +245,7 @@ def test_a_table_imported_where_it_came_from_says_nothing_new(api: Client, story
 def test_a_table_imported_elsewhere_makes_the_same_events(api: Client, story: str) -> None:
     elsewhere = make_timeline(api)
     assert _imported(api, elsewhere, ask(api, story, "csv").content) == {"created": 7}
-    own = {"timeline", "version", "recorded_at", "created_at"}
+    own = {"timeline", "version", "reported_at", "recorded_at", "created_at"}
 
     def told(path: str) -> list[dict[str, Any]]:
         return [{key: one[key] for key in one.keys() - own} for one in api.read(path)["items"]]
@@ -274,3 +276,84 @@ def test_whatever_a_client_calls_the_service(api: Client, story: str, name: str,
     answer = api.send("GET", story, params={"format": name, "sort": "date"}, headers=headers)
     assert answer.status_code == 200
     assert IDS[name](answer.text) == IDS[name](ask(api, story, name, sort="date").text)
+
+
+def test_a_row_that_is_changed_is_reported_now(api: Client) -> None:
+    """The table says since when a row was known; what somebody makes of it was not known then."""
+    events = make_timeline(api)
+    event = make_event(api, events, title="before", reported_at="2013-02-20T00:00:00Z")
+    table = ask(api, events, "csv").text.replace("before", "after")
+    assert _imported(api, events, table.encode()) == {"amended": 1}
+    assert api.titles(events) == ["after"]
+    assert api.titles(events, known_at="2013-03") == ["before"]
+    assert api.read(f"{events}/{event['id']}", known_at="2013-03")["version"] == 1
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_many_may_ask_at_once_for_what_is_no_stream(api_database_url: str, name: str) -> None:
+    """Who subscribes to a calendar asks at the full hour, as all others do."""
+    with connected(api_database_url, pool_size=2) as client:
+        events = make_timeline(client)
+        make_event(client, events)
+        with ThreadPoolExecutor(12) as pool:
+            answers = list(pool.map(lambda _: client.get(events, format=name).status_code, range(24)))
+    assert set(answers) == {200}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - PAGED))
+def test_large_events_are_written_a_few_at_a_time(
+    api: Client, story: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    whole = ask(api, story, name)
+    monkeypatch.setattr("service.api.listing._BATCH_BYTES", 1)
+    parts = ask(api, story, name)
+    assert "content-length" not in parts.headers
+    assert parts.content == whole.content
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_writer_that_fails_holds_nothing_back(
+    api_database_url: str, monkeypatch: pytest.MonkeyPatch, *, streams: bool
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise RuntimeError("out of ink")
+
+    with connected(api_database_url, pool_size=2) as client:
+        events = make_timeline(client)
+        for _ in range(3):
+            make_event(client, events)
+        if streams:
+            monkeypatch.setattr("service.store.stream.MOST_EVENTS", 2)
+            monkeypatch.setattr("service.api.listing.MOST_EVENTS", 2)
+        with monkeypatch.context() as failing:
+            failing.setattr("service.formats.csv.CsvWriter.write", fail)
+            gc.disable()
+            try:
+                assert [client.get(events, format="csv").status_code for _ in range(4)] == [500] * 4
+            finally:
+                gc.enable()
+        assert client.get(events, format="csv").status_code == 200
+
+
+def test_events_of_two_timelines_under_one_identity_are_told_apart(api: Client) -> None:
+    word = fresh_slug("twin")
+    first, second = make_timeline(api), make_timeline(api)
+    event = make_event(api, first, title=word)
+    body = {"title": word, "when": "2013-02-25", "status": "planned"}
+    assert api.put(f"{second}/{event['id']}", body).status_code == 201
+    features = json.loads(ask(api, "/v1/events", "geojson", q=word).text)["features"]
+    assert len({one["id"] for one in features}) == 2
+    slides = json.loads(ask(api, "/v1/events", "timelinejs", q=word).text)["events"]
+    assert len({one["unique_id"] for one in slides}) == 2
+
+
+def test_the_page_of_an_event_shows_it(api: Client) -> None:
+    events = make_timeline(api)
+    for day in range(1, 29):
+        for _ in range(10):
+            make_event(api, events, when=f"2013-02-{day:02}")
+    (event,) = [make_event(api, events, when="2013-03-25", title="Late")]
+    (entry,) = Calendar.from_ical(ask(api, events, "ics", datetime="2013-03-25").text).walk("VEVENT")
+    page, _, place = str(entry["url"]).partition("#")
+    assert place == f"e-{event['id']}"
+    assert f'id="{place}"' in api.get(page.removeprefix("http://localhost")).text

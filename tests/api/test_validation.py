@@ -77,8 +77,9 @@ def test_what_nobody_may_keep_has_none(reading: Client, path: str) -> None:
 
 def test_a_stream_has_none(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     events = make_timeline(api)
-    make_event(api, events)
-    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 1)  # so that more may follow
+    for _ in range(2):
+        make_event(api, events)
+    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 1)  # so that more follow
     assert "etag" not in api.send("GET", events, headers={"Accept": "application/x-ndjson"}).headers
     assert "etag" not in api.listen(events.replace("/events", "/changes"), 1).headers
 

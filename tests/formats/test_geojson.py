@@ -31,7 +31,7 @@ def test_a_feature_has_the_event_as_it_is_in_json(event: Event) -> None:
     (feature,) = features_of(batch(event, places={} if event.place is None else {event.place.place: where}))
     assert feature == {
         "type": "Feature",
-        "id": str(event.id),
+        "id": f"{event.timeline}/{event.id}",
         "geometry": None if event.place is None else {"type": "Point", "coordinates": [-36.25, 33.5]},
         "properties": json.loads(event.model_dump_json()),
     }

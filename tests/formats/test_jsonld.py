@@ -53,7 +53,12 @@ def holds(text: str, *instants: int) -> bool:
 @example("9999")
 @example("2013-02-25T23:59:59Z/2013-02-26")
 def test_the_dates_that_are_given_hold_all_that_are_possible(when: str) -> None:
-    bounds, node = parse(when).bounds, node_of(make(when))
+    expression, node = parse(when), node_of(make(when))
+    bounds = expression.bounds
+    assert node["when"] == when
+    if expression.approximate or expression.uncertain:
+        assert not {"startDate", "endDate"} & node.keys()
+        return
     if "startDate" in node:
         assert holds(node["startDate"], bounds.start_earliest, bounds.start_latest)
     else:
@@ -62,7 +67,6 @@ def test_the_dates_that_are_given_hold_all_that_are_possible(when: str) -> None:
         assert holds(node["endDate"], bounds.end_earliest - 1, bounds.end_latest - 1)
     else:
         assert not in_one_year(bounds.end_earliest - 1, bounds.end_latest - 1)
-    assert node["when"] == when
 
 
 def in_one_year(earliest: int, latest: int) -> bool:
@@ -79,6 +83,9 @@ def in_one_year(earliest: int, latest: int) -> bool:
         ("2013-02", "2013-02", "2013-02"),
         ("2013", "2013", "2013"),
         ("2013-02-24/2013-03", "2013-02-24", "2013-03"),
+        ("2013-02-24?", None, None),
+        ("2013~", None, None),
+        ("2012?-06-30", None, None),
         ("[2013-02-24..2013-02-28]", "2013-02", "2013-02"),
         ("[2013-02-24..2013-03-01]", "2013", "2013"),
         ("2001-21", "2001", "2001"),
@@ -199,3 +206,8 @@ def test_the_infinities_lie_in_no_year() -> None:
     assert not in_one_year(DISTANT_PAST, DISTANT_PAST)
     assert not in_one_year(DISTANT_FUTURE, DISTANT_FUTURE)
     assert in_one_year(RECORDED_AT, RECORDED_AT)
+
+
+@pytest.mark.parametrize(("reason", "said"), [(None, "tentative"), ("Not sure yet.", "tentative: Not sure yet.")])
+def test_what_schema_org_has_no_word_for_is_said_in_ours(reason: str | None, said: str) -> None:
+    assert node_of(make(status="tentative", status_reason=reason))["disambiguatingDescription"] == said

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from service.dates import DISTANT_FUTURE, DISTANT_PAST, parse
+from service.dates import AXIS_START, parse
+from service.dates.instants import day_start
 from service.formats.timelinejs import TimelineJsWriter
 from service.formats.writing import Batch, Collection
 from service.wire.event import Event
 from tests.formats.making import COLLECTION, SERVICE, batch, events, make, names, proses, thorough, whens, written
 
 Json = dict[str, Any]
+LAST = day_start(275_760, 1, 1)
 PARTS = ("year", "month", "day", "hour", "minute", "second")
 
 
@@ -71,8 +73,8 @@ def test_all_text_of_others_is_text(event: Event, title: str, description: str) 
         page = Page(slide["text"]["text"])
         assert set(page.tags) == {"p", "a"}
         assert page.tags.count("a") == 1
-        assert page.attributes == [("href", f"{SERVICE}/?timeline={event.timeline}#e-{event.id}")]
-        assert slide["unique_id"] == f"e-{event.id}"
+        assert page.attributes == [("href", COLLECTION.page(event))]
+        assert slide["unique_id"] == f"{event.timeline}-{event.id}"
         assert slide["group"] == event.kind
 
 
@@ -98,8 +100,8 @@ def assert_plain(html: str, text: str) -> None:
 def test_dates_are_numbers_with_the_year_first_and_begin_before_they_end(when: str) -> None:
     event = make(when)
     bounds, slides = parse(when).bounds, slides_of(event)
-    # what ended before the axis of time has no place on it
-    finite = [one for one in bounds[:3] if one not in (DISTANT_PAST, DISTANT_FUTURE)]
+    # what ended before the axis of time has no place on it, nor what begins when JavaScript knows no time
+    finite = [one for one in bounds[:3] if AXIS_START + 1 < one < LAST]
     assert bool(slides) == bool(finite)
     for slide in slides:
         dates = [slide["start_date"], *([slide["end_date"]] if "end_date" in slide else [])]
@@ -108,7 +110,8 @@ def test_dates_are_numbers_with_the_year_first_and_begin_before_they_end(when: s
             assert all(type(number) is int for number in one.values())
         assert list(dates[0].values()) <= list(dates[-1].values())
         assert len({len(one) for one in dates}) == 1
-        assert ("end_date" in slide) == (bounds.end_latest != DISTANT_FUTURE)
+        assert ("end_date" in slide) == (bounds.end_latest < LAST)
+        assert max(one["year"] for one in dates) < 275_760
         assert slide["display_date"]
 
 
@@ -116,10 +119,12 @@ def test_dates_are_numbers_with_the_year_first_and_begin_before_they_end(when: s
     ("when", "start", "end"),
     [
         ("2013-02-25", [2013, 2, 25], [2013, 2, 25]),
-        ("2013-02", [2013, 2], [2013, 2]),
-        ("2013", [2013], [2013]),
-        ("201X", [2010], [2019]),
-        ("2001-24", [2001, 12], [2002, 2]),
+        ("2013-02", [2013, 2, 1], [2013, 2, 28]),
+        ("2013", [2013, 1, 1], [2013, 12, 31]),
+        ("201X", [2010, 1, 1], [2019, 12, 31]),
+        ("2001-24", [2001, 12, 1], [2002, 2, 28]),
+        ("2013-02-20/2013-03", [2013, 2, 20], [2013, 3, 31]),
+        ("Y-10000/2013-02-24", [2013, 2, 24], [2013, 2, 24]),
         ("-0043-03-15", [-43, 3, 15], [-43, 3, 15]),
         ("2013-02-25T10:00:00+02:00", [2013, 2, 25, 8, 0, 0], [2013, 2, 25, 8, 0, 0]),
         ("2013-02-24/2013-02-26", [2013, 2, 24], [2013, 2, 26]),
@@ -138,7 +143,8 @@ def test_a_slide_lasts_as_long_as_the_event_may(when: str, start: list[int], end
 
 
 def test_what_has_neither_beginning_nor_end_is_left_out() -> None:
-    slides = slides_of(make("[..1984,2000..]"), make("{..1984,2000..}"), make("2013", title="Kept"))
+    beyond = [make(when) for when in ("[..1984,2000..]", "{..1984,2000..}", "Y-10000", "Y300000", "Y-170000002/..")]
+    slides = slides_of(*beyond, make("2013", title="Kept"))
     assert [slide["text"]["headline"] for slide in slides] == ["Kept"]
 
 

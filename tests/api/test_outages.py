@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -115,15 +117,28 @@ def test_who_comes_when_too_many_wait_is_told_at_once(
             assert [one.result().status_code for one in asking] == [200, 200]
 
 
-def test_exports_leave_connections_to_others(module_database_url: str) -> None:
+def test_exports_leave_connections_to_others(module_database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 1)  # so that two are streamed
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    async def held(*_: object) -> AsyncGenerator[list[bytes]]:
+        begun.release()
+        await asyncio.to_thread(may_end.wait)
+        yield [b"{}"]
+
     with connected(module_database_url, pool_size=4, statement_timeout_seconds=30) as client:
         events = make_timeline(client)
-        with ThreadPoolExecutor(2) as pool:
-            with locked(module_database_url, "LOCK TABLE event IN ACCESS EXCLUSIVE MODE"):
-                busy = [pool.submit(client.get, events, format="ndjson") for _ in range(2)]
-                wait_for_waiters(module_database_url, 2)
-                assert is_unavailable(client.get(events, format="ndjson"), "unavailable")
-                assert client.get("/v1/actors").status_code == 200
+        for _ in range(2):
+            make_event(client, events)
+        with ThreadPoolExecutor(2) as pool, monkeypatch.context() as slow:
+            slow.setattr("service.api.listing.stream_documents", held)
+            busy = [pool.submit(client.get, events, format="ndjson") for _ in range(2)]
+            assert all(begun.acquire(timeout=10) for _ in busy)
+            assert is_unavailable(client.get(events, format="ndjson"), "unavailable")
+            # what is no stream needs no place of one
+            assert client.get(events, format="ndjson", limit=1).status_code == 200
+            assert client.get("/v1/actors").status_code == 200
+            may_end.set()
             assert [one.result().status_code for one in busy] == [200, 200]
         assert client.get(events, format="ndjson").status_code == 200
 

@@ -209,7 +209,7 @@ def test_counts_are_exact_when_asked_and_near_when_estimated(api: Client, direct
         ("q", ["", "a\x00", "x" * 501]),
         ("sort", ["", "title", "recorded", "-relevance", "relevance"]),
         ("count", ["", "all", "true"]),
-        ("format", ["", "xml", "csv"]),
+        ("format", ["", "xml", "CSV"]),
         ("known_at", ["yesterday"]),
         ("dry_run", ["true"]),
     ],

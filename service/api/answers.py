@@ -156,8 +156,14 @@ async def _next(content: AsyncIterator[bytes]) -> bytes | None:
 
 def next_link(request: Request, next_cursor: str) -> str:
     """Give the address of the next page, relative to the service (RFC 8288, section 3)."""
-    asked = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    return f"{quote(request.scope['path'])}?{urlencode([*asked, ('cursor', next_cursor)])}"
+    return link(request, cursor=next_cursor)
+
+
+def link(request: Request, **changed: str | None) -> str:
+    """Give the address of what is asked for, relative to the service, with other parameters; None takes one away."""
+    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in changed]
+    asked += [(name, value) for name, value in changed.items() if value is not None]
+    return f"{quote(request.scope['path'])}?{urlencode(asked)}"
 
 
 def next_header(request: Request, next_cursor: str | None) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -11,7 +10,7 @@ from service.api.representations import NAMES, STREAMED
 from service.api.specimens import EVENT, PLACE, Json
 from service.dates import Window
 from service.formats import atom, svg
-from service.formats.writing import Batch, Collection
+from service.formats.writing import Batch, Collection, as_json
 from service.wire.directory import Coordinates
 
 # Where `make run` has the service answer.
@@ -28,7 +27,7 @@ def written(timeline: Json | None, path: str, query: Mapping[str, str], window: 
         return Collection(title, description, SERVICE, address)
 
     batch = Batch(
-        [json.dumps(EVENT, ensure_ascii=False, separators=(",", ":")).encode()],
+        [as_json(EVENT)],
         {PLACE["slug"]: Coordinates(PLACE["latitude"], PLACE["longitude"])},
     )
     events = list(batch.events)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
 from fastapi import Request
 
-from service.api.answers import JSON, NDJSON
+from service.api.answers import JSON, NDJSON, link
 from service.formats import atom, csv, geojson, ical, jsonld, svg, timelinejs
 from service.formats.ndjson import NdjsonWriter
 from service.formats.writing import Collection, Writer
@@ -117,11 +116,7 @@ def own_address(request: Request, media_type: str, *, cursor: str | None = None)
 
     It says which representation: who follows it later asks for anything.
     """
-    asked = [(name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "format")]
-    asked.append(("format", NAMES[media_type]))
-    if cursor is not None:
-        asked.append(("cursor", cursor))
-    return f"{service_address(request)}{quote(request.scope['path'])}?{urlencode(asked)}"
+    return service_address(request) + link(request, format=NAMES[media_type], cursor=cursor)
 
 
 def file_name(timeline: str | None, suffix: str) -> str:

@@ -41,12 +41,12 @@ def write_feed(collection: Collection, events: Sequence[Event], following: str |
 def _entry(feed: Element, collection: Collection, event: Event) -> None:
     entry = _child(feed, "entry")
     # the same identity may stand in several timelines
-    _add(entry, "id", collection.event(event))
+    _add(entry, "id", collection.event(event.timeline, event.id))
     _add(entry, "title", titled(event))
     _add(entry, "updated", event.recorded_at)
     _add(entry, "published", event.created_at)
     _link(entry, "alternate", collection.page(event), "text/html")
-    _link(entry, "related", collection.event(event), "application/json")
+    _link(entry, "related", collection.event(event.timeline, event.id), "application/json")
     for term in (event.kind, *event.topics):
         _child(entry, "category", term=term)
     content = _child(entry, "content", type="html")

@@ -43,7 +43,7 @@ class JsonLdWriter(JsonListWriter):
         service = self._collection.service
         is_doubted = event.approximate or event.uncertain
         node: dict[str, Any] = {
-            "@id": self._collection.event(event),
+            "@id": self._collection.event(event.timeline, event.id),
             "@type": "Event",
             "identifier": str(event.id),
             "name": event.title,
@@ -62,7 +62,7 @@ class JsonLdWriter(JsonListWriter):
             "location": _location(event, batch, service),
             "subjectOf": [_work(one, service) for one in event.claims],
             "superEvent": [
-                {"@id": f"{service}/v1/timelines/{event.timeline}/events/{one.event}"}
+                {"@id": self._collection.event(event.timeline, one.event)}
                 for one in event.links
                 if one.rel == "part_of"
             ],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlencode
+from uuid import UUID
 
 from service.wire.directory import Coordinates
 from service.wire.event import Event
@@ -29,9 +31,9 @@ class Collection:
     service: str
     address: str
 
-    def event(self, event: Event) -> str:
+    def event(self, timeline: str, event_id: UUID) -> str:
         """Give the absolute address of an event."""
-        return f"{self.service}/v1/timelines/{event.timeline}/events/{event.id}"
+        return f"{self.service}/v1/timelines/{timeline}/events/{event_id}"
 
     def page(self, event: Event) -> str:
         """Give the absolute address of an event's place on the page of its timeline.
@@ -75,19 +77,19 @@ class Writer(Protocol):
         """Write what stands behind the last event."""
 
 
-class JsonListWriter:
+class JsonListWriter(ABC):
     """Writes JSON whose events stand in one list; `item` makes of an event what is written of it."""
 
     def __init__(self) -> None:
         self._between = b""
 
+    @abstractmethod
     def begin(self) -> bytes:
         """Write all members before the list, and open it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def item(self, event: Event, batch: Batch) -> bytes | None:
         """Write an event; None where it cannot be."""
-        raise NotImplementedError
 
     def write(self, batch: Batch) -> bytes:
         """Write some events more."""

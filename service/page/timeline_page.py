@@ -121,7 +121,7 @@ def _forms(timeline: Timeline, asked: dict[str, str]) -> list[Form]:
         form = {"limit": str(_MOST_EVENTS)} if name in ("json", "atom", "svg") else {}
         form |= {"sort": "date"} if name == "atom" else {}
         form |= {"format": name} if name != "json" else {}
-        forms.append(Form(called, f"{events}?{urlencode(asked | form)}".removesuffix("?"), FORMATS[name]))
+        forms.append(Form(called, f"{events}?{urlencode(asked | form)}", FORMATS[name]))
     return forms
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
 from service.dates import DISTANT_FUTURE, DISTANT_PAST, describe, parse, parse_instant
@@ -105,16 +104,11 @@ class ICalendarWriter:
         return written
 
 
-@lru_cache
-def _library() -> Any:  # noqa: ANN401  # a module
-    """Import the library with the first calendar: that takes a twentieth of what the service takes to start."""
+def _component(name: str) -> Any:  # noqa: ANN401  # of the library, which is typed in parts only
+    """Make a component; the first loads the library, which takes a twentieth of what the service takes to start."""
     import icalendar  # noqa: PLC0415
 
-    return icalendar
-
-
-def _component(name: str) -> Any:  # noqa: ANN401  # of the library, which is typed in parts only
-    return getattr(_library(), name)()
+    return getattr(icalendar, name)()
 
 
 class _Written(str):

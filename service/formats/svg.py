@@ -105,8 +105,8 @@ def write_picture(collection: Collection, events: Sequence[Event], window: Windo
     _add(root, "rect", width=_WIDTH, height=height, fill="#ffffff")
     _write(root, _MARGIN, 30, collection.title, size=18, fill=_INK, most=_MOST_CHARACTERS * 2)
     _ticks(root, axis, height - _FOOT)
-    titles = _add(_add(root, "clipPath", id="titles"), "rect", x=_MARGIN, width=_AXIS_FROM - 2 * _MARGIN, height=height)
-    titles.set("y", "0")
+    clip = _add(root, "clipPath", id="titles")
+    _add(clip, "rect", x=_MARGIN, y=0, width=_AXIS_FROM - 2 * _MARGIN, height=height)
     for number, (event, expression) in enumerate(zip(events, expressions, strict=True)):
         _row(root, axis, _HEAD + number * _ROW, collection, event, expression)
     if not events:
@@ -137,7 +137,7 @@ def _ticks(root: Element, axis: _Axis, bottom: int) -> None:
 
 def _marks(axis: _Axis) -> Iterator[tuple[str, int]]:
     length = axis.end - axis.start
-    if length <= _MOST_TICKS // 2 * HOUR * 12:
+    if length <= 2 * DAY:
         step = next(one for one in _TIMES if length // one <= _MOST_TICKS)
         for instant in range(-(-axis.start // step) * step, axis.end, step):
             yield _time(instant, step), instant

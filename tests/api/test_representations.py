@@ -183,16 +183,24 @@ def test_a_page_that_is_not_json_has_no_count(api: Client, story: str, name: str
     assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (400, "count")
 
 
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"service.store.stream.MOST_EVENTS": 2, "service.api.listing.MOST_EVENTS": 2},  # more than are read at once
+        {"service.api.listing._BATCH_BYTES": 1},  # larger than is written at once
+    ],
+    ids=["many", "large"],
+)
 @pytest.mark.parametrize("name", sorted(FORMATS.keys() - PAGED))
-def test_more_than_is_read_at_once_is_streamed_whole(
-    api: Client, story: str, monkeypatch: pytest.MonkeyPatch, name: str
+def test_what_is_written_in_parts_is_the_same(
+    api: Client, story: str, monkeypatch: pytest.MonkeyPatch, name: str, limits: dict[str, int]
 ) -> None:
     whole = ask(api, story, name)
-    monkeypatch.setattr("service.store.stream.MOST_EVENTS", 2)
-    monkeypatch.setattr("service.api.listing.MOST_EVENTS", 2)
-    streamed = ask(api, story, name)
-    assert "content-length" not in streamed.headers
-    assert streamed.content == whole.content
+    for limit, most in limits.items():
+        monkeypatch.setattr(limit, most)
+    parts = ask(api, story, name)
+    assert "content-length" not in parts.headers
+    assert parts.content == whole.content
 
 
 @pytest.mark.parametrize("name", [name for name, media_type in FORMATS.items() if media_type in STREAMED])
@@ -298,17 +306,6 @@ def test_many_may_ask_at_once_for_what_is_no_stream(api_database_url: str, name:
         with ThreadPoolExecutor(12) as pool:
             answers = list(pool.map(lambda _: client.get(events, format=name).status_code, range(24)))
     assert set(answers) == {200}
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS.keys() - PAGED))
-def test_large_events_are_written_a_few_at_a_time(
-    api: Client, story: str, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    whole = ask(api, story, name)
-    monkeypatch.setattr("service.api.listing._BATCH_BYTES", 1)
-    parts = ask(api, story, name)
-    assert "content-length" not in parts.headers
-    assert parts.content == whole.content
 
 
 @pytest.mark.parametrize("streams", [False, True])
